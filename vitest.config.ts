@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+// Tests run against the sources, through the same list of paths that the type checker follows.
+const { compilerOptions } = JSON.parse(
+  readFileSync(new URL("tsconfig.base.json", import.meta.url), "utf8"),
+) as { compilerOptions: { paths: Record<string, [string]> } };
+const alias = Object.entries(compilerOptions.paths).map(([name, [source]]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: fileURLToPath(new URL(source, import.meta.url)),
+}));
+
+const integration = ["packages/*/test/**/*.integration.test.ts", "tests/integration/**/*.test.ts"];
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["packages/*/test/**/*.test.ts"], exclude: integration },
+      },
+      {
+        extends: true,
+        test: { name: "integration", include: integration, testTimeout: 30_000, hookTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          // One browser and one server at a time: two cores, and each test may kill its server.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
