@@ -1,0 +1,109 @@
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import { ChatError } from "./chat-error.js";
+import { type FrameType, frameFromArray, frameToArray } from "./frame.js";
+import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
+import { LIMITS } from "./limits.js";
+import { scanFrames } from "./scan.js";
+import { SchemaViolation } from "./schema.js";
+
+/** A frame whose code this version does not know; a newer peer's. */
+export interface UnknownFrame {
+  readonly type: "unknown";
+  readonly code: number;
+  /** Its second element, when that is an integer: for a request its requestId. */
+  readonly requestId: number;
+}
+
+/** A frame that is well-formed msgpack but breaks its schema. Others in the same WebSocket message are not touched by it. */
+export interface InvalidFrame {
+  readonly type: "invalid";
+  readonly code: number;
+  /** Its requestId, or 0 when there is none to answer to. */
+  readonly requestId: number;
+  readonly error: ChatError;
+}
+
+/** Turns frames of one direction into the bytes of WebSocket messages, and back. */
+export interface Codec<Out extends { type: string }, In> {
+  /** One frame as bytes of its own. Frames are self-delimiting: concatenated, they are one WebSocket message. */
+  encode(frame: Out): Uint8Array;
+  /**
+   * The frames of one WebSocket message.
+   * @throws ChatError `malformed_frame` or `frame_too_large` if the bytes are no msgpack within the limits
+   */
+  decode(bytes: Uint8Array): (In | UnknownFrame | InvalidFrame)[];
+}
+
+function createCodec<Out extends { type: string }, In>(
+  outgoing: readonly FrameType[],
+  incoming: readonly FrameType[],
+  maxNodes: number,
+): Codec<Out, In> {
+  const typesByName = new Map(outgoing.map((type) => [type.name, type]));
+  const typesByCode = new Map(incoming.map((type) => [type.code, type]));
+  const encoder = new Encoder({ ignoreUndefined: true });
+  const decoder = new Decoder();
+
+  function decodeOne(bytes: Uint8Array): In | UnknownFrame | InvalidFrame {
+    let value: unknown;
+    try {
+      value = decoder.decode(bytes);
+    } catch (cause) {
+      throw new ChatError("malformed_frame", "The bytes are no msgpack frames.", { cause });
+    }
+    const code: unknown = Array.isArray(value) ? value[0] : undefined;
+    if (!Array.isArray(value) || typeof code !== "number") {
+      throw new ChatError("malformed_frame", "A frame is an array that begins with its code.");
+    }
+    const requestId = Number.isSafeInteger(value[1]) && value[1] >= 0 ? (value[1] as number) : 0;
+    const type = typesByCode.get(code);
+    if (type === undefined) return { type: "unknown", code, requestId };
+    try {
+      return frameFromArray(type, value) as In;
+    } catch (cause) {
+      if (!(cause instanceof SchemaViolation)) throw cause;
+      return { type: "invalid", code, requestId, error: new ChatError("malformed_frame", `${cause.message}.`) };
+    }
+  }
+
+  return {
+    encode(frame) {
+      const type = typesByName.get(frame.type);
+      if (type === undefined) throw new TypeError(`no frame of this direction is named ${frame.type}`);
+      return encoder.encode(frameToArray(type, frame));
+    },
+    decode(bytes) {
+      if (bytes.length > LIMITS.wireMessageBytes) {
+        throw new ChatError("frame_too_large", `A WebSocket message may have ${LIMITS.wireMessageBytes} bytes.`);
+      }
+      let start = 0;
+      return scanFrames(bytes, maxNodes).map((end) => {
+        const frame = decodeOne(bytes.subarray(start, end));
+        start = end;
+        return frame;
+      });
+    },
+  };
+}
+
+/** The codec of a device: encodes requests, decodes answers and pushes. Not to be shared between threads. */
+export function createClientCodec(): Codec<ClientFrame, ServerFrame> {
+  return createCodec(CLIENT_FRAMES, SERVER_FRAMES, LIMITS.answerNodes);
+}
+
+/** The codec of a server: decodes requests, encodes answers and pushes. */
+export function createServerCodec(): Codec<ServerFrame, ClientFrame> {
+  return createCodec(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
+}
+
+/** One WebSocket message out of several frames. */
+export function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
+  if (frames.length === 1) return frames[0]!;
+  const joined = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    joined.set(frame, at);
+    at += frame.length;
+  }
+  return joined;
+}

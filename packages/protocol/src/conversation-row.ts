@@ -1,0 +1,52 @@
+import { LIMITS } from "./limits.js";
+import * as schema from "./schema.js";
+
+/** The kinds of conversation. */
+export const CONVERSATION_TYPES = ["direct", "group"] as const;
+/** `direct`: exactly two users, once per pair. `group`: any number. */
+export type ConversationType = (typeof CONVERSATION_TYPES)[number];
+
+/** What a member may do: an owner and admins may add and remove members. */
+export const ROLES = ["member", "admin", "owner"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What the list shows of a conversation's latest entry that counts as a message. */
+export const latestMessageShape = {
+  messageId: schema.uint,
+  senderId: schema.id,
+  createdAt: schema.uint,
+  /** The first characters of its text. */
+  snippet: schema.optional(schema.text(LIMITS.snippetCharacters)),
+  kind: schema.optional(schema.string(LIMITS.idBytes)),
+} as const;
+
+/** One conversation as one user sees it: a self-contained row of the list. */
+export const conversationRowShape = {
+  conversationId: schema.id,
+  type: schema.oneOf(CONVERSATION_TYPES),
+  /** Orders the list, newest activity highest. Comparable within one store only; no clock. */
+  activity: schema.uint,
+  /** The highest messageId that this user may see; 0 if none. */
+  head: schema.uint,
+  /** The fingerprint of the entry at `head`; 0 if none. */
+  headFingerprint: schema.uint,
+  /** The ordinal of the entry at `head`. */
+  headOrdinal: schema.uint,
+  /** The first messageId that the store still holds. */
+  firstId: schema.uint,
+  memberCount: schema.uint,
+  /** False once the user has left or was removed; `head` then stays where it was. */
+  member: schema.bool,
+  role: schema.oneOf(ROLES),
+  /** The messageId at which the user's newest interval of membership begins. */
+  joinedAt: schema.uint,
+  createdAt: schema.uint,
+  name: schema.optional(schema.text(LIMITS.nameCharacters)),
+  data: schema.optional(schema.data(LIMITS.dataBytes)),
+  /** The other user of a direct conversation. */
+  peerId: schema.optional(schema.id),
+  latest: schema.optional(schema.struct(latestMessageShape)),
+} as const;
+
+export type LatestMessage = schema.Struct<typeof latestMessageShape>;
+export type ConversationRow = schema.Struct<typeof conversationRowShape>;

@@ -1,0 +1,59 @@
+import { LIMITS } from "./limits.js";
+import * as schema from "./schema.js";
+
+/**
+ * The kinds that the protocol itself defines.
+ * Applications may send `text` and kinds of their own that begin with `x-`; the others are written by the server.
+ */
+export const ENTRY_KINDS = {
+  /** A message that a person wrote. The default, and absent on the wire. */
+  text: "text",
+  /** The first entry of every conversation: `data.members` are its first members. */
+  created: "created",
+  /** `data.members` joined; they see the conversation from this entry on. */
+  membersAdded: "members-added",
+  /** `data.members` were removed, or left if it is the sender; they see nothing from this entry on. */
+  membersRemoved: "members-removed",
+} as const;
+
+const CUSTOM_KIND = /^x-[a-z0-9-]{1,30}$/;
+
+/** True for a kind that an application may send: `text`, or `x-` followed by 1 to 30 of a–z, 0–9 and hyphen. */
+export function isSendableKind(kind: string): boolean {
+  return kind === ENTRY_KINDS.text || CUSTOM_KIND.test(kind);
+}
+
+/** UTF-8 bytes of the `data` of an entry that the server writes; it may name every member of a request. */
+const SYSTEM_DATA_BYTES = 98_304;
+
+/**
+ * One entry of a conversation's log. Entries are immutable; kinds that a device does not know are kept and not shown.
+ * `(conversationId, messageId)` is its identity; the conversation is named by what carries the entry.
+ */
+export const entryShape = {
+  /** Conversation-local and contiguous, from 1. The only order. */
+  messageId: schema.uint,
+  senderId: schema.id,
+  /** Wall-clock ms of the server that stored it. To be shown, never to sort by. */
+  createdAt: schema.uint,
+  /** How many entries up to and including this one count as unread for others (membership entries don't). */
+  ordinal: schema.uint,
+  /** 32 bits over this entry and all before it; two histories that differ anywhere below differ here. */
+  fingerprint: schema.uint,
+  text: schema.optional(schema.text(LIMITS.textCharactersCeiling)),
+  /** Absent: `text`. */
+  kind: schema.optional(schema.string(LIMITS.idBytes)),
+  data: schema.optional(schema.data(SYSTEM_DATA_BYTES)),
+  /** messageId of the entry that this one answers, in the same conversation. */
+  replyTo: schema.optional(schema.uint),
+  /** The sender's idempotency key; told to the device that sent the entry, and to no other. */
+  clientMessageId: schema.optional(schema.uuid),
+} as const;
+
+/** One entry of a conversation's log, as it travels and as a device keeps it. */
+export type Entry = schema.Struct<typeof entryShape>;
+
+/** The kind of an entry, `text` when it names none. */
+export function kindOf(entry: Pick<Entry, "kind">): string {
+  return entry.kind ?? ENTRY_KINDS.text;
+}

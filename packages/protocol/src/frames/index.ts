@@ -1,0 +1,96 @@
+import type { FrameOf } from "../frame.js";
+import { addMembers } from "./add-members.js";
+import { changes } from "./changes.js";
+import { conversation } from "./conversation.js";
+import { conversationChanged } from "./conversation-changed.js";
+import { conversations } from "./conversations.js";
+import { createConversation } from "./create-conversation.js";
+import { entries } from "./entries.js";
+import { error } from "./error.js";
+import { getConversation } from "./get-conversation.js";
+import { getRange } from "./get-range.js";
+import { getUsers } from "./get-users.js";
+import { goingAway } from "./going-away.js";
+import { hello } from "./hello.js";
+import { listChanges } from "./list-changes.js";
+import { listConversations } from "./list-conversations.js";
+import { listMembers } from "./list-members.js";
+import { members } from "./members.js";
+import { messageStored } from "./message-stored.js";
+import { ping } from "./ping.js";
+import { pong } from "./pong.js";
+import { range } from "./range.js";
+import { removeMembers } from "./remove-members.js";
+import { sendMessage } from "./send-message.js";
+import { setProfile } from "./set-profile.js";
+import { userChanged } from "./user-changed.js";
+import { users } from "./users.js";
+import { welcome } from "./welcome.js";
+
+/** What a device may send. */
+export const CLIENT_FRAMES = [
+  hello,
+  ping,
+  sendMessage,
+  getRange,
+  listConversations,
+  listChanges,
+  createConversation,
+  getConversation,
+  addMembers,
+  removeMembers,
+  listMembers,
+  getUsers,
+  setProfile,
+] as const;
+
+/** What a server may send. */
+export const SERVER_FRAMES = [
+  welcome,
+  pong,
+  error,
+  messageStored,
+  range,
+  conversations,
+  changes,
+  conversation,
+  members,
+  users,
+  entries,
+  conversationChanged,
+  userChanged,
+  goingAway,
+] as const;
+
+/** Any frame of a device. */
+export type ClientFrame = FrameOf<(typeof CLIENT_FRAMES)[number]>;
+/** Any frame of a server. */
+export type ServerFrame = FrameOf<(typeof SERVER_FRAMES)[number]>;
+
+export type { HelloFrame } from "./hello.js";
+export type { PingFrame } from "./ping.js";
+export type { SendMessageFrame } from "./send-message.js";
+export type { GetRangeFrame } from "./get-range.js";
+export type { ListConversationsFrame } from "./list-conversations.js";
+export type { ListChangesFrame } from "./list-changes.js";
+export type { CreateConversationFrame } from "./create-conversation.js";
+export type { GetConversationFrame } from "./get-conversation.js";
+export type { AddMembersFrame } from "./add-members.js";
+export type { RemoveMembersFrame } from "./remove-members.js";
+export type { ListMembersFrame } from "./list-members.js";
+export type { GetUsersFrame } from "./get-users.js";
+export type { SetProfileFrame } from "./set-profile.js";
+export type { WelcomeFrame } from "./welcome.js";
+export type { PongFrame } from "./pong.js";
+export type { ErrorFrame } from "./error.js";
+export type { MessageStoredFrame } from "./message-stored.js";
+export type { RangeFrame } from "./range.js";
+export type { ConversationsFrame } from "./conversations.js";
+export type { ChangesFrame } from "./changes.js";
+export type { ConversationFrame } from "./conversation.js";
+export type { MembersFrame } from "./members.js";
+export type { UsersFrame } from "./users.js";
+export type { EntriesFrame } from "./entries.js";
+export type { ConversationChangedFrame } from "./conversation-changed.js";
+export type { UserChangedFrame } from "./user-changed.js";
+export type { GoingAwayFrame } from "./going-away.js";

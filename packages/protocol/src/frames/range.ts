@@ -1,0 +1,18 @@
+import { entryShape } from "../entry.js";
+import { defineFrame, type FrameOf } from "../frame.js";
+import { LIMITS } from "../limits.js";
+import * as schema from "../schema.js";
+
+/** A span of history: what lies in (after, through] is `entries`, and nothing else exists there for this user. */
+export const range = defineFrame(68, "range", {
+  requestId: schema.uint,
+  after: schema.uint,
+  through: schema.uint,
+  /** In order of messageId. */
+  entries: schema.list(schema.struct(entryShape), LIMITS.rangeEntries),
+  /** The highest messageId that this user may see, when the range was read. */
+  head: schema.uint,
+  /** The first messageId that the store still holds. */
+  firstId: schema.uint,
+});
+export type RangeFrame = FrameOf<typeof range>;

@@ -1,0 +1,79 @@
+import { ChatError } from "./chat-error.js";
+import { LIMITS } from "./limits.js";
+import type { Random } from "./runtime.js";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+// C0, DEL and C1 controls, and lone surrogates: they hide in logs and URLs.
+// eslint-disable-next-line no-control-regex
+const FORBIDDEN_IN_ID = /[\u0000-\u001f\u007f-\u009f]|\p{Cs}/u;
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** True for a UUID in its canonical form: lower case with hyphens. Any version. */
+export function isUuid(value: string): boolean {
+  return value.length === 36 && UUID.test(value);
+}
+
+/** The 16 bytes of a canonical UUID. */
+export function uuidToBytes(uuid: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  let at = 0;
+  for (let index = 0; index < 16; index++) {
+    if (uuid[at] === "-") at++;
+    bytes[index] = Number.parseInt(uuid.slice(at, at + 2), 16);
+    at += 2;
+  }
+  return bytes;
+}
+
+/** The canonical UUID of 16 bytes. */
+export function uuidFromBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (let index = 0; index < 16; index++) {
+    if (index === 4 || index === 6 || index === 8 || index === 10) text += "-";
+    text += HEX[bytes[index]!];
+  }
+  return text;
+}
+
+/** A new random UUID (version 4, RFC 9562 §5.4). */
+export function newUuid(random: Random): string {
+  const bytes = random.bytes(16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return uuidFromBytes(bytes);
+}
+
+/** UTF-8 bytes of a string. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7ff) bytes += unit >= 0xd800 && unit <= 0xdfff ? 1 : 2;
+    else if (unit > 0x7f) bytes += 1;
+  }
+  return bytes;
+}
+
+/** True for what may be a conversation id or user id: 1 to 128 UTF-8 bytes, no control characters. */
+export function isId(value: unknown): value is string {
+  return (
+    typeof value === "string" &&
+    value.length > 0 &&
+    value.length <= LIMITS.idBytes &&
+    utf8Length(value) <= LIMITS.idBytes &&
+    !FORBIDDEN_IN_ID.test(value)
+  );
+}
+
+/**
+ * Checks a conversation id or user id that an application chose.
+ * @throws ChatError `invalid_argument`
+ */
+export function assertId(value: unknown, name: string): asserts value is string {
+  if (!isId(value)) {
+    throw new ChatError(
+      "invalid_argument",
+      `${name} must be a string of 1 to ${LIMITS.idBytes} UTF-8 bytes without control characters.`,
+    );
+  }
+}

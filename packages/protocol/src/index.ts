@@ -1,0 +1,27 @@
+export { ChatError, type ChatErrorOptions, isChatError } from "./chat-error.js";
+export { CLOSE_CODES, type CloseReason } from "./close-code.js";
+export {
+  type Codec,
+  createClientCodec,
+  createServerCodec,
+  type InvalidFrame,
+  joinFrames,
+  type UnknownFrame,
+} from "./codec.js";
+export {
+  CONVERSATION_TYPES,
+  type ConversationRow,
+  type ConversationType,
+  type LatestMessage,
+  type Role,
+} from "./conversation-row.js";
+export { assertData, type JsonObject, type JsonValue } from "./data.js";
+export { ENTRY_KINDS, type Entry, isSendableKind, kindOf } from "./entry.js";
+export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";
+export type * from "./frames/index.js";
+export { assertId, isId, isUuid, newUuid, utf8Length, uuidFromBytes, uuidToBytes } from "./ids.js";
+export { LIMITS } from "./limits.js";
+export { type Cancel, type Clock, type Logger, type LogLevel, type Random, type Runtime, systemRuntime } from "./runtime.js";
+export { assertText, firstCharacters, fitsCharacters, isWellFormed } from "./text.js";
+export type { UserProfile } from "./user-profile.js";
+export { PROTOCOL_MINOR, SUBPROTOCOL } from "./version.js";
