@@ -30,7 +30,9 @@ export class ChatError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable =
-      options.retryable ?? (ERROR_CODES as Record<string, { retryable: boolean } | undefined>)[code]?.retryable ?? false;
+      options.retryable ??
+      (ERROR_CODES as Record<string, { retryable: boolean } | undefined>)[code]?.retryable ??
+      false;
     this.retryAfter = options.retryAfter;
   }
 }

@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { ChatError } from "./chat-error.js";
-import { type FrameType, frameFromArray, frameToArray } from "./frame.js";
+import { FRAME_CODES, type FrameType, frameFromArray, frameToArray } from "./frame.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
 import { LIMITS } from "./limits.js";
 import { scanFrames } from "./scan.js";
@@ -10,7 +10,7 @@ import { SchemaViolation } from "./schema.js";
 export interface UnknownFrame {
   readonly type: "unknown";
   readonly code: number;
-  /** Its second element, when that is an integer: for a request its requestId. */
+  /** The requestId of an unknown request or answer; 0 when there is none, as in every push. */
   readonly requestId: number;
 }
 
@@ -34,6 +34,16 @@ export interface Codec<Out extends { type: string }, In> {
   decode(bytes: Uint8Array): (In | UnknownFrame | InvalidFrame)[];
 }
 
+function isUint(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Keys are strings; a number would be a second spelling of the same key. */
+function mapKeyConverter(key: unknown): string {
+  if (typeof key !== "string") throw new TypeError("a key of a map is no string");
+  return key;
+}
+
 function createCodec<Out extends { type: string }, In>(
   outgoing: readonly FrameType[],
   incoming: readonly FrameType[],
@@ -42,7 +52,7 @@ function createCodec<Out extends { type: string }, In>(
   const typesByName = new Map(outgoing.map((type) => [type.name, type]));
   const typesByCode = new Map(incoming.map((type) => [type.code, type]));
   const encoder = new Encoder({ ignoreUndefined: true });
-  const decoder = new Decoder();
+  const decoder = new Decoder({ mapKeyConverter });
 
   function decodeOne(bytes: Uint8Array): In | UnknownFrame | InvalidFrame {
     let value: unknown;
@@ -52,17 +62,23 @@ function createCodec<Out extends { type: string }, In>(
       throw new ChatError("malformed_frame", "The bytes are no msgpack frames.", { cause });
     }
     const code: unknown = Array.isArray(value) ? value[0] : undefined;
-    if (!Array.isArray(value) || typeof code !== "number") {
+    if (!Array.isArray(value) || !isUint(code)) {
       throw new ChatError("malformed_frame", "A frame is an array that begins with its code.");
     }
-    const requestId = Number.isSafeInteger(value[1]) && value[1] >= 0 ? (value[1] as number) : 0;
+    const second: unknown = value[1];
+    const requestId = code < FRAME_CODES.pushes[0] && isUint(second) ? second : 0;
     const type = typesByCode.get(code);
     if (type === undefined) return { type: "unknown", code, requestId };
     try {
       return frameFromArray(type, value) as In;
     } catch (cause) {
       if (!(cause instanceof SchemaViolation)) throw cause;
-      return { type: "invalid", code, requestId, error: new ChatError("malformed_frame", `${cause.message}.`) };
+      return {
+        type: "invalid",
+        code,
+        requestId,
+        error: new ChatError("malformed_frame", `${cause.message}.`),
+      };
     }
   }
 
@@ -74,7 +90,10 @@ function createCodec<Out extends { type: string }, In>(
     },
     decode(bytes) {
       if (bytes.length > LIMITS.wireMessageBytes) {
-        throw new ChatError("frame_too_large", `A WebSocket message may have ${LIMITS.wireMessageBytes} bytes.`);
+        throw new ChatError(
+          "frame_too_large",
+          `A WebSocket message may have ${LIMITS.wireMessageBytes} bytes.`,
+        );
       }
       let start = 0;
       return scanFrames(bytes, maxNodes).map((end) => {

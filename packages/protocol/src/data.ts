@@ -4,14 +4,16 @@ import { LIMITS } from "./limits.js";
 import { isWellFormed } from "./text.js";
 
 /** A JSON value. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** What applications attach to entries, conversations and users: a JSON object of at most 4,096 bytes and 8 levels. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 function problemOf(value: unknown, depth: number): string | undefined {
   if (value === null || typeof value === "boolean") return undefined;
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : "it holds a number that is not finite";
+  if (typeof value === "number")
+    return Number.isFinite(value) ? undefined : "it holds a number that is not finite";
   if (typeof value === "string") return isWellFormed(value) ? undefined : "it holds a lone surrogate";
   if (typeof value !== "object") return `it holds a ${typeof value}`;
   if (depth === 0) return `it is nested deeper than ${LIMITS.dataDepth} levels`;
@@ -44,7 +46,9 @@ export function assertData(value: unknown, maxBytes: number = LIMITS.dataBytes):
     typeof value !== "object" || value === null || Array.isArray(value)
       ? "it is not an object"
       : (problemOf(value, LIMITS.dataDepth) ??
-        (utf8Length(JSON.stringify(value)) > maxBytes ? `it is larger than ${maxBytes} bytes of JSON` : undefined));
+        (utf8Length(JSON.stringify(value)) > maxBytes
+          ? `it is larger than ${maxBytes} bytes of JSON`
+          : undefined));
   if (problem !== undefined) {
     throw new ChatError("data_invalid", `data must be a small plain JSON object, but ${problem}.`);
   }

@@ -23,8 +23,11 @@ export function isSendableKind(kind: string): boolean {
   return kind === ENTRY_KINDS.text || CUSTOM_KIND.test(kind);
 }
 
-/** UTF-8 bytes of the `data` of an entry that the server writes; it may name every member of a request. */
-const SYSTEM_DATA_BYTES = 98_304;
+/**
+ * UTF-8 bytes of the `data` of an entry that the server writes. It may name every member of a request and its sender,
+ * and JSON writes each quote and backslash of an id as two bytes: 501 × (2 × 128 + 3) and the key.
+ */
+const SYSTEM_DATA_BYTES = 131_072;
 
 /**
  * One entry of a conversation's log. Entries are immutable; kinds that a device does not know are kept and not shown.

@@ -43,13 +43,16 @@ export function newUuid(random: Random): string {
   return uuidFromBytes(bytes);
 }
 
-/** UTF-8 bytes of a string. */
+/** UTF-8 bytes of a string. A lone surrogate counts as the three bytes of U+FFFD, which encoders write for it. */
 export function utf8Length(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    if (unit > 0x7ff) bytes += unit >= 0xd800 && unit <= 0xdfff ? 1 : 2;
-    else if (unit > 0x7f) bytes += 1;
+    if (unit > 0x7ff) {
+      bytes += 2;
+      // Both halves of a pair take four bytes together, so the second one is counted already.
+      if (text.codePointAt(index)! > 0xffff) index++;
+    } else if (unit > 0x7f) bytes += 1;
   }
   return bytes;
 }

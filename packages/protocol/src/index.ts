@@ -21,7 +21,15 @@ export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";
 export type * from "./frames/index.js";
 export { assertId, isId, isUuid, newUuid, utf8Length, uuidFromBytes, uuidToBytes } from "./ids.js";
 export { LIMITS } from "./limits.js";
-export { type Cancel, type Clock, type Logger, type LogLevel, type Random, type Runtime, systemRuntime } from "./runtime.js";
+export {
+  type Cancel,
+  type Clock,
+  type Logger,
+  type LogLevel,
+  type Random,
+  type Runtime,
+  systemRuntime,
+} from "./runtime.js";
 export { assertText, firstCharacters, fitsCharacters, isWellFormed } from "./text.js";
 export type { UserProfile } from "./user-profile.js";
 export { PROTOCOL_MINOR, SUBPROTOCOL } from "./version.js";

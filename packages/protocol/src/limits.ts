@@ -45,8 +45,8 @@ export const LIMITS = {
   groupMembers: 10_000,
   /** Times that one user may join one conversation; each is an interval of visible history. */
   intervalsPerMember: 1_000,
-  /** Users asked for in one request. */
-  usersPerRequest: 200,
+  /** Users asked for in one request; so many of the largest profiles fit into one WebSocket message. */
+  usersPerRequest: 80,
   /** Capabilities named in a hello or a welcome. */
   capabilities: 32,
   /** Bytes of an opaque cursor. */

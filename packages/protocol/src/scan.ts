@@ -23,7 +23,8 @@ export function scanFrames(bytes: Uint8Array, maxNodes: number): number[] {
   const open = new Uint32Array(LIMITS.frameDepth);
   let at = 0;
   while (at < length) {
-    if (ends.length === LIMITS.framesPerWireMessage) throw tooLarge(`more than ${LIMITS.framesPerWireMessage} frames`);
+    if (ends.length === LIMITS.framesPerWireMessage)
+      throw tooLarge(`more than ${LIMITS.framesPerWireMessage} frames`);
     let depth = 0;
     let nodes = 0;
     for (;;) {

@@ -66,7 +66,8 @@ export const bool: Field<boolean> = plain("bool", (value) => typeof value === "b
 export function text(max: number): Field<string> {
   return plain(
     `str of at most ${max} code points`,
-    (value): value is string => typeof value === "string" && fitsCharacters(value, max) && isWellFormed(value),
+    (value): value is string =>
+      typeof value === "string" && fitsCharacters(value, max) && isWellFormed(value),
   );
 }
 
@@ -86,7 +87,8 @@ export const id: Field<string> = {
   decode(value, path) {
     if (value instanceof Uint8Array && value.length === 16) return uuidFromBytes(value);
     // The string form of a UUID would be a second spelling of the same id.
-    if (!isId(value) || isUuid(value)) throw new SchemaViolation(path, "an id (str, or bin of 16 bytes for a UUID)");
+    if (!isId(value) || isUuid(value))
+      throw new SchemaViolation(path, "an id (str, or bin of 16 bytes for a UUID)");
     return value;
   },
 };
@@ -96,7 +98,8 @@ export const uuid: Field<string> = {
   wire: "uuid (bin 16)",
   encode: (value) => uuidToBytes(value),
   decode(value, path) {
-    if (!(value instanceof Uint8Array) || value.length !== 16) throw new SchemaViolation(path, "bin of 16 bytes");
+    if (!(value instanceof Uint8Array) || value.length !== 16)
+      throw new SchemaViolation(path, "bin of 16 bytes");
     return uuidFromBytes(value);
   },
 };
@@ -137,7 +140,8 @@ export function list<T>(item: Field<T>, max: number): Field<readonly T[]> {
     wire: `array of at most ${max} × ${item.wire}`,
     encode: (values) => values.map((value) => item.encode(value)),
     decode(value, path) {
-      if (!Array.isArray(value) || value.length > max) throw new SchemaViolation(path, `an array of at most ${max}`);
+      if (!Array.isArray(value) || value.length > max)
+        throw new SchemaViolation(path, `an array of at most ${max}`);
       return value.map((element, index) => item.decode(element, `${path}[${index}]`));
     },
   };
@@ -154,7 +158,11 @@ export function optional<T>(field: Field<T>): OptionalField<T> {
 }
 
 /** Appends the fields of a struct to `target`, without the absent ones at the end. */
-export function encodeFields(shape: Shape, value: Readonly<Record<string, unknown>>, target: unknown[]): unknown[] {
+export function encodeFields(
+  shape: Shape,
+  value: Readonly<Record<string, unknown>>,
+  target: unknown[],
+): unknown[] {
   const start = target.length;
   let end = start;
   for (const key in shape) {
@@ -171,7 +179,12 @@ export function encodeFields(shape: Shape, value: Readonly<Record<string, unknow
 }
 
 /** Reads a struct from `source`, starting at index `from`. More elements than fields are a newer peer's, and ignored. */
-export function decodeFields<S extends Shape>(shape: S, source: readonly unknown[], from: number, path: string): Struct<S> {
+export function decodeFields<S extends Shape>(
+  shape: S,
+  source: readonly unknown[],
+  from: number,
+  path: string,
+): Struct<S> {
   const value: Record<string, unknown> = {};
   let index = from;
   for (const key in shape) {

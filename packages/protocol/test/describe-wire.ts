@@ -7,6 +7,8 @@ import { CLIENT_FRAMES, SERVER_FRAMES } from "../src/frames/index.js";
  */
 export function describeWire(): string {
   const describe = ({ code, name, shape }: FrameType): string =>
-    [`${code} ${name}`, ...Object.entries(shape).map(([field, { wire }]) => `  ${field}: ${wire}`)].join("\n");
+    [`${code} ${name}`, ...Object.entries(shape).map(([field, { wire }]) => `  ${field}: ${wire}`)].join(
+      "\n",
+    );
   return [...CLIENT_FRAMES, ...SERVER_FRAMES].map(describe).join("\n\n") + "\n";
 }
