@@ -23,6 +23,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: "docs", include: ["tests/docs/**/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        extends: true,
         test: { name: "integration", include: integration, testTimeout: 30_000, hookTimeout: 30_000 },
       },
       {

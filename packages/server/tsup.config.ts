@@ -2,5 +2,8 @@ import { defineConfig } from "tsup";
 import { library } from "../../tsup.base.js";
 
 export default defineConfig(
-  library({ index: "src/index.ts", sqlite: "src/store/sqlite/index.ts", testing: "src/testing/index.ts" }),
+  library(
+    { index: "src/index.ts", sqlite: "src/store/sqlite/index.ts", testing: "src/testing/index.ts" },
+    "node",
+  ),
 );
