@@ -16,11 +16,11 @@ export interface FrameType<N extends string = string, S extends Shape = Shape> {
 /** The TypeScript value of a frame: its fields, and its name as `type`. */
 export type FrameOf<F> = F extends FrameType<infer N, infer S> ? { readonly type: N } & Struct<S> : never;
 
-/** Declares a frame. On the wire it is the array `[code, ...fields]`. */
+/** Declares a frame. On the wire it is the array `[code, ...fields]`. No field may take the place of the frame's `type`. */
 export function defineFrame<const N extends string, const S extends Shape>(
   code: number,
   name: N,
-  shape: S,
+  shape: S & { readonly type?: never },
 ): FrameType<N, S> {
   return { code, name, shape };
 }

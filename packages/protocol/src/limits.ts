@@ -47,6 +47,8 @@ export const LIMITS = {
   intervalsPerMember: 1_000,
   /** Users asked for in one request; so many of the largest profiles fit into one WebSocket message. */
   usersPerRequest: 80,
+  /** Users whose profile changes one connection is told of. */
+  watchedUsers: 2_000,
   /** Capabilities named in a hello or a welcome. */
   capabilities: 32,
   /** Bytes of an opaque cursor. */

@@ -202,7 +202,7 @@ export function struct<S extends Shape>(shape: S): Field<Struct<S>> {
     wire: `[${Object.entries(shape)
       .map(([key, field]) => `${key}: ${field.wire}`)
       .join(", ")}]`,
-    encode: (value) => encodeFields(shape, value as Readonly<Record<string, unknown>>, []),
+    encode: (value) => encodeFields(shape, value, []),
     decode(value, path) {
       if (!Array.isArray(value)) throw new SchemaViolation(path, "an array");
       return decodeFields(shape, value, 0, path);

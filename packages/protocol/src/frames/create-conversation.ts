@@ -9,7 +9,7 @@ import * as schema from "../schema.js";
  */
 export const createConversation = defineFrame(7, "create-conversation", {
   requestId: schema.uint,
-  type: schema.oneOf(CONVERSATION_TYPES),
+  conversationType: schema.oneOf(CONVERSATION_TYPES),
   /** The new conversation's id, chosen by the device or the application. */
   conversationId: schema.id,
   /** The idempotency key. */
