@@ -83,14 +83,14 @@ export interface CacheReadQuery {
  *
  * Atomicity: one `commit` is applied wholly or not at all, so that entries and the ranges that vouch for them never part.
  * Order: commits apply in the order in which they were called. Reads see every commit that was called before them.
- * Values: a commit takes them as they are when it is called or later, so the caller leaves them alone; what is read is never changed either.
+ * Values: what was handed over or read is changed by neither side. Optional fields come back as they went in: absent, not undefined.
  * Failure: methods reject with ChatError `storage_failed`; the caller may go on with a {@link Cache} in memory. `closed` after `close` or `wipe`.
  */
 export interface Cache {
   /** False if everything is gone when the page is. */
   readonly persistent: boolean;
 
-  /** Reads what is there; of an empty cache, makes a deviceId and keeps it. Called once, first. */
+  /** Reads what is there; of an empty cache, makes a deviceId and keeps it. Called first; a later call sees what was committed before it. */
   load(): Promise<CacheSnapshot>;
 
   /** Entries in ascending order of messageId. */

@@ -1,0 +1,299 @@
+import {
+  ChatError,
+  type Clock,
+  type Entry,
+  isChatError,
+  newUuid,
+  type Random,
+  type UserProfile,
+} from "@chat/protocol";
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, wrap } from "idb";
+import type { Cache, CachedConversation, CacheChanges, CacheReadQuery, OutboxItem } from "./cache.js";
+
+/** Rises with every change of the stores; `upgrade` brings older databases up to it. */
+const SCHEMA_VERSION = 1;
+/** Some browsers never answer where storage is forbidden (private windows), or while an older tab blocks. */
+const ANSWER_DEADLINE_MS = 5_000;
+/** What IndexedDB takes as a count at most; more is a TypeError. */
+const MAX_COUNT = 0xffff_ffff;
+/** How a connection shows that it died under us; a new one may well work. */
+const CONNECTION_LOST: readonly unknown[] = ["InvalidStateError", "AbortError", "UnknownError"];
+
+/** What {@link indexedDbCache} needs. */
+export interface IndexedDbCacheOptions {
+  /** Of the database. One cache at a time may have it open. */
+  readonly name: string;
+  readonly indexedDB: Pick<IDBFactory, "open" | "deleteDatabase">;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+interface Schema extends DBSchema {
+  /** `deviceId`, `epoch`, `cursor`; `generation` names this database for as long as it exists; `probe`. */
+  meta: { key: string; value: string };
+  conversations: { key: string; value: CachedConversation };
+  entries: { key: [conversationId: string, messageId: number]; value: Entry };
+  outbox: { key: string; value: OutboxItem; indexes: { sequence: number } };
+  users: { key: string; value: UserProfile };
+}
+type Database = IDBPDatabase<Schema>;
+type StoreName = "meta" | "conversations" | "entries" | "outbox" | "users";
+type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<Schema, StoreName[], Mode>;
+
+const STORES: StoreName[] = ["meta", "conversations", "entries", "outbox", "users"];
+
+function upgrade(database: IDBDatabase, oldVersion: number): void {
+  if (oldVersion < 1) {
+    database.createObjectStore("meta");
+    database.createObjectStore("conversations", { keyPath: "row.conversationId" });
+    database.createObjectStore("entries");
+    database.createObjectStore("outbox", { keyPath: "clientMessageId" }).createIndex("sequence", "sequence");
+    database.createObjectStore("users", { keyPath: "userId" });
+  }
+}
+
+function begin<Mode extends "readonly" | "readwrite">(
+  database: Database,
+  mode: Mode,
+  durability: IDBTransactionDurability = "default",
+): Transaction<Mode> {
+  const transaction = database.transaction(STORES, mode, { durability });
+  // idb makes this promise in any case; where nobody waits for it, its failure is told by the requests.
+  transaction.done.catch(() => {});
+  return transaction;
+}
+
+/** Keys of a conversation's entries between two ids, both excluded. */
+function between(conversationId: string, after: number, before: number): IDBKeyRange {
+  return IDBKeyRange.bound([conversationId, after], [conversationId, before], true, true);
+}
+
+function* apply(transaction: Transaction<"readwrite">, changes: CacheChanges): Generator<Promise<unknown>> {
+  const meta = transaction.objectStore("meta");
+  const conversations = transaction.objectStore("conversations");
+  const entries = transaction.objectStore("entries");
+  const outbox = transaction.objectStore("outbox");
+  const users = transaction.objectStore("users");
+
+  if (changes.reset) {
+    for (const store of [conversations, entries, users]) yield store.clear();
+    for (const key of ["epoch", "cursor"]) yield meta.delete(key);
+  }
+  for (const [key, value] of Object.entries(changes.meta ?? {})) yield meta.put(value, key);
+  for (const id of changes.removeConversations ?? []) {
+    yield conversations.delete(id);
+    yield entries.delete(between(id, -Infinity, Infinity));
+  }
+  for (const { conversationId, above } of changes.truncate ?? []) {
+    yield entries.delete(between(conversationId, above, Infinity));
+  }
+  for (const conversation of changes.conversations ?? []) yield conversations.put(conversation);
+  for (const { conversationId, entries: added } of changes.entries ?? []) {
+    for (const entry of added) yield entries.put(entry, [conversationId, entry.messageId]);
+  }
+  for (const item of changes.putOutbox ?? []) yield outbox.put(item);
+  for (const id of changes.removeOutbox ?? []) yield outbox.delete(id);
+  for (const user of changes.users ?? []) yield users.put(user);
+}
+
+async function write(
+  database: Database,
+  durability: "strict" | "relaxed",
+  steps: (transaction: Transaction<"readwrite">) => Iterable<Promise<unknown>>,
+): Promise<void> {
+  const transaction = begin(database, "readwrite", durability);
+  const pending: Promise<unknown>[] = [transaction.done];
+  try {
+    for (const request of steps(transaction)) pending.push(request);
+  } catch (cause) {
+    // Without this, IndexedDB would commit the steps before the one that threw.
+    transaction.abort();
+    await Promise.allSettled(pending);
+    throw new ChatError("storage_failed", "A value can't be stored.", { cause, retryable: false });
+  }
+  await Promise.all(pending);
+}
+
+function storageFailed(cause: unknown): ChatError {
+  if (isChatError(cause)) return cause;
+  return new ChatError("storage_failed", `The browser's storage refused: ${String(cause)}`, { cause });
+}
+
+/**
+ * A {@link Cache} in an IndexedDB database.
+ * @throws ChatError `storage_failed` where the database can't be opened, written and read back in time.
+ */
+export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Cache> {
+  const { name, indexedDB, clock, random } = options;
+  let current: Database | undefined;
+  let generation: string | undefined;
+  /** Set once what we had read is no longer what is stored. */
+  let gone: ChatError | undefined;
+  let closed = false;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  function inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = clock.schedule(ANSWER_DEADLINE_MS, () =>
+        reject(new ChatError("storage_failed", `IndexedDB gave no answer in ${ANSWER_DEADLINE_MS} ms.`)),
+      );
+      answer.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  /** Opens, and proves by writing and reading back that the database is of use and still the same. */
+  async function connect(): Promise<Database> {
+    const request = indexedDB.open(name, SCHEMA_VERSION);
+    request.onupgradeneeded = ({ oldVersion }) => upgrade(request.result, oldVersion);
+    const connection = (await wrap(request)) as unknown as Database;
+    // An eviction closes the connection, and so does a newer version or a deletion: we must not block them.
+    connection.onclose = connection.onversionchange = () => disconnect(connection);
+    try {
+      const transaction = begin(connection, "readwrite");
+      const meta = transaction.objectStore("meta");
+      const found = await meta.get("generation");
+      if (generation !== undefined && found !== generation) {
+        gone = new ChatError("storage_failed", "The browser deleted what this page had stored.", {
+          retryable: false,
+        });
+        throw gone;
+      }
+      generation = found ?? newUuid(random);
+      const probe = newUuid(random);
+      const written = [meta.put(probe, "probe")];
+      if (found === undefined) {
+        written.push(meta.put(generation, "generation"), meta.put(newUuid(random), "deviceId"));
+      }
+      await Promise.all([...written, transaction.done]);
+      if ((await begin(connection, "readonly").objectStore("meta").get("probe")) !== probe) {
+        throw new ChatError("storage_failed", "IndexedDB does not keep what is written.");
+      }
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  function disconnect(connection = current): void {
+    connection?.close();
+    if (current === connection) current = undefined;
+  }
+
+  async function open(): Promise<Database> {
+    const connecting = connect();
+    try {
+      return await inTime(connecting);
+    } catch (error) {
+      connecting.then(disconnect, () => {});
+      throw storageFailed(error);
+    }
+  }
+
+  /** Works on the open connection; on a new one, once, where it turns out to be dead. */
+  async function run<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    for (let retried = false; ; retried = true) {
+      if (gone !== undefined) throw gone;
+      current ??= await open();
+      try {
+        return await work(current);
+      } catch (error) {
+        if (retried || !CONNECTION_LOST.includes((error as { name?: unknown }).name))
+          throw storageFailed(error);
+        disconnect();
+      }
+    }
+  }
+
+  /** One after the other: so a commit that had to be tried again is still applied before the next. */
+  function enqueue<T>(work: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(new ChatError("closed", "This cache was closed."));
+    const result = queue.then(work);
+    queue = result.catch(() => {});
+    return result;
+  }
+
+  current = await open();
+
+  return {
+    persistent: true,
+
+    load: () =>
+      enqueue(() =>
+        run(async (database) => {
+          const transaction = begin(database, "readonly");
+          const meta = transaction.objectStore("meta");
+          const [deviceId, epoch, cursor, conversations, outbox, users] = await Promise.all([
+            meta.get("deviceId"),
+            meta.get("epoch"),
+            meta.get("cursor"),
+            transaction.objectStore("conversations").getAll(),
+            transaction.objectStore("outbox").index("sequence").getAll(),
+            transaction.objectStore("users").getAll(),
+          ]);
+          return {
+            meta: {
+              deviceId: deviceId!,
+              ...(epoch !== undefined && { epoch }),
+              ...(cursor !== undefined && { cursor }),
+            },
+            conversations,
+            outbox,
+            users,
+          };
+        }),
+      ),
+
+    read: (conversationId: string, { after, before, limit, order }: CacheReadQuery) =>
+      enqueue(() =>
+        run(async (database) => {
+          // IndexedDB throws for a range that can hold nothing.
+          if (after >= before) return [];
+          const count = Math.min(limit, MAX_COUNT);
+          const entries = begin(database, "readonly").objectStore("entries");
+          let from = after;
+          if (order === "descending") {
+            // Finds where the last `count` begin, by keys alone; then they are read at once.
+            let cursor = await entries.openKeyCursor(between(conversationId, after, before), "prev");
+            if (count > 1) cursor = (await cursor?.advance(count - 1)) ?? null;
+            if (cursor !== null) from = cursor.key[1] - 1;
+          }
+          return entries.getAll(between(conversationId, from, before), count);
+        }),
+      ),
+
+    commit: (changes: CacheChanges, durability: "strict" | "relaxed") =>
+      enqueue(() =>
+        run((database) => write(database, durability, (transaction) => apply(transaction, changes))),
+      ),
+
+    wipe() {
+      const wiped = enqueue(async () => {
+        // Emptied first: another connection may put off the deletion.
+        const emptied = run((database) =>
+          write(database, "strict", (transaction) =>
+            STORES.map((store) => transaction.objectStore(store).clear()),
+          ),
+        );
+        const failed = await emptied.then(
+          () => false,
+          () => true,
+        );
+        disconnect();
+        try {
+          await inTime(wrap(indexedDB.deleteDatabase(name)));
+        } catch (error) {
+          if (failed) throw storageFailed(error);
+        }
+      });
+      closed = true;
+      return wiped;
+    },
+
+    async close() {
+      closed = true;
+      await queue;
+      disconnect();
+    },
+  };
+}
