@@ -1,0 +1,26 @@
+export { ChatError, type ErrorCode, isChatError, type JsonObject, type JsonValue } from "@chat/protocol";
+export type { Cache } from "./cache/cache.js";
+export { createChatClient } from "./chat-client.js";
+export type { NetworkSignals } from "./connection/network-signals.js";
+export type { Connect, Socket } from "./connection/socket.js";
+export type {
+  ChatClient,
+  ChatClientEvents,
+  ChatClientOptions,
+  ClientStatus,
+  Completeness,
+  Conversation,
+  ConversationList,
+  ConversationSummary,
+  CustomData,
+  DataOf,
+  Member,
+  MessageContent,
+  RequestOptions,
+  SentMessage,
+  Timeline,
+  TimelineMessage,
+  Unsubscribe,
+  User,
+  UserDirectory,
+} from "./public-types.js";

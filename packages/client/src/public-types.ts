@@ -1,0 +1,288 @@
+import type { ChatError, ConversationType, JsonObject, Role, Runtime } from "@chat/protocol";
+import type { Cache } from "./cache/cache.js";
+import type { NetworkSignals } from "./connection/network-signals.js";
+import type { Connect } from "./connection/socket.js";
+
+/** The application's own data, typed once: `createChatClient<{ entry: …; conversation: …; user: … }>`. */
+export interface CustomData {
+  readonly entry?: JsonObject;
+  readonly conversation?: JsonObject;
+  readonly user?: JsonObject;
+}
+
+/** The type of one kind of custom data, a JSON object when the application named none. */
+export type DataOf<C extends CustomData, K extends keyof CustomData> = C[K] extends JsonObject
+  ? C[K]
+  : JsonObject;
+
+/** What the client is doing. Replaced, never changed, when something moves. */
+export interface ClientStatus {
+  /**
+   * `connecting` also while it waits before the next try; `offline` after `disconnect()`, until `connect()`;
+   * `stopped` after a terminal refusal: see `error`.
+   */
+  readonly connection: "connecting" | "online" | "offline" | "stopped" | "closed";
+  /** True once the conversation list and the followed conversations hold what the server had at the last connect. */
+  readonly synced: boolean;
+  /** `memory`: storage was refused, or another tab of this user owns it; nothing survives this page. */
+  readonly storage: "opening" | "persistent" | "memory";
+  /** Messages that wait to be stored. */
+  readonly pending: number;
+  /** The last thing that went wrong, until the next success. */
+  readonly error?: ChatError;
+}
+
+/** What an application sends. At least one of text and data. */
+export interface MessageContent<C extends CustomData = CustomData> {
+  /** Up to 4,096 Unicode code points, unless the server sets another figure. */
+  readonly text?: string;
+  /** `text` by default; an application's own kinds begin with `x-`. */
+  readonly kind?: string;
+  /** A JSON object of at most 4,096 bytes. */
+  readonly data?: DataOf<C, "entry">;
+  /** messageId of the message that this one answers. */
+  readonly replyTo?: number;
+}
+
+/** One line of a timeline. Immutable; a new object whenever something about it changes. */
+export interface TimelineMessage<C extends CustomData = CustomData> {
+  /** Stable for the life of the line, from pending to stored: what a list renders by. */
+  readonly key: string;
+  /** Absent while pending or failed. */
+  readonly messageId?: number;
+  readonly senderId: string;
+  /** `text`, an application's own, or one that the server wrote (`created`, `members-added`, `members-removed`). */
+  readonly kind: string;
+  readonly text?: string;
+  readonly data?: DataOf<C, "entry">;
+  readonly replyTo?: number;
+  /** Wall-clock ms: the server's once stored, this device's before. */
+  readonly createdAt: number;
+  /** `pending`: in the outbox. `stored`: acknowledged by the server. `failed`: refused for good, see `error`. */
+  readonly state: "pending" | "stored" | "failed";
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** One conversation in the list. Immutable. */
+export interface ConversationSummary<C extends CustomData = CustomData> {
+  readonly id: string;
+  readonly type: ConversationType;
+  readonly name?: string;
+  readonly data?: DataOf<C, "conversation">;
+  /** The other user of a direct conversation. */
+  readonly peerId?: string;
+  readonly memberCount: number;
+  /** False once this user has left or was removed. */
+  readonly member: boolean;
+  readonly role: Role;
+  /** Wall-clock ms. */
+  readonly createdAt: number;
+  readonly latest?: {
+    readonly messageId: number;
+    readonly senderId: string;
+    readonly createdAt: number;
+    readonly snippet?: string;
+    readonly kind: string;
+  };
+}
+
+/** A user as this device knows them. Immutable. */
+export interface User<C extends CustomData = CustomData> {
+  readonly id: string;
+  readonly name?: string;
+  readonly avatarUrl?: string;
+  readonly data?: DataOf<C, "user">;
+}
+
+/** A member of a conversation. */
+export interface Member {
+  readonly userId: string;
+  readonly role: Role;
+  /** messageId at which the member's newest time in the conversation begins. */
+  readonly joinedAt: number;
+}
+
+/** Ends a subscription; harmless when called again. */
+export type Unsubscribe = () => void;
+
+/** What every request to the server takes. */
+export interface RequestOptions {
+  /** Gives the request up; its promise rejects with `aborted`. The server may still carry it out. */
+  readonly signal?: AbortSignal;
+}
+
+/** Whether everything that is known to exist is also held. `filling`: the rest is being fetched. `gap`: it isn't, for want of a connection. */
+export type Completeness = "complete" | "filling" | "gap";
+
+/** A message that is in the outbox. */
+export interface SentMessage<C extends CustomData = CustomData> {
+  /** The idempotency key, a UUID; also the `key` of its line in the timeline. */
+  readonly clientMessageId: string;
+  /**
+   * Resolves once the server has stored and numbered it, over reconnects for as long as it takes.
+   * Rejects with the server's ChatError when it is refused for good, or `closed` when the client is closed before
+   * (it then stays in the outbox). Need not be observed: it never becomes an unhandled rejection.
+   */
+  readonly stored: Promise<TimelineMessage<C>>;
+}
+
+/** What the screen reads of one conversation: stored messages from some point on, then pending and failed ones. */
+export interface Timeline<C extends CustomData = CustomData> {
+  /**
+   * In order; the same array until something changed. The first read, like the first subscription, opens the timeline:
+   * from the cache first, then from the server.
+   */
+  readonly messages: readonly TimelineMessage<C>[];
+  /** Whether everything from the first of `messages` to the conversation's end is there. */
+  readonly state: Completeness;
+  /** True if `loadOlder` may bring more. */
+  readonly hasOlder: boolean;
+  /** Calls back after `messages`, `state` or `hasOlder` changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  /**
+   * Puts older messages before the first, from the cache or else from the server.
+   * @param options `limit`: how many at most, 50 by default, at most 200
+   * @throws ChatError `timeout` (offline too long), `aborted`, `closed`
+   */
+  loadOlder(options?: RequestOptions & { readonly limit?: number }): Promise<void>;
+}
+
+/** One conversation. The same object for as long as the client lives. */
+export interface Conversation<C extends CustomData = CustomData> {
+  readonly id: string;
+  /** The same object until something changed. */
+  readonly summary: ConversationSummary<C>;
+  /** Calls back after `summary` changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  readonly timeline: Timeline<C>;
+
+  /**
+   * Puts a message into the outbox and resolves once it is there durably (see `status.storage`); works offline.
+   * Messages of one conversation are stored in the order of the calls, each once, whatever fails in between.
+   * @throws ChatError `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`,
+   * `limit_exceeded` (too many messages wait), `closed`
+   */
+  send(content: string | MessageContent<C>): Promise<SentMessage<C>>;
+
+  /** Sends a failed message once more, as a new one behind those that wait. @param key its `key` in the timeline */
+  retry(key: string): Promise<SentMessage<C>>;
+
+  /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
+  discard(key: string): Promise<void>;
+
+  /** One page of the members, by user id. `page`: `next` of the page before. @throws ChatError `timeout`, `not_found`… */
+  members(
+    options?: RequestOptions & { readonly page?: string; readonly limit?: number },
+  ): Promise<{ readonly items: readonly Member[]; readonly next?: string }>;
+
+  /** Adds members to a group, 500 at most in one call; who is one already stays one. @throws ChatError `forbidden`, `limit_exceeded`… */
+  addMembers(userIds: readonly string[], options?: RequestOptions): Promise<void>;
+
+  /** Removes members of a group, 500 at most in one call. @throws ChatError `forbidden`… */
+  removeMembers(userIds: readonly string[], options?: RequestOptions): Promise<void>;
+
+  /** Leaves a group. What was said until then stays readable. */
+  leave(options?: RequestOptions): Promise<void>;
+}
+
+/** The user's conversations. */
+export interface ConversationList<C extends CustomData = CustomData> {
+  /** Those that the user is a member of, newest activity first. Another array whenever one of them, or its summary, changed. */
+  readonly items: readonly Conversation<C>[];
+  readonly state: Completeness;
+  /** Calls back after `items` or `state` changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  /** A conversation that this device knows, also one that the user has left. */
+  get(id: string): Conversation<C> | undefined;
+  /** The same, asking the server when this device does not know it. @throws ChatError `not_found`, `timeout`… */
+  fetch(id: string, options?: RequestOptions): Promise<Conversation<C>>;
+  /**
+   * Creates a group of this user and `members`.
+   * @param group `id`: the application's own (1 to 128 UTF-8 bytes), else a UUID is made
+   * @throws ChatError `conflict` (the id is taken), `invalid_argument`, `data_invalid`, `limit_exceeded`, `timeout`…
+   */
+  createGroup(
+    group: {
+      readonly id?: string;
+      readonly name?: string;
+      readonly members: readonly string[];
+      readonly data?: DataOf<C, "conversation">;
+    },
+    options?: RequestOptions,
+  ): Promise<Conversation<C>>;
+  /** The conversation of this user with another one; made if there is none. @throws ChatError as `createGroup` */
+  createDirect(
+    userId: string,
+    options?: RequestOptions & { readonly data?: DataOf<C, "conversation"> },
+  ): Promise<Conversation<C>>;
+}
+
+/** The users whom this device has seen. */
+export interface UserDirectory<C extends CustomData = CustomData> {
+  /** What is known now; the same object until it changed. Asks the server in the background when that is nothing, or may be old. */
+  get(id: string): User<C> | undefined;
+  /** Calls back after some user changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  /** Replaces this user's own profile. @throws ChatError `invalid_argument`, `data_invalid`, `timeout`… */
+  setProfile(
+    profile: { readonly name?: string; readonly avatarUrl?: string; readonly data?: DataOf<C, "user"> },
+    options?: RequestOptions,
+  ): Promise<User<C>>;
+}
+
+/** What a client tells of. */
+export interface ChatClientEvents<C extends CustomData = CustomData> {
+  /** Something went wrong that no promise tells of. Nobody needs to listen; `status.error` shows it too. */
+  error(error: ChatError): void;
+  /** A message was stored, by anybody, and is now on this device. Once for each, in order within a conversation; not for history. */
+  message(event: { readonly conversation: Conversation<C>; readonly message: TimelineMessage<C> }): void;
+  /** The server had lost messages above an id (a restored backup). This device's own among them are being sent again. */
+  diverged(event: {
+    readonly conversation: Conversation<C>;
+    readonly above: number;
+    readonly resent: number;
+  }): void;
+}
+
+/** One user's chat on one device. */
+export interface ChatClient<C extends CustomData = CustomData> {
+  readonly userId: string;
+  /** The same object until something changed. */
+  readonly status: ClientStatus;
+  readonly conversations: ConversationList<C>;
+  readonly users: UserDirectory<C>;
+  /** Calls back after `status` changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  on<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
+  off<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
+  /** Resolves once the cache is loaded and what it holds can be read. Rejects with `closed` if the client is closed before. */
+  ready(): Promise<void>;
+  /** Goes online again after `disconnect()` or a refusal. A new client does so by itself. */
+  connect(): void;
+  /** Goes offline until `connect()`. Everything that is held stays readable, and messages can be sent into the outbox. */
+  disconnect(): void;
+  /** Goes offline for good, waits for what is being written, and lets go of storage and listeners. */
+  close(): Promise<void>;
+}
+
+/** What a client is made of. */
+export interface ChatClientOptions {
+  /** Where the server is attached: `wss://…`, `https://…`, or in a browser also `/chat`. */
+  readonly url: string;
+  /** Who this is. A token of somebody else is refused. */
+  readonly userId: string;
+  /** What the server's `authenticate` checks. A function is called for every connect; if it throws, the client tries again later. */
+  readonly token: string | (() => string | Promise<string>);
+  /** Where to keep what is held; by default IndexedDB where it can be had, else memory. */
+  readonly cache?: Cache;
+  /** ms after which a request is given up with `timeout`; 30,000 by default. Messages are not requests: they wait. */
+  readonly requestTimeout?: number;
+  /** Up to so many missed entries of a conversation are fetched without a hole; 1,000 by default. */
+  readonly catchUpEntries?: number;
+  /** Time, chance and log; for tests. */
+  readonly runtime?: Runtime;
+  /** How to open a socket; for tests. */
+  readonly connect?: Connect;
+  /** What wakes the client up; by default the page's events where there is a page. */
+  readonly signals?: NetworkSignals;
+}
