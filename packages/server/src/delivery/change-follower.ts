@@ -1,0 +1,113 @@
+import { type Cancel, isChatError, type Runtime } from "@chat/protocol";
+import type { ChatStore } from "../store/chat-store.js";
+import type { Deliverer } from "./deliverer.js";
+
+const PAGE = 500;
+
+/** What the follower works with. */
+export interface ChangeFollowerOptions {
+  readonly runtime: Runtime;
+  readonly store: ChatStore;
+  readonly deliverer: Deliverer;
+  /** ms between two looks. */
+  readonly interval: number;
+}
+
+/**
+ * Follows the store's change feed, and has the deliverer bring up to date what fan-out lost or another process wrote.
+ * A lost last message leaves no later one to show the gap; this finds it.
+ */
+export class ChangeFollower {
+  readonly #options: ChangeFollowerOptions;
+  #position: string | undefined;
+  #looking: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+  #cancelTimer: Cancel | undefined;
+  #cancelWatch: Cancel | undefined;
+
+  constructor(options: ChangeFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** All changes up to it were brought to the sessions of this server. Undefined before {@link start}. */
+  get position(): string | undefined {
+    return this.#position;
+  }
+
+  /** Begins at the store's present position. @throws ChatError `store_unavailable` */
+  async start(): Promise<void> {
+    this.#position = await this.#options.store.conversations.position();
+    this.#cancelWatch = this.#options.store.watch(() => void this.look());
+    this.#scheduleNext();
+  }
+
+  /** Looks now. Resolves when what had changed before the call is delivered, or the look failed. */
+  look(): Promise<void> {
+    if (this.#looking !== undefined) {
+      this.#again = true;
+      return this.#looking;
+    }
+    this.#looking = this.#lookUntilQuiet().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#cancelWatch?.();
+    await this.#looking;
+  }
+
+  #scheduleNext(): void {
+    if (this.#closed) return;
+    this.#cancelTimer = this.#options.runtime.clock.schedule(this.#options.interval, () => {
+      void this.look().then(() => this.#scheduleNext());
+    });
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    do {
+      this.#again = false;
+      try {
+        await this.#lookOnce();
+      } catch (error) {
+        if (isChatError(error) && error.code === "cursor_invalid") await this.#startOver();
+        else this.#options.runtime.log("warn", "change_feed_failed", { error: String(error) });
+        return;
+      }
+    } while (this.#again && !this.#closed);
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { store, deliverer } = this.#options;
+    let more = true;
+    while (more && !this.#closed && this.#position !== undefined) {
+      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
+      for (const { conversationId, head, membershipMoved } of changes.conversations) {
+        if (deliverer.headOf(conversationId) !== undefined) await deliverer.reach(conversationId, head);
+        else if (membershipMoved) await deliverer.discover(conversationId);
+      }
+      const users = deliverer.watchedAmong(changes.users);
+      if (users.length > 0) {
+        for (const profile of await store.conversations.users(users)) deliverer.userChanged(profile);
+      }
+      this.#position = changes.cursor;
+      more = changes.more;
+    }
+  }
+
+  /** The store has lost the history that the position belongs to. Every device must compare what it holds. */
+  async #startOver(): Promise<void> {
+    const { runtime, store, deliverer } = this.#options;
+    runtime.log("error", "store_lost_history", {});
+    try {
+      this.#position = await store.conversations.position();
+      deliverer.resyncAll();
+    } catch (error) {
+      runtime.log("warn", "change_feed_failed", { error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,357 @@
+import type { Runtime, ServerFrame, UserProfile } from "@chat/protocol";
+import { LIMITS } from "@chat/protocol";
+import type { ConversationStore } from "../store/conversation-store.js";
+import type { MessageStore } from "../store/message-store.js";
+import type { StoredEntry } from "../store/stored-entry.js";
+import type { Envelope } from "./envelope.js";
+import type { Recipient } from "./recipient.js";
+import { Track } from "./track.js";
+
+/** Entries per read when a track fills a gap. */
+const GAP_PAGE = LIMITS.rangeEntries;
+/** ms before a read that failed is tried again. */
+const RETRY_DELAY = 500;
+/** Conversations per page when a session's tracks are laid. */
+const MEMBER_OF_PAGE = 1_000;
+
+/** What the deliverer works with. */
+export interface DelivererOptions {
+  readonly runtime: Runtime;
+  readonly messages: MessageStore;
+  readonly conversations: ConversationStore;
+  encode(frame: ServerFrame): Uint8Array;
+  /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
+  readonly announce?: (envelope: Envelope) => void;
+}
+
+/** A user with sessions on this server. */
+interface LocalUser {
+  readonly recipients: Set<Recipient>;
+  /** The tracks of the user's conversations. */
+  readonly tracks: Set<Track>;
+  /** Resolves when all of them are laid. */
+  ready: Promise<void>;
+}
+
+/**
+ * Brings what was stored to the sessions of this server: each entry once, in order, to its conversation's members.
+ * Hints (from this server's appends, from fan-out, from the change feed) may come in any order, doubled or not at all.
+ */
+export class Deliverer {
+  readonly #options: DelivererOptions;
+  readonly #tracks = new Map<string, Track>();
+  readonly #users = new Map<string, LocalUser>();
+  readonly #watchers = new Map<string, Set<Recipient>>();
+  readonly #watched = new Map<Recipient, Set<string>>();
+  #published = new Map<string, StoredEntry[]>();
+  #closed = false;
+
+  constructor(options: DelivererOptions) {
+    this.#options = options;
+  }
+
+  /** How many sessions are attached, and conversations tracked. For metrics and tests. */
+  get size(): { readonly users: number; readonly tracks: number } {
+    return { users: this.#users.size, tracks: this.#tracks.size };
+  }
+
+  /** The users with a session on this server. */
+  get userIds(): readonly string[] {
+    return [...this.#users.keys()];
+  }
+
+  /** The head that was delivered of a tracked conversation. */
+  headOf(conversationId: string): number | undefined {
+    return this.#tracks.get(conversationId)?.head;
+  }
+
+  /**
+   * Begins delivery to a session. When it resolves, everything stored from now on will reach it;
+   * what was stored before is for the device to ask. Some may reach it earlier.
+   * @throws ChatError `store_unavailable`
+   */
+  async attach(recipient: Recipient): Promise<void> {
+    const { userId } = recipient;
+    let user = this.#users.get(userId);
+    if (user === undefined) {
+      // Known before the store is read: an entry that adds the user meanwhile finds the session here.
+      user = { recipients: new Set([recipient]), tracks: new Set(), ready: Promise.resolve() };
+      this.#users.set(userId, user);
+      user.ready = this.#layTracksOf(userId, user);
+    } else {
+      user.recipients.add(recipient);
+    }
+    try {
+      await user.ready;
+    } catch (error) {
+      this.detach(recipient);
+      throw error;
+    }
+  }
+
+  async #layTracksOf(userId: string, user: LocalUser): Promise<void> {
+    let page: string | undefined;
+    do {
+      const { items, next } = await this.#options.conversations.memberOf(userId, {
+        limit: MEMBER_OF_PAGE,
+        ...(page !== undefined && { page }),
+      });
+      for (const { conversationId, head, joinedAt } of items) {
+        if (this.#users.get(userId) !== user) return;
+        await this.#follow(userId, conversationId, head, joinedAt);
+      }
+      page = next;
+    } while (page !== undefined);
+  }
+
+  /** Adds a user to the track of a conversation of which the store, at `head`, said that they are a member. */
+  async #follow(userId: string, conversationId: string, head: number, joinedAt: number): Promise<void> {
+    let [knownAt, from] = [head, joinedAt];
+    for (;;) {
+      const track = this.#tracks.get(conversationId);
+      // What was read is older than what was delivered: the membership may have ended in between.
+      if (track === undefined || track.head <= knownAt) break;
+      const now = await this.#options.conversations.participation(userId, conversationId);
+      if (now?.member !== true) return;
+      [knownAt, from] = [now.head, now.intervals[now.intervals.length - 1]!.from];
+    }
+    const user = this.#users.get(userId);
+    if (user === undefined) return;
+    const track = this.#tracks.get(conversationId) ?? this.#lay(conversationId, knownAt);
+    track.add(userId, from, user.recipients);
+    user.tracks.add(track);
+  }
+
+  /** Ends delivery to a session. */
+  detach(recipient: Recipient): void {
+    const user = this.#users.get(recipient.userId);
+    if (user?.recipients.delete(recipient) === true && user.recipients.size === 0) {
+      this.#users.delete(recipient.userId);
+      for (const track of user.tracks) {
+        track.remove(recipient.userId);
+        this.#dropIfEmpty(track);
+      }
+    }
+    for (const userId of this.#watched.get(recipient) ?? []) {
+      const watchers = this.#watchers.get(userId);
+      if (watchers?.delete(recipient) === true && watchers.size === 0) this.#watchers.delete(userId);
+    }
+    this.#watched.delete(recipient);
+  }
+
+  /** Tells a session of changes of these users' profiles from now on. */
+  watchUsers(recipient: Recipient, userIds: readonly string[]): void {
+    const watched = this.#watched.get(recipient) ?? new Set();
+    this.#watched.set(recipient, watched);
+    for (const userId of userIds) {
+      if (watched.size >= LIMITS.watchedUsers) return;
+      watched.add(userId);
+      const watchers = this.#watchers.get(userId) ?? new Set();
+      watchers.add(recipient);
+      this.#watchers.set(userId, watchers);
+    }
+  }
+
+  /** Which of these users' profiles somebody here wants to hear of. */
+  watchedAmong(userIds: readonly string[]): readonly string[] {
+    return userIds.filter((userId) => this.#watchers.has(userId));
+  }
+
+  /** Tells whom it concerns of a user's new profile. */
+  userChanged(profile: UserProfile): void {
+    const watchers = this.#watchers.get(profile.userId);
+    if (watchers === undefined) return;
+    const frame = this.#options.encode({ type: "user-changed", profile });
+    for (const watcher of watchers) watcher.deliver(frame);
+  }
+
+  /** Delivers entries that this server has stored, and tells the other servers. Those of one turn go together. */
+  publish(entries: readonly StoredEntry[]): void {
+    if (this.#published.size === 0) queueMicrotask(() => this.#flush());
+    for (const entry of entries) {
+      const run = this.#published.get(entry.conversationId);
+      if (run === undefined) this.#published.set(entry.conversationId, [entry]);
+      else run.push(entry);
+    }
+  }
+
+  #flush(): void {
+    const published = this.#published;
+    this.#published = new Map();
+    for (const [conversationId, run] of published) {
+      run.sort((a, b) => a.messageId - b.messageId);
+      const head = run[run.length - 1]!.messageId;
+      this.receive({ conversationId, head, entries: run });
+      this.#options.announce?.({ conversationId, head, entries: run });
+    }
+  }
+
+  /** Takes a hint, from wherever. */
+  receive({ conversationId, head, entries }: Envelope): void {
+    const track = this.#tracks.get(conversationId) ?? this.#layForNewMembers(conversationId, entries);
+    if (track === undefined) return;
+    track.take(entries);
+    if (head > track.wanted) track.wanted = head;
+    if (track.wanted > track.head) void this.#fill(track);
+    else this.#dropIfEmpty(track);
+  }
+
+  /**
+   * Brings a tracked conversation up to a head that the store told; resolves when it is there, or was dropped.
+   * A head below what was delivered means that the store has lost history: everybody concerned syncs anew.
+   * @throws ChatError `store_unavailable`
+   */
+  async reach(conversationId: string, head: number): Promise<void> {
+    const track = this.#tracks.get(conversationId);
+    if (track === undefined) return;
+    if (head < track.head) {
+      const heads = await this.#options.messages.heads([conversationId]);
+      const now = heads.get(conversationId)?.head ?? 0;
+      if (now < track.head) {
+        this.#options.runtime.log("error", "store_lost_history", {
+          conversationId,
+          head: now,
+          delivered: track.head,
+        });
+        track.resync();
+      }
+      return;
+    }
+    if (head > track.wanted) track.wanted = head;
+    if (track.wanted > track.head) await this.#catchUp(track);
+  }
+
+  /** Lays tracks for users of this server who, by the store, have become members of a conversation without a track. */
+  async discover(conversationId: string): Promise<void> {
+    if (this.#tracks.has(conversationId)) return;
+    const { conversations } = this.#options;
+    const userIds = this.userIds;
+    for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
+      const roles = await conversations.roles(
+        conversationId,
+        userIds.slice(at, at + LIMITS.membersPerRequest),
+      );
+      for (const userId of roles.keys()) {
+        const now = await conversations.participation(userId, conversationId);
+        if (now?.member !== true) continue;
+        const from = now.intervals[now.intervals.length - 1]!.from;
+        await this.#follow(userId, conversationId, now.head, from);
+        this.#sendRow(userId, conversationId);
+      }
+    }
+  }
+
+  /** Has every device sync anew: the store has lost history. */
+  resyncAll(): void {
+    for (const { recipients } of this.#users.values()) for (const recipient of recipients) recipient.resync();
+  }
+
+  /** Delivers nothing any more. */
+  close(): void {
+    this.#closed = true;
+    this.#tracks.clear();
+    this.#users.clear();
+    this.#watchers.clear();
+    this.#watched.clear();
+  }
+
+  #lay(conversationId: string, head: number): Track {
+    const track: Track = new Track(conversationId, head, {
+      encode: this.#options.encode,
+      joined: (userId, joined) => {
+        const user = this.#users.get(userId);
+        user?.tracks.add(joined);
+        if (user !== undefined) this.#sendRow(userId, conversationId);
+        return user?.recipients;
+      },
+      left: (userId, left) => {
+        this.#users.get(userId)?.tracks.delete(left);
+        this.#sendRow(userId, conversationId);
+      },
+    });
+    this.#tracks.set(conversationId, track);
+    return track;
+  }
+
+  /** A conversation without a track begins to matter when an entry adds somebody who is here. */
+  #layForNewMembers(conversationId: string, entries: readonly StoredEntry[]): Track | undefined {
+    for (const entry of entries) {
+      const members: unknown = entry.data?.["members"];
+      if (entry.kind !== "created" && entry.kind !== "members-added") continue;
+      if (!Array.isArray(members) || !members.some((userId) => this.#users.has(userId as string))) continue;
+      return this.#lay(conversationId, entry.messageId - 1);
+    }
+    return undefined;
+  }
+
+  #dropIfEmpty(track: Track): void {
+    if (track.isEmpty && this.#tracks.get(track.conversationId) === track)
+      this.#tracks.delete(track.conversationId);
+  }
+
+  /** Fills a gap in the background, once the turn is over: most of what is missing then has come by itself. */
+  async #fill(track: Track): Promise<void> {
+    if (track.filling) return;
+    track.filling = true;
+    const { clock, log } = this.#options.runtime;
+    await new Promise<void>((resolve) => clock.nextTurn(resolve));
+    while (track.wanted > track.head && this.#isLive(track)) {
+      try {
+        await this.#catchUp(track);
+      } catch (error) {
+        log("warn", "gap_read_failed", { conversationId: track.conversationId, error: String(error) });
+        await new Promise<void>((resolve) => clock.schedule(RETRY_DELAY, resolve));
+      }
+    }
+    track.filling = false;
+    this.#dropIfEmpty(track);
+  }
+
+  #isLive(track: Track): boolean {
+    return !this.#closed && this.#tracks.get(track.conversationId) === track;
+  }
+
+  /** Reads from the store until the track has reached what is wanted; one read of a track is under way at a time. */
+  #catchUp(track: Track): Promise<void> {
+    track.catchingUp ??= this.#read(track).finally(() => {
+      track.catchingUp = undefined;
+    });
+    return track.catchingUp;
+  }
+
+  async #read(track: Track): Promise<void> {
+    while (track.wanted > track.head && this.#isLive(track)) {
+      const entries = await this.#options.messages.read({
+        conversationId: track.conversationId,
+        after: track.head,
+        before: Number.MAX_SAFE_INTEGER,
+        order: "ascending",
+        limit: GAP_PAGE,
+        maxBytes: LIMITS.rangeBytes,
+      });
+      const first = entries[0];
+      if (first === undefined) {
+        // A hint of something that the store has not: the store is right.
+        track.wanted = track.head;
+        return;
+      }
+      // Ids that the store holds no longer.
+      if (first.messageId > track.head + 1) track.skipTo(first.messageId - 1);
+      track.take(entries);
+    }
+  }
+
+  #sendRow(userId: string, conversationId: string): void {
+    const send = async (): Promise<void> => {
+      const row = await this.#options.conversations.row(userId, conversationId);
+      if (row === undefined) return;
+      const frame = this.#options.encode({ type: "conversation-changed", row });
+      for (const recipient of this.#users.get(userId)?.recipients ?? [])
+        recipient.deliver(frame, conversationId);
+    };
+    // Lost here, it is found by the device's next list-changes; its head comes with the next pong.
+    send().catch((error: unknown) => {
+      this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { decode, encode } from "@msgpack/msgpack";
+import { ENVELOPE_BYTES } from "../fanout/fanout.js";
+import type { StoredEntry } from "../store/stored-entry.js";
+
+/** What one server tells another: a conversation moved to `head`; `entries`, where they fit, spare the reading. */
+export interface Envelope {
+  readonly conversationId: string;
+  readonly head: number;
+  /** A contiguous run that ends at `head`, or nothing. */
+  readonly entries: readonly StoredEntry[];
+}
+
+const VERSION = 1;
+
+/** The bytes of an envelope; without its entries where these are too large. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  const { conversationId, head, entries } = envelope;
+  const bytes = encode([VERSION, conversationId, head, entries], { ignoreUndefined: true });
+  return bytes.length <= ENVELOPE_BYTES ? bytes : encode([VERSION, conversationId, head, []]);
+}
+
+/** Reads an envelope; undefined if it is none or of another version (servers of two versions may share a broker). */
+export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
+  let value: unknown;
+  try {
+    value = decode(bytes);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value) || value[0] !== VERSION) return undefined;
+  const [, conversationId, head, entries] = value as [number, unknown, unknown, unknown];
+  if (typeof conversationId !== "string" || typeof head !== "number" || !Array.isArray(entries))
+    return undefined;
+  return { conversationId, head, entries: entries as StoredEntry[] };
+}

@@ -1,0 +1,12 @@
+/** What delivery needs of a session: somewhere to put the frames of one device. */
+export interface Recipient {
+  readonly userId: string;
+  readonly deviceId: string;
+  /**
+   * Queues the bytes of one frame, shared with other recipients and not to be changed. Never throws, never blocks.
+   * @param conversationId the conversation that moved, if the frame carries entries of one
+   */
+  deliver(frame: Uint8Array, conversationId?: string): void;
+  /** Closes the socket so that the device syncs anew: what it was told may no longer hold. */
+  resync(): void;
+}

@@ -1,0 +1,30 @@
+import { ENTRY_KINDS, type Entry } from "@chat/protocol";
+import type { StoredEntry } from "../store/stored-entry.js";
+
+/** Who is to see an entry. */
+export interface Viewer {
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+/** The entry as it travels. Only the device that sent it is told the clientMessageId: the others have no use for it. */
+export function toEntry(stored: StoredEntry, viewer?: Viewer): Entry {
+  const mine = viewer !== undefined && isFrom(stored, viewer);
+  return {
+    messageId: stored.messageId,
+    senderId: stored.senderId,
+    createdAt: stored.createdAt,
+    ordinal: stored.ordinal,
+    fingerprint: stored.fingerprint,
+    ...(stored.text !== undefined && { text: stored.text }),
+    ...(stored.kind !== ENTRY_KINDS.text && { kind: stored.kind }),
+    ...(stored.data !== undefined && { data: stored.data }),
+    ...(stored.replyTo !== undefined && { replyTo: stored.replyTo }),
+    ...(mine && { clientMessageId: stored.clientMessageId }),
+  };
+}
+
+/** True if this device sent the entry. */
+export function isFrom(stored: StoredEntry, viewer: Viewer): boolean {
+  return stored.senderId === viewer.userId && stored.deviceId === viewer.deviceId;
+}

@@ -1,0 +1,149 @@
+import { ENTRY_KINDS, type ServerFrame } from "@chat/protocol";
+import { LIMITS } from "@chat/protocol";
+import type { StoredEntry } from "../store/stored-entry.js";
+import type { Recipient } from "./recipient.js";
+import { isFrom, toEntry } from "./to-entry.js";
+
+/** Entries that wait in one track for those before them; beyond it they are read from the store. */
+const EARLY_ENTRIES = 512;
+
+interface LocalMember {
+  /** The first messageId that the user may see of the newest interval. */
+  readonly from: number;
+  /** The user's sessions; the set is the deliverer's, and lives. */
+  readonly recipients: ReadonlySet<Recipient>;
+}
+
+/** What a track needs of its deliverer. */
+export interface TrackEnvironment {
+  encode(frame: ServerFrame): Uint8Array;
+  /** A user became a member. Their sessions on this server, if any. */
+  joined(userId: string, track: Track): ReadonlySet<Recipient> | undefined;
+  /** A user who is here is no member any more. */
+  left(userId: string, track: Track): void;
+}
+
+/** The userIds that a membership entry names. */
+function membersOf(entry: StoredEntry): readonly string[] {
+  const members: unknown = entry.data?.["members"];
+  return Array.isArray(members) ? (members as string[]) : [];
+}
+
+/**
+ * One conversation with members on this server: how far it was delivered, and to whom.
+ * Delivers every entry once, in order, each to those who are members at that entry.
+ */
+export class Track {
+  /** The highest id that something said exists; above `head` while a gap is open. */
+  wanted: number;
+  /** True while a gap is being filled in the background. */
+  filling = false;
+  /** The read of the store that is under way for this track. */
+  catchingUp: Promise<void> | undefined;
+  readonly #members = new Map<string, LocalMember>();
+  readonly #early = new Map<number, StoredEntry>();
+
+  constructor(
+    readonly conversationId: string,
+    /** The highest id that was delivered. */
+    public head: number,
+    private readonly environment: TrackEnvironment,
+  ) {
+    this.wanted = head;
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
+  /** Adds a member whose sessions may see what comes from the id `from` on. */
+  add(userId: string, from: number, recipients: ReadonlySet<Recipient>): void {
+    if (!this.#members.has(userId)) this.#members.set(userId, { from, recipients });
+  }
+
+  remove(userId: string): void {
+    this.#members.delete(userId);
+  }
+
+  /** Has every local session sync anew. */
+  resync(): void {
+    for (const { recipients } of this.#members.values())
+      for (const recipient of recipients) recipient.resync();
+  }
+
+  /** Takes entries in any order, and delivers as far as they reach without a gap. */
+  take(entries: readonly StoredEntry[]): void {
+    for (const entry of entries) {
+      if (entry.messageId > this.wanted) this.wanted = entry.messageId;
+      if (entry.messageId > this.head && this.#early.size < EARLY_ENTRIES)
+        this.#early.set(entry.messageId, entry);
+    }
+    let run: StoredEntry[] = [];
+    for (
+      let next = this.#early.get(this.head + 1);
+      next !== undefined;
+      next = this.#early.get(this.head + 1)
+    ) {
+      this.#early.delete(next.messageId);
+      this.head = next.messageId;
+      const changesMembers =
+        next.kind === ENTRY_KINDS.membersAdded || next.kind === ENTRY_KINDS.membersRemoved;
+      if (changesMembers || next.kind === ENTRY_KINDS.created) {
+        // What came before goes to those who were members then.
+        this.#deliver(run);
+        run = [];
+        this.#applyMembership(next);
+      }
+      run.push(next);
+      if (run.length === LIMITS.rangeEntries) {
+        this.#deliver(run);
+        run = [];
+      }
+    }
+    this.#deliver(run);
+  }
+
+  /** Forgets early entries at or below the head, which another way delivered. */
+  skipTo(head: number): void {
+    this.head = head;
+    for (const id of this.#early.keys()) if (id <= head) this.#early.delete(id);
+  }
+
+  #applyMembership(entry: StoredEntry): void {
+    for (const userId of membersOf(entry)) {
+      if (entry.kind === ENTRY_KINDS.membersRemoved) {
+        if (this.#members.delete(userId)) this.environment.left(userId, this);
+      } else if (!this.#members.has(userId)) {
+        const recipients = this.environment.joined(userId, this);
+        if (recipients !== undefined) this.add(userId, entry.messageId, recipients);
+      }
+    }
+  }
+
+  #deliver(run: readonly StoredEntry[]): void {
+    const first = run[0];
+    if (first === undefined || this.#members.size === 0) return;
+    const last = run[run.length - 1]!;
+    const senders = new Set(run.map((entry) => entry.senderId));
+    const frameFor = (from: number, viewer?: Recipient): Uint8Array => {
+      const after = Math.max(first.messageId, from) - 1;
+      return this.environment.encode({
+        type: "entries",
+        conversationId: this.conversationId,
+        after,
+        through: last.messageId,
+        entries: run.filter((entry) => entry.messageId > after).map((entry) => toEntry(entry, viewer)),
+      });
+    };
+    let shared: Uint8Array | undefined;
+    for (const [userId, { from, recipients }] of this.#members) {
+      if (from > last.messageId) continue;
+      const isSender = senders.has(userId);
+      for (const recipient of recipients) {
+        const special = from > first.messageId || (isSender && run.some((entry) => isFrom(entry, recipient)));
+        const frame = special ? frameFor(from, recipient) : (shared ??= frameFor(first.messageId));
+        recipient.deliver(frame, this.conversationId);
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+export { ChatError, type ErrorCode, isChatError } from "@chat/protocol";
+export { type ChatServer, type ChatServerOptions, createChatServer } from "./chat-server.js";
+export type { Fanout } from "./fanout/fanout.js";
+export { inProcessFanout } from "./fanout/in-process-fanout.js";
+export type { NodeHandler } from "./mount/node-handler.js";
+export { inProcessRegistry } from "./registry/in-process-registry.js";
+export type { Registry, ServerIdentity, SessionRecord } from "./registry/registry.js";
+export type { Authenticate, AuthenticateRequest } from "./session/authenticate.js";
+export type { Peer, Socket } from "./session/socket.js";
+export { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
+export type { ChatStore, StoreInfo, StoreOptions } from "./store/chat-store.js";
+export type {
+  ConversationChanges,
+  ConversationPage,
+  ConversationStore,
+  Interval,
+  Member,
+  MemberOf,
+  NewConversation,
+  Page,
+  Participation,
+  StoreChanges,
+} from "./store/conversation-store.js";
+export type {
+  AppendOutcome,
+  Draft,
+  Head,
+  IdempotencyKey,
+  MembershipChange,
+  MessageStore,
+  ReadQuery,
+} from "./store/message-store.js";
+export type { StoredEntry } from "./store/stored-entry.js";

@@ -1,0 +1,92 @@
+import { ChatError, isChatError } from "@chat/protocol";
+import type { AppendOutcome, Draft, IdempotencyKey } from "../store/message-store.js";
+import type { OperationContext } from "./operation-context.js";
+
+/** How often a draft is authorized again because the membership moved under it. */
+const ATTEMPTS = 8;
+
+/** What was allowed: the draft without its key, or nothing to do. */
+export type Authorized = Omit<Draft, keyof IdempotencyKey>;
+
+/** A draft that has to be authorized before it is appended. */
+export interface Request {
+  readonly key: IdempotencyKey;
+  /** Checks the request against the present state. @throws ChatError if it is refused */
+  authorize(): Promise<Authorized>;
+}
+
+function asChatError(error: unknown): ChatError {
+  return isChatError(error)
+    ? error
+    : new ChatError("internal", "The server failed; try again.", { cause: error });
+}
+
+/**
+ * The only way to the log: authorizes, appends under the membership state that it was authorized under, and does both
+ * again when that has moved. Before a refusal is given, the idempotency key is looked up: who was acknowledged
+ * once gets that answer again, whatever has changed since. Stored entries are delivered.
+ *
+ * The requests are of one device into one conversation; they are stored in their order, and behind one that
+ * fails with a retryable error the rest is refused as `out_of_order`.
+ */
+export async function appendAuthorized(
+  context: OperationContext,
+  requests: readonly Request[],
+): Promise<readonly AppendOutcome[]> {
+  const outcomes: (AppendOutcome | undefined)[] = requests.map(() => undefined);
+  for (let attempt = 1; ; attempt++) {
+    const waiting: number[] = [];
+    const drafts: Draft[] = [];
+    let blocked = false;
+    for (let index = 0; index < requests.length; index++) {
+      if (outcomes[index] !== undefined) continue;
+      const { key, authorize } = requests[index]!;
+      if (blocked) {
+        outcomes[index] = refusedBehindAnother();
+        continue;
+      }
+      try {
+        drafts.push({ ...(await authorize()), ...key });
+        waiting.push(index);
+      } catch (error) {
+        const outcome = await refuseUnlessStored(context, key, asChatError(error));
+        outcomes[index] = outcome;
+        blocked = outcome.status === "refused" && outcome.error.retryable;
+      }
+    }
+    const appended = drafts.length > 0 ? await context.messages.append(drafts) : [];
+    const stored = appended.flatMap((outcome) => (outcome.status === "stored" ? [outcome.entry] : []));
+    if (stored.length > 0) {
+      if (!context.messages.advancesConversations) await context.conversations.advance(stored);
+      context.publish(stored);
+    }
+    let moved = false;
+    appended.forEach((outcome, at) => {
+      const again =
+        outcome.status === "refused" &&
+        attempt < ATTEMPTS &&
+        (outcome.error.code === "membership_moved" || (moved && outcome.error.code === "out_of_order"));
+      if (again) moved = true;
+      else outcomes[waiting[at]!] = outcome;
+    });
+    if (!moved) return outcomes as AppendOutcome[];
+  }
+}
+
+function refusedBehindAnother(): AppendOutcome {
+  const message = "A message before this one failed; send all of them again, in order.";
+  return { status: "refused", error: new ChatError("out_of_order", message) };
+}
+
+async function refuseUnlessStored(
+  context: OperationContext,
+  key: IdempotencyKey,
+  error: ChatError,
+): Promise<AppendOutcome> {
+  try {
+    const entry = await context.messages.find(key);
+    return entry === undefined ? { status: "refused", error } : { status: "duplicate", entry };
+  } catch (cause) {
+    return { status: "refused", error: asChatError(cause) };
+  }
+}

@@ -1,0 +1,41 @@
+import { ChatError, type Role } from "@chat/protocol";
+import type { Participation } from "../store/conversation-store.js";
+import type { Caller, OperationContext } from "./operation-context.js";
+
+/** "Not there" and "not yours" answer alike, so that nobody can probe which conversations exist. */
+export function notFound(): ChatError {
+  return new ChatError("not_found", "There is no such conversation, or you never were a member of it.");
+}
+
+/**
+ * The participation of a present or former member.
+ * @throws ChatError `not_found`
+ */
+export async function participationOf(
+  context: OperationContext,
+  caller: Caller,
+  conversationId: string,
+): Promise<Participation> {
+  const participation = await context.conversations.participation(caller.userId, conversationId);
+  if (participation === undefined) throw notFound();
+  return participation;
+}
+
+/**
+ * The participation of a present member, who has one of the roles where any are given.
+ * @throws ChatError `not_found`, `forbidden`
+ */
+export async function authorizeMember(
+  context: OperationContext,
+  caller: Caller,
+  conversationId: string,
+  roles?: readonly Role[],
+): Promise<Participation> {
+  const participation = await participationOf(context, caller, conversationId);
+  if (!participation.member)
+    throw new ChatError("forbidden", "You are no member of this conversation any more.");
+  if (roles !== undefined && !roles.includes(participation.role)) {
+    throw new ChatError("forbidden", `This takes the role ${roles.join(" or ")}.`);
+  }
+  return participation;
+}

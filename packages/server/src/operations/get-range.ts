@@ -1,0 +1,134 @@
+import { ChatError, type Entry, LIMITS } from "@chat/protocol";
+import { toEntry } from "../delivery/to-entry.js";
+import type { Participation } from "../store/conversation-store.js";
+import type { ReadQuery } from "../store/message-store.js";
+import type { StoredEntry } from "../store/stored-entry.js";
+import { participationOf } from "./authorize-member.js";
+import { visibleHead } from "./intervals.js";
+import type { Caller, OperationContext } from "./operation-context.js";
+
+/** Which entries; exactly one of after, before and around. */
+export interface RangeRequest {
+  readonly conversationId: string;
+  /** 1 to `LIMITS.rangeEntries`; more is taken for that. */
+  readonly limit: number;
+  readonly after?: number;
+  readonly before?: number;
+  readonly around?: number;
+  /** With `after`: what the device holds there. */
+  readonly fingerprint?: number;
+}
+
+/** A span (after, through] with authority: an id in it that is not among the entries does not exist for the caller. */
+export interface RangeAnswer {
+  readonly after: number;
+  readonly through: number;
+  readonly entries: readonly Entry[];
+  readonly head: number;
+  readonly firstId: number;
+}
+
+interface Span {
+  readonly after: number;
+  readonly through: number;
+  readonly entries: readonly StoredEntry[];
+}
+
+/** Reads what lies in (after, before) and in the member's intervals, as far as limit and bytes reach. */
+async function readVisible(
+  context: OperationContext,
+  { intervals }: Participation,
+  query: Omit<ReadQuery, "maxBytes">,
+): Promise<Span> {
+  const ascending = query.order === "ascending";
+  const entries: StoredEntry[] = [];
+  let maxBytes: number = LIMITS.rangeBytes;
+  for (const interval of ascending ? intervals : [...intervals].reverse()) {
+    const after = Math.max(query.after, interval.from - 1);
+    const before = Math.min(query.before, interval.to ?? query.before);
+    if (after + 1 >= before) continue;
+    const limit = query.limit - entries.length;
+    const part = await context.messages.read({ ...query, after, before, limit, maxBytes });
+    if (ascending) entries.push(...part);
+    else entries.unshift(...part);
+    const end = ascending
+      ? part[part.length - 1]?.messageId === before - 1
+      : part[0]?.messageId === after + 1;
+    maxBytes -= part.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+    if (!end || entries.length >= query.limit || maxBytes <= 0) {
+      // Short of the interval's end: authority ends with what was read.
+      if (part.length > 0) {
+        return ascending
+          ? { after: query.after, through: part[part.length - 1]!.messageId, entries }
+          : { after: part[0]!.messageId - 1, through: query.before - 1, entries };
+      }
+    }
+  }
+  return { after: query.after, through: query.before - 1, entries };
+}
+
+/**
+ * Reads history. Present and former members see what lies in their intervals, and nothing of the rest.
+ * @throws ChatError `not_found`, `invalid_argument`, `diverged` (`after` is beyond the head, or its entry has another
+ * fingerprint), `store_unavailable`
+ */
+export async function getRange(
+  context: OperationContext,
+  caller: Caller,
+  request: RangeRequest,
+): Promise<RangeAnswer> {
+  const { conversationId, after, before, around, fingerprint } = request;
+  if ([after, before, around].filter((bound) => bound !== undefined).length !== 1 || request.limit < 1) {
+    throw new ChatError(
+      "invalid_argument",
+      "Give exactly one of after, before and around, and a limit of at least 1.",
+    );
+  }
+  if (before === 0) throw new ChatError("invalid_argument", "before must be at least 1: ids begin there.");
+  const participation = await participationOf(context, caller, conversationId);
+  const head = visibleHead(participation);
+  const limit = Math.min(request.limit, LIMITS.rangeEntries);
+  const read = (query: Pick<ReadQuery, "after" | "before" | "order" | "limit">): Promise<Span> =>
+    readVisible(context, participation, { conversationId, ...query });
+
+  let span: Span;
+  if (after !== undefined) {
+    if (after > head)
+      throw new ChatError(
+        "diverged",
+        "The conversation ends before this position; go back to what is common.",
+      );
+    if (fingerprint !== undefined && after > 0) {
+      const [entry] = (await read({ after: after - 1, before: after + 1, order: "ascending", limit: 1 }))
+        .entries;
+      if (entry?.fingerprint !== fingerprint) {
+        throw new ChatError("diverged", "Another entry stands at this position; go back to what is common.");
+      }
+    }
+    span = await read({ after, before: head + 1, order: "ascending", limit });
+  } else if (before !== undefined) {
+    span = await read({ after: 0, before: Math.min(before, head + 1), order: "descending", limit });
+  } else {
+    const middle = Math.min(around!, head);
+    const half = limit >> 1;
+    const older =
+      half === 0
+        ? { after: Math.max(0, middle - 1), entries: [] }
+        : await read({ after: 0, before: middle, order: "descending", limit: half });
+    const rest = limit - older.entries.length;
+    const newer = await read({
+      after: Math.max(0, middle - 1),
+      before: head + 1,
+      order: "ascending",
+      limit: rest,
+    });
+    span = { after: older.after, through: newer.through, entries: [...older.entries, ...newer.entries] };
+  }
+  return {
+    after: span.after,
+    through: span.through,
+    entries: span.entries.map((entry) => toEntry(entry, caller)),
+    head,
+    firstId: participation.firstId,
+  };
+}

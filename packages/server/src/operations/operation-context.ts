@@ -1,0 +1,29 @@
+import type { Runtime, UserProfile } from "@chat/protocol";
+import type { ServerSettings } from "../settings.js";
+import type { ConversationStore } from "../store/conversation-store.js";
+import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
+import type { StoredEntry } from "../store/stored-entry.js";
+
+/** What every operation works with. */
+export interface OperationContext {
+  readonly runtime: Runtime;
+  readonly settings: ServerSettings;
+  readonly messages: MessageStore;
+  readonly conversations: ConversationStore;
+  /** Delivers entries that were stored just now. */
+  publish(entries: readonly StoredEntry[]): void;
+  /** Tells whom it concerns of a changed profile. */
+  userChanged(profile: UserProfile): void;
+}
+
+/** Who asks for an operation. */
+export interface Caller {
+  readonly userId: string;
+  /** A UUID. */
+  readonly deviceId: string;
+}
+
+/** The idempotency key of what a caller does in a conversation. */
+export function keyOf(caller: Caller, conversationId: string, clientMessageId: string): IdempotencyKey {
+  return { conversationId, senderId: caller.userId, deviceId: caller.deviceId, clientMessageId };
+}

@@ -1,0 +1,107 @@
+import {
+  assertData,
+  assertText,
+  ChatError,
+  ENTRY_KINDS,
+  isSendableKind,
+  type JsonObject,
+} from "@chat/protocol";
+import type { AppendOutcome } from "../store/message-store.js";
+import { type Authorized, appendAuthorized } from "./append-authorized.js";
+import { authorizeMember } from "./authorize-member.js";
+import { isVisible } from "./intervals.js";
+import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
+
+/** One message to be stored. */
+export interface NewMessage {
+  /** The idempotency key, a UUID. */
+  readonly clientMessageId: string;
+  readonly text?: string;
+  readonly kind?: string;
+  readonly data?: JsonObject;
+  readonly replyTo?: number;
+}
+
+/**
+ * The membership versions under which a caller was last seen to be a member. Spares the look-up per message;
+ * a version that has moved is found out by append itself.
+ */
+export class MembershipCache {
+  static readonly CONVERSATIONS = 1_000;
+  readonly #versions = new Map<string, number>();
+
+  get(conversationId: string): number | undefined {
+    return this.#versions.get(conversationId);
+  }
+
+  set(conversationId: string, version: number): void {
+    if (this.#versions.size >= MembershipCache.CONVERSATIONS) this.#versions.clear();
+    this.#versions.set(conversationId, version);
+  }
+
+  delete(conversationId: string): void {
+    this.#versions.delete(conversationId);
+  }
+}
+
+function assertContent(context: OperationContext, { kind, text, data }: NewMessage): void {
+  if (kind !== undefined && !isSendableKind(kind)) {
+    throw new ChatError(
+      "invalid_argument",
+      "kind must be text, or begin with x- followed by a–z, 0–9 and hyphens.",
+    );
+  }
+  if (text === undefined && data === undefined) {
+    throw new ChatError("text_empty", "A message needs at least one character of text, or data.");
+  }
+  if (text !== undefined) assertText(text, context.settings.textCharacters);
+  if (data !== undefined) assertData(data);
+}
+
+/**
+ * Stores messages of one device into one conversation, in their order. One outcome per message; never rejects.
+ * Refusals: `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `not_found`,
+ * `forbidden` (no member any more), and those of {@link MessageStore.append}.
+ */
+export function sendMessages(
+  context: OperationContext,
+  caller: Caller,
+  conversationId: string,
+  messages: readonly NewMessage[],
+  memberships: MembershipCache = new MembershipCache(),
+): Promise<readonly AppendOutcome[]> {
+  return appendAuthorized(
+    context,
+    messages.map((message) => {
+      let attempt = 0;
+      const authorize = async (): Promise<Authorized> => {
+        assertContent(context, message);
+        // The cache is believed once; when append says that it has moved, the store is asked.
+        let version =
+          attempt++ === 0 && message.replyTo === undefined ? memberships.get(conversationId) : undefined;
+        if (version === undefined) {
+          memberships.delete(conversationId);
+          const participation = await authorizeMember(context, caller, conversationId);
+          if (message.replyTo !== undefined && !isVisible(participation, message.replyTo)) {
+            throw new ChatError(
+              "invalid_argument",
+              "replyTo must be the messageId of an entry that you can see.",
+            );
+          }
+          version = participation.membershipVersion;
+          memberships.set(conversationId, version);
+        }
+        return {
+          kind: message.kind ?? ENTRY_KINDS.text,
+          ...(message.text !== undefined && { text: message.text }),
+          ...(message.data !== undefined && { data: message.data }),
+          ...(message.replyTo !== undefined && { replyTo: message.replyTo }),
+          createdAt: context.runtime.clock.now(),
+          countsAsUnread: true,
+          membershipVersion: version,
+        };
+      };
+      return { key: keyOf(caller, conversationId, message.clientMessageId), authorize };
+    }),
+  );
+}

@@ -1,0 +1,56 @@
+import type { ClientFrame, ServerFrame } from "@chat/protocol";
+import { addMembers, removeMembers } from "../operations/change-members.js";
+import { createConversation } from "../operations/create-conversation.js";
+import { getConversation } from "../operations/get-conversation.js";
+import { getRange } from "../operations/get-range.js";
+import { listChanges, listConversations } from "../operations/list-conversations.js";
+import { listMembers } from "../operations/list-members.js";
+import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { getUsers, setProfile } from "../operations/user-profiles.js";
+
+/** The requests that are one question and one answer; hello, ping and send-message are the session's own. */
+export type PlainRequest = Exclude<ClientFrame, { type: "hello" | "ping" | "send-message" }>;
+
+/**
+ * Carries out one request and gives the frame that answers it: the only switch on the type of a frame.
+ * @throws ChatError as the operation does
+ */
+export async function answerRequest(
+  context: OperationContext,
+  caller: Caller,
+  request: PlainRequest,
+): Promise<ServerFrame> {
+  const { requestId } = request;
+  switch (request.type) {
+    case "get-range":
+      return { type: "range", requestId, ...(await getRange(context, caller, request)) };
+    case "list-conversations": {
+      const { items, cursor, next } = await listConversations(context, caller, request);
+      return { type: "conversations", requestId, rows: items, cursor, ...(next !== undefined && { next }) };
+    }
+    case "list-changes":
+      return { type: "changes", requestId, ...(await listChanges(context, caller, request)) };
+    case "create-conversation": {
+      const row = await createConversation(context, caller, { ...request, type: request.conversationType });
+      return { type: "conversation", requestId, row };
+    }
+    case "get-conversation":
+      return {
+        type: "conversation",
+        requestId,
+        row: await getConversation(context, caller, request.conversationId),
+      };
+    case "add-members":
+      return { type: "conversation", requestId, row: await addMembers(context, caller, request) };
+    case "remove-members":
+      return { type: "conversation", requestId, row: await removeMembers(context, caller, request) };
+    case "list-members": {
+      const { items, next } = await listMembers(context, caller, request);
+      return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };
+    }
+    case "get-users":
+      return { type: "users", requestId, profiles: await getUsers(context, request.users) };
+    case "set-profile":
+      return { type: "users", requestId, profiles: [await setProfile(context, caller, request)] };
+  }
+}

@@ -1,0 +1,66 @@
+import { joinFrames, LIMITS } from "@chat/protocol";
+import type { Socket } from "./socket.js";
+
+/**
+ * What waits for one device. The frames of one turn of the event loop leave as one WebSocket message and one write.
+ */
+export class SendQueue {
+  #frames: Uint8Array[] = [];
+  #bytes = 0;
+  #held = true;
+
+  /**
+   * @param budget bytes that may wait, here and in the socket
+   * @param overflow called when a frame would exceed it; the frame is dropped, and the socket is to be closed
+   */
+  constructor(
+    private readonly socket: Socket,
+    private readonly budget: number,
+    private readonly overflow: () => void,
+  ) {}
+
+  push(frame: Uint8Array): void {
+    if (this.#bytes + frame.length + this.socket.bufferedBytes > this.budget) {
+      this.overflow();
+      return;
+    }
+    if (this.#frames.length === 0 && !this.#held) queueMicrotask(() => this.flush());
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+  }
+
+  /** Sends from now on; `first` goes before everything that waited. */
+  release(first: Uint8Array): void {
+    this.#held = false;
+    this.#frames.unshift(first);
+    this.#bytes += first.length;
+    this.flush();
+  }
+
+  /** Sends what waits, now. */
+  flush(): void {
+    if (this.#held) return;
+    const frames = this.#frames;
+    this.#frames = [];
+    this.#bytes = 0;
+    let message: Uint8Array[] = [];
+    let bytes = 0;
+    for (const frame of frames) {
+      if (bytes + frame.length > LIMITS.wireMessageBytes || message.length === LIMITS.framesPerWireMessage) {
+        this.socket.send(joinFrames(message));
+        message = [];
+        bytes = 0;
+      }
+      message.push(frame);
+      bytes += frame.length;
+    }
+    if (message.length > 0) this.socket.send(joinFrames(message));
+  }
+
+  /** Drops what waits. */
+  clear(): void {
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#held = true;
+  }
+}

@@ -1,0 +1,379 @@
+import {
+  type Cancel,
+  ChatError,
+  type ClientFrame,
+  CLOSE_CODES,
+  type CloseReason,
+  type Codec,
+  firstCharacters,
+  type HelloFrame,
+  isChatError,
+  LIMITS,
+  newUuid,
+  PROTOCOL_MINOR,
+  type SendMessageFrame,
+  type ServerFrame,
+} from "@chat/protocol";
+import type { ChangeFollower } from "../delivery/change-follower.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+import type { Recipient } from "../delivery/recipient.js";
+import type { OperationContext } from "../operations/operation-context.js";
+import { MembershipCache, sendMessages } from "../operations/send-messages.js";
+import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
+import type { AppendOutcome } from "../store/message-store.js";
+import { answerRequest } from "./answer-request.js";
+import { type Authenticate, authenticateWithin } from "./authenticate.js";
+import { Lane } from "./lane.js";
+import { SendQueue } from "./send-queue.js";
+import type { Peer, Socket } from "./socket.js";
+
+/** What sessions share. */
+export interface SessionEnvironment {
+  readonly context: OperationContext;
+  readonly codec: Codec<ServerFrame, ClientFrame>;
+  readonly authenticate: Authenticate;
+  readonly deliverer: Deliverer;
+  readonly follower: Pick<ChangeFollower, "position">;
+  readonly registry: Registry;
+  readonly identity: ServerIdentity;
+  /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
+  ready(): Promise<{ readonly epoch: string }>;
+  /** Called once, when a session is over. */
+  ended(session: Session): void;
+}
+
+type State = "awaiting-hello" | "joining" | "open" | "closed";
+
+/** One socket's life: handshake, requests, deliveries, end. */
+export class Session implements Recipient {
+  readonly #environment: SessionEnvironment;
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #queue: SendQueue;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #memberships = new MembershipCache();
+  #state: State = "awaiting-hello";
+  #userId = "";
+  #deviceId = "";
+  #record: SessionRecord | undefined;
+  #cancelTimer: Cancel = () => {};
+  #moved = new Set<string>();
+  #underWay = 0;
+  #draining = false;
+  #heardAt: number;
+
+  constructor(environment: SessionEnvironment, socket: Socket, peer: Peer) {
+    this.#environment = environment;
+    this.#socket = socket;
+    this.#peer = peer;
+    const { runtime, settings } = environment.context;
+    this.#queue = new SendQueue(socket, settings.sendQueueBytes, () => this.close("slowConsumer"));
+    this.#heardAt = runtime.clock.monotonic();
+    this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
+      if (this.#state === "awaiting-hello") {
+        this.#fail(new ChatError("hello_timeout", "No hello came in time."), "helloTimeout");
+      }
+    });
+  }
+
+  get userId(): string {
+    return this.#userId;
+  }
+
+  get deviceId(): string {
+    return this.#deviceId;
+  }
+
+  /** The registry's record of this session, once it has joined. */
+  get record(): SessionRecord | undefined {
+    return this.#record;
+  }
+
+  /** Requests that have no answer yet. */
+  get requestsUnderWay(): number {
+    return this.#underWay;
+  }
+
+  /** Takes the bytes of one WebSocket message. */
+  receive(bytes: Uint8Array): void {
+    if (this.#state === "closed") return;
+    this.#heardAt = this.#environment.context.runtime.clock.monotonic();
+    let frames;
+    try {
+      frames = this.#environment.codec.decode(bytes);
+    } catch (error) {
+      const reason = isChatError(error) && error.code === "frame_too_large" ? "tooLarge" : "malformed";
+      this.#fail(this.#toChatError(error), reason);
+      return;
+    }
+    for (const frame of frames) {
+      if (this.isOver) return;
+      if (this.#state === "awaiting-hello" && frame.type !== "hello") {
+        this.#fail(new ChatError("hello_expected", "The first frame must be a hello."), "malformed");
+      } else if (frame.type === "invalid") {
+        if (this.#state === "awaiting-hello" || frame.requestId === 0) this.#fail(frame.error, "malformed");
+        else this.#answerError(frame.requestId, frame.error);
+      } else if (frame.type === "unknown") {
+        this.#answerError(
+          frame.requestId,
+          new ChatError("unsupported", `This server knows no request with the code ${frame.code}.`),
+        );
+      } else {
+        this.#handle(frame);
+      }
+    }
+  }
+
+  /** The socket is gone. */
+  socketClosed(): void {
+    this.#end();
+  }
+
+  /** Refuses what is still to come, and says when to come back. */
+  drain(reconnectDelay: number): void {
+    this.#draining = true;
+    if (this.#state === "open") this.#send({ type: "going-away", reconnectDelay });
+  }
+
+  deliver(frame: Uint8Array, conversationId?: string): void {
+    if (this.#state === "closed") return;
+    if (conversationId !== undefined) this.#moved.add(conversationId);
+    this.#queue.push(frame);
+  }
+
+  resync(): void {
+    this.close("goingAway");
+  }
+
+  /** Sends what waits, then closes the socket for a reason. */
+  close(reason: CloseReason): void {
+    if (this.#state === "closed") return;
+    if (reason === "slowConsumer") {
+      this.#environment.context.runtime.log("warn", "slow_consumer", { userId: this.#userId });
+    } else {
+      this.#queue.flush();
+    }
+    this.#end();
+    this.#socket.close(CLOSE_CODES[reason].code, reason);
+  }
+
+  private get isOver(): boolean {
+    return this.#state === "closed";
+  }
+
+  #handle(frame: ClientFrame): void {
+    if (frame.type === "hello") {
+      if (this.#state === "awaiting-hello") void this.#join(frame);
+      else this.#fail(new ChatError("hello_expected", "A connection has one hello."), "malformed");
+    } else if (this.#state === "joining") {
+      this.#fail(new ChatError("hello_expected", "Wait for the welcome before asking."), "malformed");
+    } else if (frame.type === "ping") {
+      this.#pong(frame.requestId);
+    } else if (this.#draining) {
+      this.#answerError(
+        frame.requestId,
+        new ChatError("shutting_down", "The server is going away; reconnect."),
+      );
+    } else if (
+      this.#underWay >= this.#environment.context.settings.requestsUnderWay &&
+      frame.type !== "send-message"
+    ) {
+      this.#answerError(
+        frame.requestId,
+        new ChatError("overloaded", "Too many requests are under way; wait for answers."),
+      );
+    } else if (frame.type === "send-message") {
+      this.#underWay++;
+      this.#laneOf(frame.conversationId).push(frame);
+    } else {
+      // From now on, so that no change falls between the answer and the watching.
+      if (frame.type === "get-users") {
+        this.#environment.deliverer.watchUsers(
+          this,
+          frame.users.map(({ userId }) => userId),
+        );
+      }
+      this.#underWay++;
+      answerRequest(this.#environment.context, this, frame)
+        .then(
+          (answer) => this.#send(answer),
+          (error: unknown) => this.#answerError(frame.requestId, this.#toChatError(error)),
+        )
+        .finally(() => {
+          this.#underWay--;
+        });
+    }
+  }
+
+  async #join(hello: HelloFrame): Promise<void> {
+    this.#state = "joining";
+    const { context, authenticate, deliverer, registry, identity } = this.#environment;
+    const { runtime, settings } = context;
+    try {
+      const { epoch } = await this.#environment.ready();
+      const userId = await authenticateWithin(settings.authenticateDeadline, runtime, authenticate, {
+        ...this.#peer,
+        token: hello.token,
+      });
+      if (hello.userId !== undefined && hello.userId !== userId) {
+        throw new ChatError("unauthenticated", "The token belongs to another user than the hello names.");
+      }
+      if (this.isOver) return;
+      this.#userId = userId;
+      this.#deviceId = hello.deviceId;
+      this.#record = { userId, deviceId: hello.deviceId, connectionId: newUuid(runtime.random) };
+      await registry.register(identity, this.#record);
+      await deliverer.attach(this);
+      if (this.isOver) {
+        // The socket went away meanwhile, and its end found nothing to undo.
+        this.#leave();
+        return;
+      }
+      this.#state = "open";
+      this.#watchHeartbeat();
+      this.#queue.release(
+        this.#environment.codec.encode({
+          type: "welcome",
+          requestId: hello.requestId,
+          minor: PROTOCOL_MINOR,
+          capabilities: [],
+          userId,
+          epoch,
+          heartbeatInterval: settings.heartbeatInterval,
+          serverTime: runtime.clock.now(),
+          textCharacters: settings.textCharacters,
+        }),
+      );
+      runtime.log("info", "session_open", { userId, deviceId: hello.deviceId });
+    } catch (error) {
+      const failure = this.#toChatError(error);
+      if (this.#record !== undefined) this.#leave();
+      this.#fail(
+        failure,
+        failure.code === "unauthenticated" ? "unauthenticated" : "goingAway",
+        hello.requestId,
+      );
+    }
+  }
+
+  #watchHeartbeat(): void {
+    const { runtime, settings } = this.#environment.context;
+    const patience = settings.heartbeatInterval * 2.5;
+    this.#cancelTimer();
+    const left = this.#heardAt + patience - runtime.clock.monotonic();
+    this.#cancelTimer = runtime.clock.schedule(Math.max(left, 1), () => {
+      if (runtime.clock.monotonic() - this.#heardAt >= patience) this.close("heartbeatMissed");
+      else this.#watchHeartbeat();
+    });
+  }
+
+  #pong(requestId: number): void {
+    const { deliverer, follower } = this.#environment;
+    const heads: { conversationId: string; head: number }[] = [];
+    for (const conversationId of this.#moved) {
+      if (heads.length === LIMITS.headsPerPong) break;
+      this.#moved.delete(conversationId);
+      const head = deliverer.headOf(conversationId);
+      if (head !== undefined) heads.push({ conversationId, head });
+    }
+    // With heads left over, the position would vouch for more than the device was told.
+    const cursor = this.#moved.size === 0 ? follower.position : undefined;
+    this.#send({ type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) });
+  }
+
+  #laneOf(conversationId: string): Lane {
+    let lane = this.#lanes.get(conversationId);
+    if (lane === undefined) {
+      if (this.#lanes.size >= MembershipCache.CONVERSATIONS) this.#dropIdleLanes();
+      lane = new Lane(
+        this.#environment.context.settings.laneMessages,
+        (messages) =>
+          sendMessages(this.#environment.context, this, conversationId, messages, this.#memberships),
+        (message, outcome) => this.#answerSend(message, outcome),
+      );
+      this.#lanes.set(conversationId, lane);
+    }
+    return lane;
+  }
+
+  #dropIdleLanes(): void {
+    for (const [conversationId, lane] of this.#lanes) if (lane.isIdle) this.#lanes.delete(conversationId);
+  }
+
+  #answerSend({ requestId }: SendMessageFrame, outcome: AppendOutcome): void {
+    this.#underWay--;
+    if (outcome.status === "refused") {
+      this.#answerError(requestId, this.#toChatError(outcome.error));
+      return;
+    }
+    const { messageId, createdAt, ordinal, fingerprint } = outcome.entry;
+    this.#send({ type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint });
+  }
+
+  #answerError(requestId: number, error: ChatError): void {
+    this.#send({
+      type: "error",
+      requestId,
+      code: error.code,
+      message: firstCharacters(error.message, LIMITS.errorMessageCharacters),
+      retryable: error.retryable,
+      ...(error.retryAfter !== undefined && { retryAfter: Math.round(error.retryAfter) }),
+    });
+  }
+
+  /** What isn't a ChatError is a defect here: it is logged, and the device learns no details. */
+  #toChatError(error: unknown): ChatError {
+    if (isChatError(error)) {
+      if (error.code === "internal" && error.cause !== undefined) this.#logDefect(error.cause);
+      return error;
+    }
+    this.#logDefect(error);
+    return new ChatError("internal", "The server failed; try again.");
+  }
+
+  #logDefect(error: unknown): void {
+    this.#environment.context.runtime.log("error", "request_failed", {
+      userId: this.#userId,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+
+  /** Reports what is wrong with the connection itself, and closes it. */
+  #fail(error: ChatError, reason: CloseReason, requestId = 0): void {
+    if (this.isOver) return;
+    const frame = this.#environment.codec.encode({
+      type: "error",
+      requestId,
+      code: error.code,
+      message: firstCharacters(error.message, LIMITS.errorMessageCharacters),
+      retryable: error.retryable,
+    });
+    if (this.#state === "open") this.#queue.push(frame);
+    else this.#socket.send(frame);
+    this.close(reason);
+  }
+
+  #send(frame: ServerFrame): void {
+    if (this.#state !== "closed") this.#queue.push(this.#environment.codec.encode(frame));
+  }
+
+  #end(): void {
+    if (this.#state === "closed") return;
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    this.#cancelTimer();
+    this.#queue.clear();
+    if (wasOpen) this.#leave();
+    this.#environment.ended(this);
+  }
+
+  #leave(): void {
+    const { deliverer, registry, identity, context } = this.#environment;
+    deliverer.detach(this);
+    if (this.#record === undefined) return;
+    registry.unregister(identity, this.#record).catch((error: unknown) => {
+      // The record goes with the lease.
+      context.runtime.log("warn", "unregister_failed", { error: String(error) });
+    });
+  }
+}
