@@ -96,22 +96,34 @@ function* apply(transaction: Transaction<"readwrite">, changes: CacheChanges): G
   for (const user of changes.users ?? []) yield users.put(user);
 }
 
+/** Waits for requests and their commit; fails with the transaction's own reason, not with what followed from it. */
+async function settle(
+  transaction: Transaction<"readwrite">,
+  requests: readonly Promise<unknown>[],
+): Promise<void> {
+  try {
+    await Promise.all([...requests, transaction.done]);
+  } catch (error) {
+    throw transaction.error ?? error;
+  }
+}
+
 async function write(
   database: Database,
   durability: "strict" | "relaxed",
   steps: (transaction: Transaction<"readwrite">) => Iterable<Promise<unknown>>,
 ): Promise<void> {
   const transaction = begin(database, "readwrite", durability);
-  const pending: Promise<unknown>[] = [transaction.done];
+  const requests: Promise<unknown>[] = [];
   try {
-    for (const request of steps(transaction)) pending.push(request);
+    for (const request of steps(transaction)) requests.push(request);
   } catch (cause) {
     // Without this, IndexedDB would commit the steps before the one that threw.
     transaction.abort();
-    await Promise.allSettled(pending);
+    await Promise.allSettled(requests);
     throw new ChatError("storage_failed", "A value can't be stored.", { cause, retryable: false });
   }
-  await Promise.all(pending);
+  await settle(transaction, requests);
 }
 
 function storageFailed(cause: unknown): ChatError {
@@ -160,11 +172,11 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Ca
       }
       generation = found ?? newUuid(random);
       const probe = newUuid(random);
-      const written = [meta.put(probe, "probe")];
+      const written: Promise<unknown>[] = [meta.put(probe, "probe")];
       if (found === undefined) {
         written.push(meta.put(generation, "generation"), meta.put(newUuid(random), "deviceId"));
       }
-      await Promise.all([...written, transaction.done]);
+      await settle(transaction, written);
       if ((await begin(connection, "readonly").objectStore("meta").get("probe")) !== probe) {
         throw new ChatError("storage_failed", "IndexedDB does not keep what is written.");
       }
