@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { systemRuntime } from "../src/runtime.js";
+
+describe("systemRuntime", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("schedules once, and not at all when cancelled", () => {
+    const { clock } = systemRuntime();
+    const [runs, cancelled] = [vi.fn(), vi.fn()];
+    clock.schedule(100, runs);
+    const cancel = clock.schedule(100, cancelled);
+    cancel();
+    vi.advanceTimersByTime(99);
+    expect(runs).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1000);
+    expect(runs).toHaveBeenCalledOnce();
+    expect(cancelled).not.toHaveBeenCalled();
+    cancel();
+  });
+
+  it("runs what waits for the next turn after the current one, with and without setImmediate", () => {
+    for (const immediate of [setImmediate, undefined]) {
+      vi.stubGlobal("setImmediate", immediate);
+      const callback = vi.fn();
+      systemRuntime().clock.nextTurn(callback);
+      expect(callback).not.toHaveBeenCalled();
+      vi.runAllTimers();
+      expect(callback).toHaveBeenCalledOnce();
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it("gives as many random bytes as asked for", () => {
+    const { random } = systemRuntime();
+    expect(random.bytes(16)).toHaveLength(16);
+    expect(random.bytes(16)).not.toEqual(random.bytes(16));
+    expect(random.float()).toBeLessThan(1);
+  });
+});

@@ -1,0 +1,263 @@
+import { decode, decodeMulti, encode } from "@msgpack/msgpack";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { joinFrames } from "../src/codec.js";
+import { LIMITS } from "../src/limits.js";
+import { scanFrames } from "../src/scan.js";
+import { wellFormed } from "./arbitraries.js";
+import { bytesOf, type FrameVector, readVectors } from "./vectors/vector.js";
+
+const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
+const scan = (bytes: Uint8Array): number[] => scanFrames(bytes, LIMITS.answerNodes);
+const refusal = (code: string): Error => expect.objectContaining({ name: "ChatError", code }) as Error;
+
+/** Anything that msgpack can hold but extensions, no deeper than a frame may be. */
+const value: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: LIMITS.frameDepth - 1, depthSize: "medium" },
+    fc.oneof(fc.constantFrom(null, true, false), fc.integer(), fc.maxSafeInteger(), fc.double(), fc.float()),
+    fc.oneof(wellFormed(), fc.string({ minLength: 250, maxLength: 260 }), fc.uint8Array({ maxLength: 300 })),
+    fc.array(tie("value"), { maxLength: 20 }),
+    fc.dictionary(
+      wellFormed().filter((key) => key !== "__proto__"),
+      tie("value"),
+      { maxKeys: 20, noNullPrototype: true },
+    ),
+  ),
+})).value;
+
+/** Bytes of one value in every format that msgpack has, longer ones than needed too. */
+const bytesOfValue: fc.Arbitrary<Uint8Array> = fc.letrec<{ value: Uint8Array }>((tie) => {
+  const head = (code: number, ...rest: number[]): fc.Arbitrary<Uint8Array> =>
+    fc.constant(Uint8Array.of(code, ...rest));
+  const fixed = (code: number, length: number): fc.Arbitrary<Uint8Array> =>
+    fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Uint8Array.of(code, ...bytes));
+  /** A length in front of bytes, in 1, 2 or 4 bytes. */
+  const counted = (
+    codes: readonly (readonly [number, number])[],
+    count: number,
+    body: Uint8Array,
+  ): fc.Arbitrary<Uint8Array> =>
+    fc.constantFrom(...codes).map(([code, width]) => {
+      const bytes = new Uint8Array(1 + width + body.length);
+      bytes[0] = code;
+      for (let index = 0; index < width; index++) bytes[width - index] = (count / 2 ** (8 * index)) & 0xff;
+      bytes.set(body, 1 + width);
+      return bytes;
+    });
+  const body = fc.uint8Array({ maxLength: 40 }).map((bytes) => bytes.map((byte) => byte & 0x7f));
+  const pair = fc.tuple(
+    fc.string({ maxLength: 5 }).filter((key) => key !== "__proto__"),
+    tie("value"),
+  );
+  return {
+    value: fc.oneof(
+      { maxDepth: LIMITS.frameDepth - 1, depthSize: "medium" },
+      fc.oneof(
+        fc.nat(0x7f).chain((code) => head(code)),
+        fc.integer({ min: 0xe0, max: 0xff }).chain((code) => head(code)),
+        fc.constantFrom(0xc0, 0xc2, 0xc3).chain((code) => head(code)),
+        fc.constantFrom(0xcc, 0xd0).chain((code) => fixed(code, 1)),
+        fc.constantFrom(0xcd, 0xd1).chain((code) => fixed(code, 2)),
+        fc.constantFrom(0xca, 0xce, 0xd2).chain((code) => fixed(code, 4)),
+        fc.constantFrom(0xcb, 0xcf, 0xd3).chain((code) => fixed(code, 8)),
+      ),
+      fc.oneof(
+        body.map((bytes) => Uint8Array.of(0xa0 | Math.min(31, bytes.length), ...bytes.subarray(0, 31))),
+        body.chain((bytes) =>
+          fc
+            .constantFrom(
+              [
+                [0xc4, 1],
+                [0xc5, 2],
+                [0xc6, 4],
+              ],
+              [
+                [0xd9, 1],
+                [0xda, 2],
+                [0xdb, 4],
+              ],
+            )
+            .chain((codes) => counted(codes, bytes.length, bytes)),
+        ),
+      ),
+      fc.array(tie("value"), { maxLength: 15 }).chain((items) =>
+        counted(
+          [
+            [0x90 | items.length, 0],
+            [0xdc, 2],
+            [0xdd, 4],
+          ],
+          items.length,
+          joinFrames(items),
+        ),
+      ),
+      fc.array(pair, { maxLength: 15 }).chain((pairs) =>
+        counted(
+          [
+            [0x80 | pairs.length, 0],
+            [0xde, 2],
+            [0xdf, 4],
+          ],
+          pairs.length,
+          joinFrames(pairs.flatMap(([key, item]) => [encode(key), item])),
+        ),
+      ),
+    ),
+  };
+}).value;
+
+function expectAgreement(parts: readonly Uint8Array[]): void {
+  const bytes = joinFrames(parts);
+  const ends = scan(bytes);
+  let sum = 0;
+  expect(ends).toEqual(parts.map((part) => (sum += part.length)));
+  const values = ends.map((end, index) => decode(bytes.subarray(index === 0 ? 0 : ends[index - 1]!, end)));
+  expect(values).toEqual([...decodeMulti(bytes)]);
+}
+
+describe("scanFrames", () => {
+  it("ends where the decoder ends, for whatever the encoder writes", () => {
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 4 }), (values) => {
+        expectAgreement(values.map((item) => encode(item)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("ends where the decoder ends, for every format, also where a shorter one would do", () => {
+    fc.assert(
+      fc.property(fc.array(bytesOfValue, { maxLength: 4 }), (parts) => {
+        expectAgreement(parts);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("reads a view into a larger buffer", () => {
+    const bytes = fromHex("ffffdc0002c0c0920201ff");
+    expect(scan(bytes.subarray(2, 10))).toEqual([5, 8]);
+  });
+
+  it("finds nothing in no bytes", () => {
+    expect(scan(new Uint8Array(0))).toEqual([]);
+  });
+
+  it("passes what the decoder then refuses only for its meaning, never for its length", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        let ends: number[];
+        try {
+          ends = scan(bytes);
+        } catch (error) {
+          expect(error).toMatchObject({ name: "ChatError" });
+          return;
+        }
+        expect(ends.at(-1) ?? 0).toBe(bytes.length);
+        let start = 0;
+        for (const end of ends) {
+          try {
+            decode(bytes.subarray(start, end));
+          } catch (error) {
+            // The decoder knows keys that are strings or numbers.
+            expect((error as Error).message).toMatch(/key/);
+          }
+          start = end;
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  const vectors = ["client-frames", "server-frames"].flatMap((file) => readVectors<FrameVector>(file));
+
+  it.each(vectors)("refuses $name when it is cut off at any byte", ({ hex }) => {
+    const bytes = fromHex(hex);
+    expect(scan(bytes)).toEqual([bytes.length]);
+    for (let length = 1; length < bytes.length; length++) {
+      expect(() => scan(bytes.subarray(0, length))).toThrow(refusal("malformed_frame"));
+    }
+  });
+
+  it("refuses the reserved byte and every extension type", () => {
+    for (const code of [0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8]) {
+      const bytes = new Uint8Array(64);
+      bytes[0] = code;
+      expect(() => scan(bytes), code.toString(16)).toThrow(refusal("malformed_frame"));
+    }
+  });
+
+  it("knows every other first byte", () => {
+    for (let code = 0; code <= 0xff; code++) {
+      if (code === 0xc1 || (code >= 0xc7 && code <= 0xc9) || (code >= 0xd4 && code <= 0xd8)) continue;
+      // Zeros behind it make every count and length small.
+      const bytes = new Uint8Array(64);
+      bytes[0] = code;
+      expect(scan(bytes)[0], code.toString(16)).toBeGreaterThan(0);
+    }
+  });
+
+  it.each([
+    "ddffffffff",
+    "dfffffffff",
+    "dcffff",
+    "deffff",
+    "dbffffffff",
+    "c6ffffffff",
+    "daffff",
+    "9f",
+    "8f",
+    "dd00400000",
+  ])("refuses a claim that the bytes do not back, %s, without allocating for it", (hex) => {
+    const bytes = fromHex(hex);
+    const used = (): number => {
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const before = used();
+    expect(() => scan(bytes)).toThrow(refusal("malformed_frame"));
+    // 0x400000 elements would be 32 MB; a collection in between can only make it less than it was.
+    expect(used() - before).toBeLessThan(4_000_000);
+  });
+
+  it("accepts a count that the bytes just back, and none above it", () => {
+    expect(scan(fromHex("dd00000003c0c0c0"))).toEqual([8]);
+    expect(() => scan(fromHex("dd00000004c0c0c0"))).toThrow(refusal("malformed_frame"));
+    expect(scan(fromHex("df00000001c0c0"))).toEqual([7]);
+    expect(() => scan(fromHex("df00000002c0c0c0"))).toThrow(refusal("malformed_frame"));
+  });
+
+  it("accepts 16 levels of nesting, and refuses 17", () => {
+    const nested = (levels: number): Uint8Array => fromHex("91".repeat(levels - 1) + "90");
+    expect(scan(nested(LIMITS.frameDepth))).toEqual([LIMITS.frameDepth]);
+    expect(scan(fromHex("91".repeat(LIMITS.frameDepth) + "c0"))).toEqual([LIMITS.frameDepth + 1]);
+    expect(() => scan(fromHex("91".repeat(LIMITS.frameDepth + 1) + "c0"))).toThrow(
+      refusal("frame_too_large"),
+    );
+    expect(() => scan(fromHex("91".repeat(1000)))).toThrow(refusal("frame_too_large"));
+    expect(() => scan(fromHex("81a161".repeat(1000)))).toThrow(refusal("frame_too_large"));
+    expect(() => scan(bytesOf({ hex: "", repeat: { hex: "91", times: LIMITS.wireMessageBytes } }))).toThrow(
+      refusal("frame_too_large"),
+    );
+  });
+
+  it("closes levels again: depth is not the sum over the frame", () => {
+    const bytes = encode(Array.from({ length: 1000 }, () => [[[]], {}]));
+    expect(scan(bytes)).toEqual([bytes.length]);
+  });
+
+  it("counts values frame by frame", () => {
+    const five = fromHex("94c0c0c0c0");
+    expect(scanFrames(joinFrames([five, five, five]), 5)).toEqual([5, 10, 15]);
+    expect(() => scanFrames(joinFrames([five, five]), 4)).toThrow(refusal("frame_too_large"));
+    expect(() => scanFrames(fromHex("82a161c0a162c0"), 4)).toThrow(refusal("frame_too_large"));
+    expect(scanFrames(fromHex("82a161c0a162c0"), 5)).toEqual([7]);
+  });
+
+  it("accepts 512 frames, and refuses 513", () => {
+    const frames = (count: number): Uint8Array => new Uint8Array(count).fill(0x90);
+    expect(scan(frames(LIMITS.framesPerWireMessage))).toHaveLength(LIMITS.framesPerWireMessage);
+    expect(() => scan(frames(LIMITS.framesPerWireMessage + 1))).toThrow(refusal("frame_too_large"));
+  });
+});
