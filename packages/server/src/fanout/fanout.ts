@@ -1,0 +1,22 @@
+import type { Cancel } from "@chat/protocol";
+
+/** Bytes of one envelope at the most; a larger message is sent as a mere hint, and the receivers read the store. */
+export const ENVELOPE_BYTES = 131_072;
+
+/**
+ * How servers tell each other that something happened. Only a hint: it may lose, double, delay and reorder,
+ * and what it carries is checked against the log's ids by the receiver.
+ */
+export interface Fanout {
+  /**
+   * Sends an envelope to each of these servers. Returns at once; never blocks on a slow server, never throws,
+   * and bounds what waits.
+   */
+  publish(serverIds: readonly string[], envelope: Uint8Array): void;
+
+  /** Receives what is sent to this server, until cancelled. Resolves when the subscription holds. */
+  subscribe(serverId: string, handler: (envelope: Uint8Array) => void): Promise<Cancel>;
+
+  /** Lets go of what this fan-out itself opened. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { Cancel, Runtime } from "@chat/protocol";
+import type { ConversationStore } from "./conversation-store.js";
+import type { MessageStore } from "./message-store.js";
+
+/** What is known of a store once it is open. */
+export interface StoreInfo {
+  /** A UUID that names this store's history; a full reset of the store gives it another. */
+  readonly epoch: string;
+}
+
+/** The settings of the server that a store has to keep to. */
+export interface StoreOptions {
+  readonly runtime: Runtime;
+  /** The most members of one conversation. */
+  readonly groupMembers: number;
+}
+
+/** Where messages and conversations live. Hand one to `createChatServer`; it opens and closes it. */
+export interface ChatStore {
+  readonly messages: MessageStore;
+  readonly conversations: ConversationStore;
+
+  /**
+   * Checks that the engine is set to be durable, migrates the schema (two processes may do so at once) and makes the store ready.
+   * @throws ChatError `store_unavailable` with a sentence for the operator: not durable, corrupt, locked, read-only, of a newer version
+   */
+  open(options: StoreOptions): Promise<StoreInfo>;
+
+  /** Calls back when somebody else, in another process, may have written; the change feed tells what. May call too often. */
+  watch(listener: () => void): Cancel;
+
+  /** Waits for running commits, then lets go. What the application brought (a database handle, a pool) stays open. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,158 @@
+import type { ConversationRow, ConversationType, JsonObject, Role, UserProfile } from "@chat/protocol";
+import type { StoredEntry } from "./stored-entry.js";
+
+/** A conversation that is to be reserved; it has no members until its `created` entry is appended. */
+export interface NewConversation {
+  readonly conversationId: string;
+  readonly type: ConversationType;
+  readonly creatorId: string;
+  /** For a direct conversation: both users. Reserved once per pair, whoever starts it. */
+  readonly pair?: readonly [string, string];
+  readonly name?: string;
+  readonly data?: JsonObject;
+  /** Wall-clock ms. */
+  readonly createdAt: number;
+}
+
+/** What one user may see of one conversation. Half-open: an interval's `to` is not in it; the newest may be open. */
+export interface Interval {
+  readonly from: number;
+  readonly to: number | undefined;
+}
+
+/** One user's participation, past or present, with the state of the conversation that goes with it. */
+export interface Participation {
+  readonly type: ConversationType;
+  /** False for a former member. */
+  readonly member: boolean;
+  readonly role: Role;
+  /** Ascending and disjoint; at least one. */
+  readonly intervals: readonly Interval[];
+  /** As in {@link Head}, read in the same snapshot. */
+  readonly membershipVersion: number;
+  readonly memberCount: number;
+  readonly head: number;
+  readonly firstId: number;
+}
+
+/** A member in a page of members. */
+export interface Member {
+  readonly userId: string;
+  readonly role: Role;
+  /** messageId at which the newest interval begins. */
+  readonly joinedAt: number;
+}
+
+/** A page; `next` is absent on the last. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+/** A page of the conversation list. */
+export interface ConversationPage extends Page<ConversationRow> {
+  /** Position of the change feed, read before the rows: {@link ConversationStore.listChanges} goes on from it. */
+  readonly cursor: string;
+}
+
+/** What changed for one user. */
+export interface ConversationChanges {
+  /** Rows in the order of their changes, each conversation once. */
+  readonly rows: readonly ConversationRow[];
+  readonly cursor: string;
+  /** True if more is waiting behind the cursor. */
+  readonly more: boolean;
+}
+
+/** What changed in the whole store. */
+export interface StoreChanges {
+  /** Conversations whose log or row moved; each once, with the newest head, and whether members came or went since the cursor. */
+  readonly conversations: readonly {
+    readonly conversationId: string;
+    readonly head: number;
+    readonly membershipMoved: boolean;
+  }[];
+  /** Users whose profile changed. */
+  readonly users: readonly string[];
+  readonly cursor: string;
+  readonly more: boolean;
+}
+
+/** A conversation of a user, as the deliverer needs it. */
+export interface MemberOf {
+  readonly conversationId: string;
+  readonly head: number;
+  readonly joinedAt: number;
+}
+
+/**
+ * Conversations, participations and profiles. Participations are derived from the membership entries of the log,
+ * in the order of their ids; nobody writes them otherwise.
+ *
+ * Cursors are opaque. They miss nothing under clock skew and late commits, and one that comes from a history which
+ * the store has lost (a restored backup) is refused with `cursor_invalid`.
+ * Every method rejects with ChatError `store_unavailable` when the store can't answer.
+ */
+export interface ConversationStore {
+  /**
+   * Reserves a conversation. Idempotent: the same id again, or the same pair, gives what is there.
+   * Resolves to the id that holds (another one than asked for if the pair has a conversation already),
+   * whether this call reserved it, and who created it.
+   * The caller then appends the `created` entry with membershipVersion 0; of two who race, one is refused.
+   */
+  reserve(conversation: NewConversation): Promise<{
+    readonly conversationId: string;
+    readonly reserved: boolean;
+    readonly type: ConversationType;
+    readonly creatorId: string;
+  }>;
+
+  /**
+   * Moves rows and participations on to what these entries say. Monotonic and idempotent per conversation: entries
+   * at or below what a row has seen change nothing. Needed only where {@link MessageStore.advancesConversations} is false.
+   * A gap to what the row has seen is refused with `invalid_argument`: participations are derived in id order.
+   */
+  advance(entries: readonly StoredEntry[]): Promise<void>;
+
+  /** The row of one conversation as one user sees it; undefined if the user never was a member. */
+  row(userId: string, conversationId: string): Promise<ConversationRow | undefined>;
+
+  /** The user's conversations, newest activity first, former memberships left out. */
+  list(userId: string, query: { readonly limit: number; readonly page?: string }): Promise<ConversationPage>;
+
+  /** The user's conversations that changed since a cursor, also those that the user has left since. */
+  listChanges(
+    userId: string,
+    query: { readonly limit: number; readonly cursor: string },
+  ): Promise<ConversationChanges>;
+
+  /** A user's participation in one conversation; undefined if the user never was a member. */
+  participation(userId: string, conversationId: string): Promise<Participation | undefined>;
+
+  /** Members by user id. */
+  members(
+    conversationId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<Member>>;
+
+  /** Which of these users are members now, with their roles. */
+  roles(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Role>>;
+
+  /** The conversations that a user is a member of now, by id; paged. */
+  memberOf(
+    userId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberOf>>;
+
+  /** Profiles of those users that have one. */
+  users(userIds: readonly string[]): Promise<readonly UserProfile[]>;
+
+  /** Replaces a profile and raises its version; one that says the same keeps its version. */
+  setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile>;
+
+  /** The position of the store-wide feed now. */
+  position(): Promise<string>;
+
+  /** The store-wide feed: what moved since a position. */
+  changes(query: { readonly limit: number; readonly cursor: string }): Promise<StoreChanges>;
+}

@@ -1,0 +1,110 @@
+import type { ChatError, JsonObject, Role } from "@chat/protocol";
+import type { StoredEntry } from "./stored-entry.js";
+
+/** The idempotency key of an entry: unique in the store for ever, longer than the entry's body. */
+export interface IdempotencyKey {
+  readonly conversationId: string;
+  readonly senderId: string;
+  readonly deviceId: string;
+  readonly clientMessageId: string;
+}
+
+/** What a membership entry does to the participations, in the commit that stores it. */
+export interface MembershipChange {
+  /** Users that are no members now. Their interval begins at this entry. */
+  readonly add: readonly { readonly userId: string; readonly role: Role }[];
+  /** Users that are members now. Their interval ends before this entry. */
+  readonly remove: readonly string[];
+}
+
+/** An entry that waits to be stored. */
+export interface Draft extends IdempotencyKey {
+  readonly kind: string;
+  readonly text?: string;
+  readonly data?: JsonObject;
+  readonly replyTo?: number;
+  /** Wall-clock ms. */
+  readonly createdAt: number;
+  /** False for membership entries: they don't raise the ordinal. */
+  readonly countsAsUnread: boolean;
+  /**
+   * The membership state under which the draft was allowed: the messageId of the conversation's last membership
+   * entry, 0 before the first. If it has moved, append refuses with `membership_moved`.
+   */
+  readonly membershipVersion: number;
+  /** Only on membership entries, whose messageId becomes the conversation's membershipVersion. */
+  readonly membership?: MembershipChange;
+}
+
+/**
+ * What became of one draft.
+ * `stored`: durable and numbered. `duplicate`: its idempotency key was stored before; `entry` is that first one.
+ * `refused`: nothing of it was stored, or, when the error is retryable, perhaps; the same draft may be tried again.
+ */
+export type AppendOutcome =
+  | { readonly status: "stored" | "duplicate"; readonly entry: StoredEntry }
+  | { readonly status: "refused"; readonly error: ChatError };
+
+/** The upper end of a conversation's log. */
+export interface Head {
+  /** The highest messageId; 0 while the conversation has no entry. */
+  readonly head: number;
+  /** Fingerprint of the entry at `head`; 0 if none. */
+  readonly fingerprint: number;
+  readonly ordinal: number;
+  /** messageId of the last membership entry; 0 if none. */
+  readonly membershipVersion: number;
+  /** The first messageId that is still held. */
+  readonly firstId: number;
+}
+
+/** Which entries to read. Bounds are exclusive. */
+export interface ReadQuery {
+  readonly conversationId: string;
+  /** Only entries above it. */
+  readonly after: number;
+  /** Only entries below it. */
+  readonly before: number;
+  /** `ascending` takes the oldest first, `descending` the newest first; the answer is always in ascending order. */
+  readonly order: "ascending" | "descending";
+  /** The most entries. */
+  readonly limit: number;
+  /** Stops after the entry that brings text and data above so many bytes; at least one entry is returned. */
+  readonly maxBytes: number;
+}
+
+/**
+ * The log of every conversation; the only truth.
+ *
+ * Order: within a conversation messageIds are contiguous from 1, and whoever can read n can read every id below n.
+ * Durability: what `append` reported as stored survives the crash of process and machine.
+ */
+export interface MessageStore {
+  /**
+   * True if append also moves the conversation's row and the participations on, in the same commit.
+   * Where false, the server calls {@link ConversationStore.advance} afterwards and repairs what a crash left behind.
+   */
+  readonly advancesConversations: boolean;
+
+  /**
+   * Stores drafts, in their order, and resolves when each is durable or refused: one outcome per draft, same order.
+   *
+   * Atomicity: draft by draft; a bad draft fails alone, with one exception: behind a draft that was refused with a
+   * retryable error, later drafts of the same (conversation, sender, device) in the same call are refused with
+   * `out_of_order`, so that the sends of one device keep their order.
+   * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
+   * Refusals: `not_found` (no such conversation), `membership_moved`, `limit_exceeded` (members, intervals),
+   * `store_unavailable` (retryable: busy, full, broken, outcome unknown).
+   * Concurrent calls may share one commit. Never rejects.
+   */
+  append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]>;
+
+  /** The entry that was stored under a key, if any. @throws ChatError `store_unavailable` */
+  find(key: IdempotencyKey): Promise<StoredEntry | undefined>;
+
+  /** Entries in ascending order of messageId. @throws ChatError `store_unavailable` */
+  read(query: ReadQuery): Promise<readonly StoredEntry[]>;
+
+  /** The heads of those conversations that exist, read from the primary. @throws ChatError `store_unavailable` */
+  heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>>;
+}

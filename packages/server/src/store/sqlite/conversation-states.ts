@@ -1,0 +1,203 @@
+import { ENTRY_KINDS, firstCharacters, LIMITS, type LatestMessage } from "@chat/protocol";
+import type { MembershipChange } from "../message-store.js";
+import type { StoredEntry } from "../stored-entry.js";
+import { ChangeCounter } from "./change-counter.js";
+import { encodeLatest } from "./latest-message.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+
+/** The state of one conversation as a write transaction moves it on. */
+export interface ConversationState {
+  readonly key: number;
+  readonly head: number;
+  readonly fingerprint: number;
+  readonly ordinal: number;
+  readonly membershipVersion: number;
+  readonly memberCount: number;
+}
+
+interface MutableState {
+  readonly key: number;
+  head: number;
+  fingerprint: number;
+  ordinal: number;
+  membershipVersion: number;
+  memberCount: number;
+  /** Undefined until it is moved in this transaction. */
+  change: number | undefined;
+  activity: number;
+  membershipChange: number;
+  latestId: number;
+  latest: Uint8Array | null;
+  /** Encoded into `latest` when somebody needs it. */
+  newLatest: StoredEntry | undefined;
+}
+
+/** Where a user stands in a conversation. */
+interface Standing {
+  readonly member: boolean;
+  readonly intervals: number;
+}
+
+const LOAD = `
+  SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
+    activity, membership_change AS membershipChange, latest_id AS latestId, latest
+  FROM chat_conversation WHERE id = ?`;
+
+const SAVE = `
+  UPDATE chat_conversation SET head = ?, fingerprint = ?, ordinal = ?, membership_version = ?, member_count = ?,
+    change = ?, activity = ?, membership_change = ?, latest_id = ?, latest = ?
+  WHERE key = ?`;
+
+const STANDINGS = `
+  SELECT user, left_at IS NULL AS member, intervals FROM chat_participation
+  WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`;
+
+// What was the newest interval becomes one of the earlier ones. Only for users who had left.
+const ARCHIVE = `
+  INSERT INTO chat_interval (user, conversation, from_id, to_id)
+  SELECT user, conversation, joined_at, left_at FROM chat_participation
+  WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`;
+
+const JOIN = `
+  INSERT INTO chat_participation (user, conversation, joined_at, role, intervals, change)
+  SELECT json_extract(value, '$[0]'), ?, ?, json_extract(value, '$[1]'), 1, ? FROM json_each(?) WHERE true
+  ON CONFLICT (user, conversation) DO UPDATE SET joined_at = excluded.joined_at, role = excluded.role,
+    intervals = intervals + 1, change = excluded.change,
+    left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_latest = NULL`;
+
+// A former member's row stays as it was: what it shows is copied, as far as the user could see it.
+const LEAVE = `
+  UPDATE chat_participation SET left_at = ?, left_fingerprint = ?, left_ordinal = ?, change = ?,
+    left_latest = CASE WHEN ? >= joined_at OR EXISTS (
+      SELECT 1 FROM chat_interval earlier
+      WHERE earlier.user = chat_participation.user AND earlier.conversation = chat_participation.conversation
+        AND ? >= from_id AND ? < to_id
+    ) THEN ? END
+  WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`;
+
+/**
+ * The conversations that one write transaction touches: each is read once, moved on in memory entry by entry, and
+ * written once. Both {@link MessageStore.append} and {@link ConversationStore.advance} move conversations through here.
+ */
+export class ConversationStates {
+  readonly #connection: SqliteConnection;
+  readonly #changes: ChangeCounter;
+  readonly #states = new Map<string, MutableState | undefined>();
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+    this.#changes = new ChangeCounter(connection);
+  }
+
+  /** The state now, with what this transaction has done; undefined if there is no such conversation. */
+  get(conversationId: string): ConversationState | undefined {
+    return this.#load(conversationId);
+  }
+
+  /** A change number for a row that is not a conversation. */
+  nextChange(): number {
+    return this.#changes.next();
+  }
+
+  /** Where these users stand; those who never were members are left out. */
+  standings(state: ConversationState, userIds: readonly string[]): ReadonlyMap<string, Standing> {
+    const rows = this.#connection.prepare(STANDINGS).all(state.key, JSON.stringify(userIds)) as {
+      user: string;
+      member: number;
+      intervals: number;
+    }[];
+    return new Map(rows.map(({ user, member, intervals }) => [user, { member: member === 1, intervals }]));
+  }
+
+  /**
+   * Moves a conversation on by its next entry.
+   * @param standings of all users that `membership` names; added ones are no members, removed ones are
+   */
+  move(
+    entry: StoredEntry,
+    membership?: MembershipChange,
+    standings: ReadonlyMap<string, Standing> = new Map(),
+  ): void {
+    const state = this.#load(entry.conversationId)!;
+    state.change ??= this.#changes.next();
+    if (membership !== undefined) {
+      this.#leave(state, state.change, entry.messageId, membership.remove);
+      this.#join(state, state.change, entry.messageId, membership.add, standings);
+      state.memberCount += membership.add.length - membership.remove.length;
+      state.membershipVersion = entry.messageId;
+      state.membershipChange = state.change;
+    }
+    if (entry.ordinal > state.ordinal) {
+      state.newLatest = entry;
+      state.latestId = entry.messageId;
+    }
+    // Who comes and goes does not push a conversation up the list.
+    if (entry.ordinal > state.ordinal || entry.messageId === 1) state.activity = state.change;
+    state.head = entry.messageId;
+    state.fingerprint = entry.fingerprint;
+    state.ordinal = entry.ordinal;
+  }
+
+  /** Writes what was moved. */
+  flush(): void {
+    for (const state of this.#states.values()) {
+      if (state?.change === undefined) continue;
+      const { head, fingerprint, ordinal, membershipVersion, memberCount, change } = state;
+      const log = [head, fingerprint, ordinal, membershipVersion, memberCount] as const;
+      const row = [change, state.activity, state.membershipChange, state.latestId, latestOf(state)] as const;
+      this.#connection.prepare(SAVE).run(...log, ...row, state.key);
+    }
+    this.#changes.flush();
+  }
+
+  #load(conversationId: string): MutableState | undefined {
+    if (!this.#states.has(conversationId)) {
+      const row = this.#connection.prepare(LOAD).get(conversationId);
+      const state =
+        row === undefined ? undefined : { change: undefined, newLatest: undefined, ...(row as object) };
+      this.#states.set(conversationId, state as MutableState | undefined);
+    }
+    return this.#states.get(conversationId);
+  }
+
+  #join(
+    state: MutableState,
+    change: number,
+    messageId: number,
+    add: MembershipChange["add"],
+    standings: ReadonlyMap<string, Standing>,
+  ): void {
+    if (add.length === 0) return;
+    const back = add.flatMap(({ userId }) => (standings.has(userId) ? [userId] : []));
+    if (back.length > 0) this.#connection.prepare(ARCHIVE).run(state.key, JSON.stringify(back));
+    const users = JSON.stringify(add.map(({ userId, role }) => [userId, role]));
+    this.#connection.prepare(JOIN).run(state.key, messageId, change, users);
+  }
+
+  #leave(state: MutableState, change: number, messageId: number, remove: readonly string[]): void {
+    if (remove.length === 0) return;
+    const { fingerprint, ordinal, latestId, key } = state;
+    const visible = [latestId, latestId, latestId, latestOf(state)] as const;
+    const users = JSON.stringify(remove);
+    this.#connection.prepare(LEAVE).run(messageId, fingerprint, ordinal, change, ...visible, key, users);
+  }
+}
+
+/** The latest message as it is stored, encoded only once however many entries moved it. */
+function latestOf(state: MutableState): Uint8Array | null {
+  if (state.newLatest !== undefined) {
+    state.latest = encodeLatest(toLatest(state.newLatest));
+    state.newLatest = undefined;
+  }
+  return state.latest;
+}
+
+function toLatest({ messageId, senderId, createdAt, text, kind }: StoredEntry): LatestMessage {
+  return {
+    messageId,
+    senderId,
+    createdAt,
+    ...(text !== undefined && { snippet: firstCharacters(text, LIMITS.snippetCharacters) }),
+    ...(kind !== ENTRY_KINDS.text && { kind }),
+  };
+}

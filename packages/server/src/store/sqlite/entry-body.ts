@@ -1,0 +1,87 @@
+import { ENTRY_KINDS, isUuid, type JsonObject, uuidFromBytes, uuidToBytes } from "@chat/protocol";
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import type { StoredEntry } from "../stored-entry.js";
+import { unavailable } from "./sqlite-failure.js";
+
+/** The first element of every body; a body of a later version is refused, never misread. */
+const BODY_VERSION = 1;
+
+const encoder = new Encoder({ ignoreUndefined: true });
+const decoder = new Decoder();
+
+type BodyArray = [
+  version: number,
+  senderId: string | Uint8Array,
+  deviceId: string | Uint8Array,
+  clientMessageId: string | Uint8Array,
+  createdAt: number,
+  ordinal: number,
+  fingerprint: number,
+  text: string | null | undefined,
+  kind: string | null | undefined,
+  data: JsonObject | null | undefined,
+  replyTo: number | null | undefined,
+];
+
+/** A UUID as its 16 bytes, anything else as it is: both ways are exact, and never equal to each other. */
+export function packId(id: string): string | Uint8Array {
+  return isUuid(id) ? uuidToBytes(id) : id;
+}
+
+function unpackId(id: string | Uint8Array): string {
+  return typeof id === "string" ? id : uuidFromBytes(id);
+}
+
+/** An entry without what its key says, as one msgpack array; absent fields at the end are left out. */
+export function encodeBody(entry: StoredEntry): Uint8Array {
+  const body: BodyArray = [
+    BODY_VERSION,
+    packId(entry.senderId),
+    packId(entry.deviceId),
+    packId(entry.clientMessageId),
+    entry.createdAt,
+    entry.ordinal,
+    entry.fingerprint,
+    entry.text,
+    entry.kind === ENTRY_KINDS.text ? undefined : entry.kind,
+    entry.data,
+    entry.replyTo,
+  ];
+  while (body[body.length - 1] === undefined) body.pop();
+  return encoder.encode(body);
+}
+
+/** The entry of a stored body. @throws ChatError `store_unavailable` if a later version wrote it */
+export function decodeBody(conversationId: string, messageId: number, bytes: Uint8Array): StoredEntry {
+  const body = decoder.decode(bytes) as BodyArray;
+  const [
+    version,
+    senderId,
+    deviceId,
+    clientMessageId,
+    createdAt,
+    ordinal,
+    fingerprint,
+    text,
+    kind,
+    data,
+    replyTo,
+  ] = body;
+  if (version !== BODY_VERSION) {
+    throw unavailable(`Entry ${messageId} was written by a newer version of @chat/server; upgrade this one.`);
+  }
+  return {
+    conversationId,
+    messageId,
+    senderId: unpackId(senderId),
+    deviceId: unpackId(deviceId),
+    clientMessageId: unpackId(clientMessageId),
+    kind: kind ?? ENTRY_KINDS.text,
+    ...(text != null && { text }),
+    ...(data != null && { data }),
+    ...(replyTo != null && { replyTo }),
+    createdAt,
+    ordinal,
+    fingerprint,
+  };
+}

@@ -1,0 +1,3 @@
+export { sqlite, type SqliteOptions } from "./sqlite.js";
+export type { SqliteDatabase, SqliteStatement, SqliteValue } from "./sqlite-database.js";
+export { sqliteRegistry, type SqliteRegistryOptions } from "./sqlite-registry.js";

@@ -1,0 +1,146 @@
+import { newUuid } from "@chat/protocol";
+import type { SqliteConnection } from "./sqlite-connection.js";
+import { unavailable } from "./sqlite-failure.js";
+
+/**
+ * The schema, step by step; a step that was published is never edited. The tables stand beside the application's own,
+ * so all names begin with `chat_`, and the version is a row of ours instead of `PRAGMA user_version`.
+ *
+ * Made for few and small writes: a conversation is named by an integer in every key, a message is one blob in a clustered
+ * table, and no index exists that no query needs.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- One row.
+  CREATE TABLE chat_store (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    schema_version INTEGER NOT NULL,
+    epoch TEXT NOT NULL,
+    change INTEGER NOT NULL
+  );
+
+  -- See docs/decisions/0001-cursors-name-the-boot.md.
+  CREATE TABLE chat_boot (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, first_change INTEGER NOT NULL);
+
+  CREATE TABLE chat_conversation (
+    key INTEGER PRIMARY KEY,
+    head INTEGER NOT NULL DEFAULT 0,
+    fingerprint INTEGER NOT NULL DEFAULT 0,
+    ordinal INTEGER NOT NULL DEFAULT 0,
+    membership_version INTEGER NOT NULL DEFAULT 0,
+    member_count INTEGER NOT NULL DEFAULT 0,
+    change INTEGER NOT NULL DEFAULT 0,
+    activity INTEGER NOT NULL DEFAULT 0,
+    membership_change INTEGER NOT NULL DEFAULT 0,
+    latest_id INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    creator TEXT NOT NULL,
+    pair_low TEXT,
+    pair_high TEXT,
+    latest BLOB,
+    name TEXT,
+    data TEXT
+  );
+  CREATE INDEX chat_conversation_change ON chat_conversation (change);
+  CREATE UNIQUE INDEX chat_conversation_pair ON chat_conversation (pair_low, pair_high) WHERE pair_low IS NOT NULL;
+
+  CREATE TABLE chat_message (
+    conversation INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (conversation, id)
+  ) WITHOUT ROWID;
+
+  -- Idempotency keys; they outlive the messages.
+  CREATE TABLE chat_key (
+    conversation INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    device BLOB NOT NULL,
+    client_message BLOB NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (conversation, sender, device, client_message)
+  ) WITHOUT ROWID;
+
+  -- The newest interval of each user; of a former member also what the row showed when the user left.
+  CREATE TABLE chat_participation (
+    user TEXT NOT NULL,
+    conversation INTEGER NOT NULL,
+    joined_at INTEGER NOT NULL,
+    left_at INTEGER,
+    role TEXT NOT NULL,
+    intervals INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    left_fingerprint INTEGER,
+    left_ordinal INTEGER,
+    left_latest BLOB,
+    PRIMARY KEY (user, conversation)
+  ) WITHOUT ROWID;
+  CREATE INDEX chat_participation_member ON chat_participation (conversation, user) WHERE left_at IS NULL;
+
+  -- The intervals before the newest one.
+  CREATE TABLE chat_interval (
+    user TEXT NOT NULL,
+    conversation INTEGER NOT NULL,
+    from_id INTEGER NOT NULL,
+    to_id INTEGER NOT NULL,
+    PRIMARY KEY (user, conversation, from_id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE chat_user (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    name TEXT,
+    avatar_url TEXT,
+    data TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX chat_user_change ON chat_user (change);
+
+  -- The registry.
+  CREATE TABLE chat_server (
+    id TEXT PRIMARY KEY,
+    incarnation TEXT NOT NULL,
+    lease INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE chat_session (
+    server TEXT NOT NULL,
+    user TEXT NOT NULL,
+    device TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    PRIMARY KEY (server, user, connection)
+  ) WITHOUT ROWID;
+  `,
+];
+
+/** The version of the schema that the file has; 0 if there is none yet. */
+function schemaVersion(connection: SqliteConnection): number {
+  const table = connection
+    .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'chat_store'")
+    .get();
+  if (table === undefined) return 0;
+  return (connection.prepare("SELECT schema_version FROM chat_store").get() as { schema_version: number })
+    .schema_version;
+}
+
+/**
+ * Brings the schema up to this version, inside a write transaction: of two processes that open at once, one does it
+ * and the other finds it done.
+ * @throws ChatError `store_unavailable` if the file is of a newer version
+ */
+export function migrate(connection: SqliteConnection, exec: (sql: string) => void): void {
+  const version = schemaVersion(connection);
+  if (version > MIGRATIONS.length) {
+    throw unavailable(
+      `The database has schema version ${version}, this @chat/server knows ${MIGRATIONS.length}; upgrade @chat/server.`,
+    );
+  }
+  if (version === MIGRATIONS.length) return;
+  for (const step of MIGRATIONS.slice(version)) exec(step);
+  if (version === 0) {
+    connection.prepare("INSERT INTO chat_store VALUES (1, 0, ?, 0)").run(newUuid(connection.runtime.random));
+  }
+  connection.prepare("UPDATE chat_store SET schema_version = ?").run(MIGRATIONS.length);
+}

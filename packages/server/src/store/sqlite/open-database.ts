@@ -1,0 +1,65 @@
+import { newUuid } from "@chat/protocol";
+import { currentChange } from "./change-counter.js";
+import { migrate } from "./migrations.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+import type { SqliteDatabase } from "./sqlite-database.js";
+import { unavailable } from "./sqlite-failure.js";
+
+const FULL = 2;
+
+/**
+ * Sets the handle to be durable and reads back whether it is.
+ * @throws ChatError `store_unavailable`
+ */
+async function makeDurable(connection: SqliteConnection, allowVolatile: boolean): Promise<void> {
+  const journal = await connection.run((database) =>
+    String(database.pragma("journal_mode = WAL", { simple: true })),
+  );
+  const level = await connection.run((database) => {
+    // better-sqlite3 is compiled with NORMAL for WAL: a power cut would lose commits that were acknowledged.
+    if (numberOf(database, "synchronous") < FULL) database.pragma("synchronous = FULL");
+    // macOS alone tells a write to the disk's cache from one to the disk; elsewhere this does nothing.
+    database.pragma("fullfsync = ON");
+    return numberOf(database, "synchronous");
+  });
+  if (allowVolatile) return;
+  if (journal === "memory") {
+    throw unavailable(
+      "The database is in memory and would lose every message; open a file, or say allowVolatile.",
+    );
+  }
+  if (journal !== "wal") {
+    throw unavailable(
+      `SQLite can't use its write-ahead log here (journal_mode ${journal}); use a file on a local disk.`,
+    );
+  }
+  if (level < FULL) {
+    throw unavailable("synchronous could not be set to FULL; a power cut would lose acknowledged messages.");
+  }
+}
+
+function numberOf(database: SqliteDatabase, pragma: string): number {
+  return Number(database.pragma(pragma, { simple: true }));
+}
+
+/**
+ * Makes a database ready for store and registry: migrated, and durable.
+ * @throws ChatError `store_unavailable`
+ */
+export async function prepareDatabase(connection: SqliteConnection, allowVolatile: boolean): Promise<void> {
+  await makeDurable(connection, allowVolatile);
+  await connection.runInTransaction((database) => migrate(connection, (sql) => database.exec(sql)));
+}
+
+/**
+ * Begins a boot of the store (see {@link decodeCursor}) and gives the epoch.
+ * @throws ChatError `store_unavailable`
+ */
+export function beginBoot(connection: SqliteConnection): Promise<{ readonly epoch: string }> {
+  return connection.runInTransaction(() => {
+    connection
+      .prepare("INSERT INTO chat_boot (id, first_change) VALUES (?, ?)")
+      .run(newUuid(connection.runtime.random), currentChange(connection) + 1);
+    return connection.prepare("SELECT epoch FROM chat_store").get() as { epoch: string };
+  });
+}

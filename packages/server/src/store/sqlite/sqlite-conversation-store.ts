@@ -1,0 +1,337 @@
+import {
+  ChatError,
+  type ConversationRow,
+  type ConversationType,
+  type JsonObject,
+  type Role,
+  type UserProfile,
+} from "@chat/protocol";
+import type {
+  ConversationChanges,
+  ConversationPage,
+  ConversationStore,
+  Interval,
+  Member,
+  MemberOf,
+  NewConversation,
+  Page,
+  Participation,
+  StoreChanges,
+} from "../conversation-store.js";
+import { membershipOf } from "../membership-entry.js";
+import type { MembershipChange } from "../message-store.js";
+import { sameJson } from "../same-json.js";
+import type { StoredEntry } from "../stored-entry.js";
+import { type RawRow, ROW_COLUMNS, takePage, toRow, VIEW_CHANGE } from "./conversation-rows.js";
+import type { ConversationStates } from "./conversation-states.js";
+import { cursorInvalid, decodeCursor, encodeCursor, feedPosition } from "./feed-position.js";
+import type { GroupCommit } from "./group-commit.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+
+// CROSS JOIN fixes the order: from the user's participations to their conversations, never through all conversations.
+const OWN = "chat_participation p CROSS JOIN chat_conversation c ON c.key = p.conversation";
+
+/** The queries, by what they answer. The tests look at their plans. */
+export const CONVERSATION_QUERIES = {
+  reserved: "SELECT id AS conversationId, type, creator AS creatorId FROM chat_conversation WHERE id = ?",
+  pair: `SELECT id AS conversationId, type, creator AS creatorId FROM chat_conversation
+    WHERE pair_low = ? AND pair_high = ?`,
+  reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  row: `SELECT ${ROW_COLUMNS} FROM ${OWN}
+    WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
+  // The page is chosen by keys and numbers alone; only its own rows are read whole.
+  list: `SELECT ${ROW_COLUMNS} FROM (
+      SELECT c.key AS key FROM ${OWN} WHERE p.user = ? AND p.left_at IS NULL AND c.activity < ?
+      ORDER BY c.activity DESC LIMIT ?
+    ) page
+    CROSS JOIN chat_conversation c ON c.key = page.key
+    CROSS JOIN chat_participation p ON p.user = ? AND p.conversation = page.key
+    ORDER BY c.activity DESC`,
+  listChanges: `SELECT ${ROW_COLUMNS} FROM (
+      SELECT c.key AS key, ${VIEW_CHANGE} AS change FROM ${OWN} WHERE p.user = ? AND ${VIEW_CHANGE} > ?
+      ORDER BY 2 LIMIT ?
+    ) page
+    CROSS JOIN chat_conversation c ON c.key = page.key
+    CROSS JOIN chat_participation p ON p.user = ? AND p.conversation = page.key
+    ORDER BY page.change`,
+  participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.joined_at AS joinedAt, p.left_at AS leftAt,
+      c.membership_version AS membershipVersion, c.member_count AS memberCount, c.head,
+      CASE WHEN p.intervals > 1 THEN (
+        SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
+        WHERE i.user = p.user AND i.conversation = p.conversation
+      ) END AS earlier
+    FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
+  members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
+      INDEXED BY chat_participation_member
+    WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND left_at IS NULL AND user > ?
+    ORDER BY user LIMIT ?`,
+  roles: `SELECT p.user, p.role FROM json_each(?) wanted
+    CROSS JOIN chat_participation p ON p.user = wanted.value
+      AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)
+    WHERE p.left_at IS NULL`,
+  memberOf: `SELECT c.id AS conversationId, c.head, p.joined_at AS joinedAt FROM ${OWN}
+    WHERE p.user = ? AND p.left_at IS NULL AND c.id > ? ORDER BY c.id LIMIT ?`,
+  users: `SELECT id AS userId, version, name, avatar_url AS avatarUrl, data FROM chat_user
+    WHERE id IN (SELECT value FROM json_each(?))`,
+  setUser: `INSERT INTO chat_user (id, version, change, name, avatar_url, data) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, change = excluded.change, name = excluded.name,
+      avatar_url = excluded.avatar_url, data = excluded.data`,
+  changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved
+    FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
+  changedUsers: "SELECT id AS userId, change FROM chat_user WHERE change > ? ORDER BY change LIMIT ?",
+} as const;
+
+interface RawUser {
+  readonly userId: string;
+  readonly version: number;
+  readonly name: string | null;
+  readonly avatarUrl: string | null;
+  readonly data: string | null;
+}
+
+interface RawParticipation {
+  readonly type: ConversationType;
+  readonly member: number;
+  readonly role: Role;
+  readonly joinedAt: number;
+  readonly leftAt: number | null;
+  readonly membershipVersion: number;
+  readonly memberCount: number;
+  readonly head: number;
+  readonly earlier: string | null;
+}
+
+type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
+
+/** The conversation store on SQLite, see {@link ConversationStore}. */
+export class SqliteConversationStore implements ConversationStore {
+  readonly #connection: SqliteConnection;
+  readonly #commits: GroupCommit<ConversationStates>;
+
+  constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>) {
+    this.#connection = connection;
+    this.#commits = commits;
+  }
+
+  async reserve(conversation: NewConversation): Promise<Reserved> {
+    const { conversationId, type, creatorId, pair, name, data, createdAt } = conversation;
+    const [low, high] = pair === undefined ? [] : [...pair].sort();
+    return this.#commits.write(() => {
+      const there =
+        (low !== undefined ? this.#one<Omit<Reserved, "reserved">>("pair", low, high!) : undefined) ??
+        this.#one<Omit<Reserved, "reserved">>("reserved", conversationId);
+      if (there !== undefined) return { ...there, reserved: false };
+      const json = data === undefined ? null : JSON.stringify(data);
+      this.#connection
+        .prepare(CONVERSATION_QUERIES.reserve)
+        .run(conversationId, type, creatorId, low ?? null, high ?? null, name ?? null, json, createdAt);
+      return { conversationId, reserved: true, type, creatorId };
+    });
+  }
+
+  async advance(entries: readonly StoredEntry[]): Promise<void> {
+    const inOrder = [...entries].sort((left, right) => left.messageId - right.messageId);
+    await this.#commits.write((states) => {
+      for (const entry of inOrder) {
+        const state = states.get(entry.conversationId);
+        if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
+        if (entry.messageId <= state.head) continue;
+        if (entry.messageId > state.head + 1) {
+          throw new ChatError(
+            "invalid_argument",
+            `The conversation's row has seen ${state.head}; entry ${entry.messageId} leaves a gap.`,
+          );
+        }
+        const named = membershipOf(entry);
+        if (named === undefined) {
+          states.move(entry);
+          continue;
+        }
+        const users = [...named.add.map(({ userId }) => userId), ...named.remove];
+        const standings = states.standings(state, users);
+        const isMember = (userId: string): boolean => standings.get(userId)?.member === true;
+        // The log is the truth: what it says twice is so already.
+        const membership: MembershipChange = {
+          add: named.add.filter(({ userId }) => !isMember(userId)),
+          remove: named.remove.filter(isMember),
+        };
+        states.move(entry, membership, standings);
+      }
+    });
+  }
+
+  async row(userId: string, conversationId: string): Promise<ConversationRow | undefined> {
+    return this.#connection.run(() => {
+      const raw = this.#one<RawRow>("row", userId, conversationId);
+      return raw && toRow(raw);
+    });
+  }
+
+  async list(
+    userId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<ConversationPage> {
+    const below = query.page === undefined ? Number.MAX_SAFE_INTEGER : activityOf(query.page);
+    return this.#connection.snapshot(() => {
+      const cursor = encodeCursor(feedPosition(this.#connection));
+      const statement = this.#connection.prepare(CONVERSATION_QUERIES.list);
+      const { taken, more } = takePage(
+        statement.iterate(userId, below, query.limit + 1, userId),
+        query.limit,
+      );
+      const items = taken.map(toRow);
+      return { items, cursor, ...(more && { next: String(items[items.length - 1]!.activity) }) };
+    });
+  }
+
+  async listChanges(
+    userId: string,
+    query: { readonly limit: number; readonly cursor: string },
+  ): Promise<ConversationChanges> {
+    return this.#connection.snapshot(() => {
+      const since = decodeCursor(this.#connection, query.cursor);
+      const now = feedPosition(this.#connection);
+      const statement = this.#connection.prepare(CONVERSATION_QUERIES.listChanges);
+      const { taken, more } = takePage(
+        statement.iterate(userId, since, query.limit + 1, userId),
+        query.limit,
+      );
+      const reached = more ? { ...now, change: taken[taken.length - 1]!.change } : now;
+      return { rows: taken.map(toRow), cursor: encodeCursor(reached), more };
+    });
+  }
+
+  async participation(userId: string, conversationId: string): Promise<Participation | undefined> {
+    return this.#connection.run(() => {
+      const raw = this.#one<RawParticipation>("participation", userId, conversationId);
+      if (raw === undefined) return undefined;
+      const { member, joinedAt, leftAt, earlier, ...state } = raw;
+      const closed = earlier === null ? [] : (JSON.parse(earlier) as [number, number][]);
+      closed.sort(([left], [right]) => left - right);
+      const intervals: Interval[] = closed.map(([from, to]) => ({ from, to }));
+      intervals.push({ from: joinedAt, to: leftAt ?? undefined });
+      return { ...state, member: member === 1, intervals, firstId: 1 };
+    });
+  }
+
+  async members(
+    conversationId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<Member>> {
+    return this.#connection.run(() => {
+      const found = this.#all<Member>("members", conversationId, query.page ?? "", query.limit + 1);
+      return pageOf(found, query.limit, ({ userId }) => userId);
+    });
+  }
+
+  async roles(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Role>> {
+    return this.#connection.run(() => {
+      const rows = this.#all<{ user: string; role: Role }>("roles", JSON.stringify(userIds), conversationId);
+      return new Map(rows.map(({ user, role }) => [user, role]));
+    });
+  }
+
+  async memberOf(
+    userId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberOf>> {
+    return this.#connection.run(() => {
+      const found = this.#all<MemberOf>("memberOf", userId, query.page ?? "", query.limit + 1);
+      return pageOf(found, query.limit, ({ conversationId }) => conversationId);
+    });
+  }
+
+  async users(userIds: readonly string[]): Promise<readonly UserProfile[]> {
+    return this.#connection.run(() => this.#all<RawUser>("users", JSON.stringify(userIds)).map(toProfile));
+  }
+
+  async setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile> {
+    const { userId, name, avatarUrl, data } = profile;
+    return this.#commits.write((states) => {
+      const raw = this.#one<RawUser>("users", JSON.stringify([userId]));
+      const before = raw && toProfile(raw);
+      if (before?.name === name && before?.avatarUrl === avatarUrl && before && sameJson(before.data, data)) {
+        return before;
+      }
+      const version = (before?.version ?? 0) + 1;
+      const json = data === undefined ? null : JSON.stringify(data);
+      this.#connection
+        .prepare(CONVERSATION_QUERIES.setUser)
+        .run(userId, version, states.nextChange(), name ?? null, avatarUrl ?? null, json);
+      return { ...profile, version };
+    });
+  }
+
+  async position(): Promise<string> {
+    return this.#connection.run(() => encodeCursor(feedPosition(this.#connection)));
+  }
+
+  async changes({
+    limit,
+    cursor,
+  }: {
+    readonly limit: number;
+    readonly cursor: string;
+  }): Promise<StoreChanges> {
+    return this.#connection.snapshot(() => {
+      const since = decodeCursor(this.#connection, cursor);
+      const now = feedPosition(this.#connection);
+      const conversations = this.#all<{
+        conversationId: string;
+        head: number;
+        change: number;
+        membershipMoved: number;
+      }>("changedConversations", since, since, limit + 1);
+      const users = this.#all<{ userId: string; change: number }>("changedUsers", since, limit + 1);
+      // Both are read to the limit, so the page's end among them is where `limit` of both are taken.
+      const order = [...conversations, ...users]
+        .map(({ change }) => change)
+        .sort((left, right) => left - right);
+      const more = order.length > limit;
+      const through = more ? order[limit - 1]! : now.change;
+      return {
+        conversations: conversations
+          .filter(({ change }) => change <= through)
+          .map(({ conversationId, head, membershipMoved }) => ({
+            conversationId,
+            head,
+            membershipMoved: membershipMoved === 1,
+          })),
+        users: users.filter(({ change }) => change <= through).map(({ userId }) => userId),
+        cursor: encodeCursor({ ...now, change: through }),
+        more,
+      };
+    });
+  }
+
+  #one<T>(query: keyof typeof CONVERSATION_QUERIES, ...parameters: (string | number)[]): T | undefined {
+    return this.#connection.prepare(CONVERSATION_QUERIES[query]).get(...parameters) as T | undefined;
+  }
+
+  #all<T>(query: keyof typeof CONVERSATION_QUERIES, ...parameters: (string | number)[]): T[] {
+    return this.#connection.prepare(CONVERSATION_QUERIES[query]).all(...parameters) as T[];
+  }
+}
+
+/** A page out of rows that were read one beyond the limit. */
+function pageOf<T>(found: readonly T[], limit: number, tokenOf: (item: T) => string): Page<T> {
+  if (found.length <= limit) return { items: found };
+  const items = found.slice(0, limit);
+  return { items, next: tokenOf(items[limit - 1]!) };
+}
+
+function activityOf(page: string): number {
+  if (!/^\d{1,16}$/.test(page)) throw cursorInvalid("This is no page of the list.");
+  return Number(page);
+}
+
+function toProfile({ userId, version, name, avatarUrl, data }: RawUser): UserProfile {
+  return {
+    userId,
+    version,
+    ...(name !== null && { name }),
+    ...(avatarUrl !== null && { avatarUrl }),
+    ...(data !== null && { data: JSON.parse(data) as JsonObject }),
+  };
+}

@@ -1,0 +1,26 @@
+/** What a statement can be given. */
+export type SqliteValue = string | number | null | Uint8Array;
+
+/** A prepared statement, as far as it is called. */
+export interface SqliteStatement {
+  run(...parameters: SqliteValue[]): { readonly changes: number };
+  get(...parameters: SqliteValue[]): unknown;
+  all(...parameters: SqliteValue[]): unknown[];
+  iterate(...parameters: SqliteValue[]): IterableIterator<unknown>;
+  /** Integers as numbers, whatever the application's own default is. */
+  safeIntegers(on: boolean): unknown;
+}
+
+/**
+ * The application's own database handle, as far as it is called: better-sqlite3's `Database` is one.
+ * It stays the application's; nothing here closes it.
+ */
+export interface SqliteDatabase {
+  /** False once the application has closed it. */
+  readonly open: boolean;
+  /** True while a transaction is open on this handle, also one of the application. */
+  readonly inTransaction: boolean;
+  prepare(sql: string): SqliteStatement;
+  exec(sql: string): unknown;
+  pragma(sql: string, options?: { readonly simple?: boolean }): unknown;
+}

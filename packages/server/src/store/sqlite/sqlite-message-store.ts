@@ -1,0 +1,257 @@
+import { ChatError, isChatError, LIMITS, utf8Length } from "@chat/protocol";
+import { chainFingerprint } from "../chain-fingerprint.js";
+import type {
+  AppendOutcome,
+  Draft,
+  Head,
+  IdempotencyKey,
+  MembershipChange,
+  MessageStore,
+  ReadQuery,
+} from "../message-store.js";
+import type { StoredEntry } from "../stored-entry.js";
+import { AppendCall } from "./append-call.js";
+import type { ConversationState, ConversationStates } from "./conversation-states.js";
+import { decodeBody, encodeBody, packId } from "./entry-body.js";
+import type { GroupCommit, Job } from "./group-commit.js";
+import type { SqliteConnection } from "./sqlite-connection.js";
+import { unavailable } from "./sqlite-failure.js";
+
+// The insert that finds the key taken tells a duplicate without a look-up of its own.
+const TAKE_KEY = "INSERT INTO chat_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+const FIND_KEY = `
+  SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND device = ? AND client_message = ?`;
+const FIND = `
+  SELECT m.id, m.body FROM chat_conversation c
+  JOIN chat_key k ON k.conversation = c.key AND k.sender = ? AND k.device = ? AND k.client_message = ?
+  JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
+  WHERE c.id = ?`;
+const INSERT = "INSERT INTO chat_message VALUES (?, ?, ?)";
+const READ_ONE = "SELECT body FROM chat_message WHERE conversation = ? AND id = ?";
+const READ_ASCENDING = `
+  SELECT id, body FROM chat_message
+  WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND id > ? AND id < ?
+  ORDER BY id LIMIT ?`;
+const READ_DESCENDING = READ_ASCENDING.replace("ORDER BY id", "ORDER BY id DESC");
+const HEADS = `
+  SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion FROM chat_conversation
+  WHERE id IN (SELECT value FROM json_each(?))`;
+
+interface MessageRow {
+  readonly id: number;
+  readonly body: Uint8Array;
+}
+
+/** What of the store's settings is needed here. */
+export interface MessageLimits {
+  /** The most members of one conversation. */
+  readonly groupMembers: number;
+}
+
+/** The message store on SQLite, see {@link MessageStore}. */
+export class SqliteMessageStore implements MessageStore {
+  readonly advancesConversations = true;
+  readonly #connection: SqliteConnection;
+  readonly #commits: GroupCommit<ConversationStates>;
+  readonly #limits: MessageLimits;
+
+  constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>, limits: MessageLimits) {
+    this.#connection = connection;
+    this.#commits = commits;
+    this.#limits = limits;
+  }
+
+  append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+    if (drafts.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const call = new AppendCall(drafts, resolve);
+      const jobs = drafts.map((draft, index): Job<ConversationStates> => ({
+        run: (states) =>
+          call.note(
+            index,
+            this.#store(states, draft, () => call.refusalBehindAnother(index)),
+          ),
+        committed: () => call.settle(),
+        refused: (error) => call.refuse(index, error),
+      }));
+      try {
+        this.#commits.add(jobs);
+      } catch (error) {
+        if (!isChatError(error)) throw error;
+        for (const index of drafts.keys()) call.refuse(index, error);
+      }
+    });
+  }
+
+  find(key: IdempotencyKey): Promise<StoredEntry | undefined> {
+    return this.#connection.run(() => {
+      const { conversationId, senderId, deviceId, clientMessageId } = key;
+      const statement = this.#connection.prepare(FIND);
+      const row = statement.get(senderId, packId(deviceId), packId(clientMessageId), conversationId);
+      if (row === undefined) return undefined;
+      const { id, body } = row as MessageRow;
+      return decodeBody(conversationId, id, body);
+    });
+  }
+
+  read({
+    conversationId,
+    after,
+    before,
+    order,
+    limit,
+    maxBytes,
+  }: ReadQuery): Promise<readonly StoredEntry[]> {
+    return this.#connection.run(() => {
+      const entries: StoredEntry[] = [];
+      let bytes = 0;
+      const statement = this.#connection.prepare(order === "ascending" ? READ_ASCENDING : READ_DESCENDING);
+      // Row by row, so that a page of the largest messages is not loaded only to be thrown away.
+      for (const row of statement.iterate(conversationId, after, before, limit)) {
+        const { id, body } = row as MessageRow;
+        const entry = decodeBody(conversationId, id, body);
+        entries.push(entry);
+        bytes += contentBytes(entry);
+        if (bytes > maxBytes) break;
+      }
+      return order === "ascending" ? entries : entries.reverse();
+    });
+  }
+
+  heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
+    return this.#connection.run(() => {
+      const rows = this.#connection.prepare(HEADS).all(JSON.stringify(conversationIds)) as (Omit<
+        Head,
+        "firstId"
+      > & {
+        id: string;
+      })[];
+      return new Map(rows.map(({ id, ...head }) => [id, { ...head, firstId: 1 }]));
+    });
+  }
+
+  /** Stores one draft inside a transaction, or says why not; writes nothing if it says why not. */
+  #store(
+    states: ConversationStates,
+    draft: Draft,
+    behindAnother: () => ChatError | undefined,
+  ): AppendOutcome {
+    const state = states.get(draft.conversationId);
+    if (state === undefined) return refused("not_found", "There is no such conversation.");
+    const refusal =
+      behindAnother() ??
+      (draft.membershipVersion === state.membershipVersion
+        ? undefined
+        : new ChatError(
+            "membership_moved",
+            "The conversation's membership has moved since this was allowed.",
+          ));
+    // The key comes before any refusal. Without one in sight, taking it looks it up as well.
+    if (refusal !== undefined || draft.membership !== undefined) {
+      const messageId = this.#findKey(state, draft);
+      if (messageId !== undefined) return this.#duplicate(state, draft, messageId);
+    }
+    if (refusal !== undefined) return { status: "refused", error: refusal };
+    const { membership } = draft;
+    const standings = membership && states.standings(state, usersOf(membership));
+    const problem = membership && this.#membershipProblem(state, membership, standings!);
+    if (problem !== undefined) return { status: "refused", error: problem };
+
+    const entry = entryOf(draft, state);
+    let body: Uint8Array;
+    try {
+      body = encodeBody(entry);
+    } catch (cause) {
+      return {
+        status: "refused",
+        error: new ChatError("data_invalid", "data holds what can't be stored.", { cause }),
+      };
+    }
+    const key = [state.key, draft.senderId, packId(draft.deviceId), packId(draft.clientMessageId)] as const;
+    if (this.#connection.prepare(TAKE_KEY).run(...key, entry.messageId).changes === 0) {
+      return this.#duplicate(state, draft, this.#findKey(state, draft)!);
+    }
+    this.#connection.prepare(INSERT).run(state.key, entry.messageId, body);
+    states.move(entry, membership, standings);
+    return { status: "stored", entry };
+  }
+
+  #findKey(
+    state: ConversationState,
+    { senderId, deviceId, clientMessageId }: IdempotencyKey,
+  ): number | undefined {
+    const statement = this.#connection.prepare(FIND_KEY);
+    const row = statement.get(state.key, senderId, packId(deviceId), packId(clientMessageId));
+    return (row as { message: number } | undefined)?.message;
+  }
+
+  #duplicate(state: ConversationState, draft: Draft, messageId: number): AppendOutcome {
+    const row = this.#connection.prepare(READ_ONE).get(state.key, messageId);
+    if (row === undefined)
+      throw unavailable(`Entry ${messageId} of a conversation is missing from the database.`);
+    return {
+      status: "duplicate",
+      entry: decodeBody(draft.conversationId, messageId, (row as MessageRow).body),
+    };
+  }
+
+  #membershipProblem(
+    state: ConversationState,
+    { add, remove }: MembershipChange,
+    standings: ReturnType<ConversationStates["standings"]>,
+  ): ChatError | undefined {
+    const named = new Set([...add.map(({ userId }) => userId), ...remove]);
+    if (named.size < add.length + remove.length) {
+      return new ChatError("invalid_argument", "A membership change names a user twice.");
+    }
+    if (add.some(({ userId }) => standings.get(userId)?.member === true)) {
+      return new ChatError("invalid_argument", "A membership change adds a user who is a member.");
+    }
+    if (remove.some((userId) => standings.get(userId)?.member !== true)) {
+      return new ChatError("invalid_argument", "A membership change removes a user who is no member.");
+    }
+    const { groupMembers } = this.#limits;
+    if (add.length > 0 && state.memberCount + add.length - remove.length > groupMembers) {
+      return new ChatError("limit_exceeded", `A conversation may have ${groupMembers} members.`);
+    }
+    if (add.some(({ userId }) => (standings.get(userId)?.intervals ?? 0) >= LIMITS.intervalsPerMember)) {
+      return new ChatError(
+        "limit_exceeded",
+        `A user may join a conversation ${LIMITS.intervalsPerMember} times.`,
+      );
+    }
+    return undefined;
+  }
+}
+
+function refused(code: "not_found", message: string): AppendOutcome {
+  return { status: "refused", error: new ChatError(code, message) };
+}
+
+function usersOf({ add, remove }: MembershipChange): string[] {
+  return [...add.map(({ userId }) => userId), ...remove];
+}
+
+/** The entry that a draft becomes at the end of its conversation's log. */
+function entryOf(draft: Draft, state: ConversationState): StoredEntry {
+  const { conversationId, senderId, deviceId, clientMessageId, kind, createdAt } = draft;
+  const messageId = state.head + 1;
+  const identity = { messageId, senderId, deviceId, clientMessageId, createdAt };
+  return {
+    conversationId,
+    ...identity,
+    kind,
+    ...(draft.text !== undefined && { text: draft.text }),
+    ...(draft.data !== undefined && { data: draft.data }),
+    ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
+    ordinal: state.ordinal + (draft.countsAsUnread ? 1 : 0),
+    fingerprint: chainFingerprint(state.fingerprint, identity),
+  };
+}
+
+/** Bytes of what somebody wrote: text as UTF-8, data as JSON. */
+function contentBytes({ text, data }: StoredEntry): number {
+  return (
+    (text === undefined ? 0 : utf8Length(text)) + (data === undefined ? 0 : utf8Length(JSON.stringify(data)))
+  );
+}

@@ -1,0 +1,64 @@
+import { type Cancel, LIMITS } from "@chat/protocol";
+import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
+import type { ConversationStore } from "../conversation-store.js";
+import type { MessageStore } from "../message-store.js";
+import { ConversationStates } from "./conversation-states.js";
+import { DataVersionWatch } from "./data-version-watch.js";
+import { GroupCommit } from "./group-commit.js";
+import { beginBoot, prepareDatabase } from "./open-database.js";
+import { SqliteConnection } from "./sqlite-connection.js";
+import { SqliteConversationStore } from "./sqlite-conversation-store.js";
+import type { SqliteDatabase } from "./sqlite-database.js";
+import { SqliteMessageStore } from "./sqlite-message-store.js";
+
+/** Settings of {@link sqlite}. */
+export interface SqliteOptions {
+  /** Opens a database in memory too, which loses every message with the process. For tests. */
+  readonly allowVolatile?: boolean;
+}
+
+/**
+ * The chat store in a SQLite file, on the application's own better-sqlite3 handle. The file may be the application's
+ * own too: all tables begin with `chat_`. Two processes may open it at once. docs/backends/sqlite.md says what is done
+ * with the handle.
+ * @param database a better-sqlite3 `Database`; stays open when the store is closed
+ */
+export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): ChatStore {
+  return new SqliteChatStore(database, options);
+}
+
+class SqliteChatStore implements ChatStore {
+  readonly messages: MessageStore;
+  readonly conversations: ConversationStore;
+  readonly #options: SqliteOptions;
+  readonly #connection: SqliteConnection;
+  readonly #commits: GroupCommit<ConversationStates>;
+  readonly #watch: DataVersionWatch;
+  readonly #limits: { groupMembers: number } = { groupMembers: LIMITS.groupMembers };
+
+  constructor(database: SqliteDatabase, options: SqliteOptions) {
+    this.#options = options;
+    this.#connection = new SqliteConnection(database);
+    this.#commits = new GroupCommit(this.#connection, () => new ConversationStates(this.#connection));
+    this.#watch = new DataVersionWatch(this.#connection);
+    this.messages = new SqliteMessageStore(this.#connection, this.#commits, this.#limits);
+    this.conversations = new SqliteConversationStore(this.#connection, this.#commits);
+  }
+
+  async open({ runtime, groupMembers }: StoreOptions): Promise<StoreInfo> {
+    this.#connection.open(runtime);
+    this.#limits.groupMembers = groupMembers;
+    await prepareDatabase(this.#connection, this.#options.allowVolatile === true);
+    return beginBoot(this.#connection);
+  }
+
+  watch(listener: () => void): Cancel {
+    return this.#watch.add(listener);
+  }
+
+  async close(): Promise<void> {
+    await this.#commits.close();
+    this.#watch.close();
+    this.#connection.close();
+  }
+}
