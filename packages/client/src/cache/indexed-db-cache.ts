@@ -138,9 +138,8 @@ function storageFailed(cause: unknown): ChatError {
 export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Cache> {
   const { name, indexedDB, clock, random } = options;
   let current: Database | undefined;
+  /** Of the database that this cache began with. */
   let generation: string | undefined;
-  /** Set once what we had read is no longer what is stored. */
-  let gone: ChatError | undefined;
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -165,10 +164,10 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Ca
       const meta = transaction.objectStore("meta");
       const found = await meta.get("generation");
       if (generation !== undefined && found !== generation) {
-        gone = new ChatError("storage_failed", "The browser deleted what this page had stored.", {
+        // Nothing is written to it: what this page holds belongs to another database.
+        throw new ChatError("storage_failed", "The browser deleted what this page had stored.", {
           retryable: false,
         });
-        throw gone;
       }
       generation = found ?? newUuid(random);
       const probe = newUuid(random);
@@ -205,7 +204,6 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Ca
   /** Works on the open connection; on a new one, once, where it turns out to be dead. */
   async function run<T>(work: (database: Database) => Promise<T>): Promise<T> {
     for (let retried = false; ; retried = true) {
-      if (gone !== undefined) throw gone;
       current ??= await open();
       try {
         return await work(current);
