@@ -76,18 +76,22 @@ function signalAll(name) {
   for (const child of running) signal(child, name);
 }
 
-for (const [name, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-]) {
-  process.on(name, () => {
-    // A second Ctrl-C does not wait.
-    if (ending) process.exit(code);
-    ending = true;
-    signalAll("SIGTERM");
-    setTimeout(() => process.exit(code), 10_000);
-    setInterval(() => running.size === 0 && process.exit(code), 20);
-  });
+function end(code) {
+  // A second Ctrl-C does not wait.
+  if (ending) process.exit(code);
+  ending = true;
+  signalAll("SIGTERM");
+  setTimeout(() => process.exit(code), 10_000);
+  setInterval(() => running.size === 0 && process.exit(code), 20);
 }
+
+process.on("SIGINT", () => end(130));
+process.on("SIGTERM", () => end(143));
+process.on("SIGHUP", () => end(129));
 process.on("exit", () => signalAll("SIGKILL"));
+
+// A SIGTERM for `npm start` or `npm test` reaches the shell between npm and this process, and goes no further.
+if (posix && process.env.npm_lifecycle_event) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && !ending && end(143), 250).unref();
+}
