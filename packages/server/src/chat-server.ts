@@ -15,6 +15,7 @@ import type { Fanout } from "./fanout/fanout.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
+import { OneAtATime } from "./operations/one-at-a-time.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { Registry, ServerIdentity } from "./registry/registry.js";
@@ -129,6 +130,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     settings,
     messages: store.messages,
     conversations: store.conversations,
+    contested: new OneAtATime(),
     publish: (entries) => deliverer.publish(entries),
     userChanged: (profile) => deliverer.userChanged(profile),
   };
@@ -242,7 +244,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       return (await service(request)) ?? missing();
     },
     attach(server, { path }) {
-      const detach = attachWebSocket(server, path, accept);
+      const detach = attachWebSocket(server, path, runtime.clock, accept);
       detachers.push(detach);
       return detach;
     },

@@ -19,7 +19,7 @@ export interface DelivererOptions {
   readonly runtime: Runtime;
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
-  encode(frame: ServerFrame): Uint8Array;
+  readonly encode: (frame: ServerFrame) => Uint8Array;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
 }
@@ -329,15 +329,12 @@ export class Deliverer {
         limit: GAP_PAGE,
         maxBytes: LIMITS.rangeBytes,
       });
-      const first = entries[0];
-      if (first === undefined) {
+      if (entries.length === 0) {
         // A hint of something that the store has not: the store is right.
         track.wanted = track.head;
         return;
       }
-      // Ids that the store holds no longer.
-      if (first.messageId > track.head + 1) track.skipTo(first.messageId - 1);
-      track.take(entries);
+      track.takeFromStore(entries);
     }
   }
 

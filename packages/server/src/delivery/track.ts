@@ -16,7 +16,7 @@ interface LocalMember {
 
 /** What a track needs of its deliverer. */
 export interface TrackEnvironment {
-  encode(frame: ServerFrame): Uint8Array;
+  readonly encode: (frame: ServerFrame) => Uint8Array;
   /** A user became a member. Their sessions on this server, if any. */
   joined(userId: string, track: Track): ReadonlySet<Recipient> | undefined;
   /** A user who is here is no member any more. */
@@ -103,10 +103,16 @@ export class Track {
     this.#deliver(run);
   }
 
-  /** Forgets early entries at or below the head, which another way delivered. */
-  skipTo(head: number): void {
-    this.head = head;
-    for (const id of this.#early.keys()) if (id <= head) this.#early.delete(id);
+  /**
+   * Takes what the store holds right behind the head. It replaces what came early: the store has it all, and a full
+   * buffer must not keep out the one entry that is next.
+   */
+  takeFromStore(entries: readonly StoredEntry[]): void {
+    const first = entries[0];
+    // Ids in between, which the store holds no longer.
+    if (first !== undefined && first.messageId > this.head + 1) this.head = first.messageId - 1;
+    this.#early.clear();
+    this.take(entries);
   }
 
   #applyMembership(entry: StoredEntry): void {

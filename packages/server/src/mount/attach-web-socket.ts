@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { LIMITS, SUBPROTOCOL } from "@chat/protocol";
+import { type Clock, LIMITS, SUBPROTOCOL } from "@chat/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Peer, Socket } from "../session/socket.js";
 
@@ -27,7 +27,7 @@ function refuse(socket: Duplex, status: string, sentence: string): void {
   );
 }
 
-function adapt(webSocket: WebSocket, request: IncomingMessage, accept: Accept): void {
+function adapt(webSocket: WebSocket, request: IncomingMessage, clock: Clock, accept: Accept): void {
   const socket: Socket = {
     send(bytes) {
       // A socket that is closing drops what it is given; the device syncs when it is back.
@@ -35,9 +35,10 @@ function adapt(webSocket: WebSocket, request: IncomingMessage, accept: Accept): 
     },
     close(code, reason) {
       webSocket.close(code, reason);
-      const timer = setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT);
-      timer.unref();
-      webSocket.once("close", () => clearTimeout(timer));
+      webSocket.once(
+        "close",
+        clock.schedule(CLOSE_TIMEOUT, () => webSocket.terminate()),
+      );
     },
     get bufferedBytes() {
       return webSocket.bufferedAmount;
@@ -57,7 +58,7 @@ function adapt(webSocket: WebSocket, request: IncomingMessage, accept: Accept): 
  * Takes WebSocket upgrades for one path on the application's HTTP server, and leaves all others alone.
  * @returns detaches from the server
  */
-export function attachWebSocket(server: Server, path: string, accept: Accept): () => void {
+export function attachWebSocket(server: Server, path: string, clock: Clock, accept: Accept): () => void {
   const webSocketServer = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -81,7 +82,9 @@ export function attachWebSocket(server: Server, path: string, accept: Accept): (
       refuse(socket, "400 Bad Request", `This server speaks the WebSocket subprotocol ${SUBPROTOCOL}.`);
       return;
     }
-    webSocketServer.handleUpgrade(request, socket, head, (webSocket) => adapt(webSocket, request, accept));
+    webSocketServer.handleUpgrade(request, socket, head, (webSocket) =>
+      adapt(webSocket, request, clock, accept),
+    );
   };
   server.on("upgrade", onUpgrade);
   return () => server.off("upgrade", onUpgrade);

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
 import { ChatError, LIMITS } from "@chat/protocol";
 import type { ConversationService } from "../http/conversation-service.js";
 
@@ -22,7 +21,7 @@ async function bodyOf(
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of Readable.prototype.iterator.call(request, { destroyOnReturn: false })) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += (chunk as Uint8Array).length;
     if (bytes > LIMITS.wireMessageBytes) {
       throw new ChatError("frame_too_large", `A body may have ${LIMITS.wireMessageBytes} bytes.`);

@@ -12,7 +12,7 @@ export type Authorized = Omit<Draft, keyof IdempotencyKey>;
 export interface Request {
   readonly key: IdempotencyKey;
   /** Checks the request against the present state. @throws ChatError if it is refused */
-  authorize(): Promise<Authorized>;
+  readonly authorize: () => Promise<Authorized>;
 }
 
 function asChatError(error: unknown): ChatError {
@@ -34,7 +34,9 @@ export async function appendAuthorized(
   requests: readonly Request[],
 ): Promise<readonly AppendOutcome[]> {
   const outcomes: (AppendOutcome | undefined)[] = requests.map(() => undefined);
-  for (let attempt = 1; ; attempt++) {
+
+  /** Tries what has no outcome yet; true if something is to be tried again. */
+  async function attempt(isLast: boolean): Promise<boolean> {
     const waiting: number[] = [];
     const drafts: Draft[] = [];
     let blocked = false;
@@ -64,13 +66,21 @@ export async function appendAuthorized(
     appended.forEach((outcome, at) => {
       const again =
         outcome.status === "refused" &&
-        attempt < ATTEMPTS &&
+        !isLast &&
         (outcome.error.code === "membership_moved" || (moved && outcome.error.code === "out_of_order"));
       if (again) moved = true;
       else outcomes[waiting[at]!] = outcome;
     });
-    if (!moved) return outcomes as AppendOutcome[];
+    return moved;
   }
+
+  if (await attempt(false)) {
+    // Among requests that overtake each other one by one nobody would ever get through: from here on one at a time.
+    await context.contested.run(requests[0]!.key.conversationId, async () => {
+      for (let count = 2; await attempt(count === ATTEMPTS); count++);
+    });
+  }
+  return outcomes as AppendOutcome[];
 }
 
 function refusedBehindAnother(): AppendOutcome {

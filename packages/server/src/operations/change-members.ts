@@ -34,7 +34,7 @@ async function changeMembers(
   if (members.length === 0 || members.length > LIMITS.membersPerRequest) {
     throw new ChatError("invalid_argument", `Name 1 to ${LIMITS.membersPerRequest} members at once.`);
   }
-  const outcomes = await appendAuthorized(context, [
+  const [outcome] = await appendAuthorized(context, [
     {
       key: keyOf(caller, conversationId, clientMessageId),
       async authorize() {
@@ -56,8 +56,7 @@ async function changeMembers(
       },
     },
   ]);
-  const outcome = outcomes[0]!;
-  if (outcome.status === "refused" && !(outcome.error instanceof AlreadySo)) throw outcome.error;
+  if (outcome?.status === "refused" && !(outcome.error instanceof AlreadySo)) throw outcome.error;
   return getConversation(context, caller, conversationId);
 }
 

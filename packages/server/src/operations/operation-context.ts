@@ -3,6 +3,7 @@ import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
+import type { OneAtATime } from "./one-at-a-time.js";
 
 /** What every operation works with. */
 export interface OperationContext {
@@ -10,6 +11,8 @@ export interface OperationContext {
   readonly settings: ServerSettings;
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
+  /** Appends that a membership change overtook take turns here, by conversation. */
+  readonly contested: OneAtATime;
   /** Delivers entries that were stored just now. */
   publish(entries: readonly StoredEntry[]): void;
   /** Tells whom it concerns of a changed profile. */

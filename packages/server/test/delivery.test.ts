@@ -1,0 +1,298 @@
+import { join } from "node:path";
+import { createClientCodec, createServerCodec } from "@chat/protocol";
+import Database from "better-sqlite3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Deliverer } from "../src/delivery/deliverer.js";
+import { decodeEnvelope, encodeEnvelope, type Envelope } from "../src/delivery/envelope.js";
+import { type ChatServer, type Fanout, inProcessRegistry } from "../src/index.js";
+import type { Recipient } from "../src/delivery/recipient.js";
+import type { Draft, MessageStore } from "../src/store/message-store.js";
+import { sqlite } from "../src/store/sqlite/index.js";
+import type { StoredEntry } from "../src/store/stored-entry.js";
+import { openServer, temporaryFolder } from "./open-server.js";
+import { RawDevice } from "./raw-device.js";
+import { VirtualClock } from "./virtual-clock.js";
+
+/** A fan-out that does what the contract allows the worst one to do. */
+class BadFanout implements Fanout {
+  readonly #handlers = new Map<string, (envelope: Uint8Array) => void>();
+  readonly #late: (() => void)[] = [];
+  published = 0;
+
+  constructor(private readonly behaviour: "lose-all" | "double-and-reorder") {}
+
+  publish(serverIds: readonly string[], envelope: Uint8Array): void {
+    this.published++;
+    if (this.behaviour === "lose-all") return;
+    for (const serverId of serverIds) {
+      const deliver = (): void => this.#handlers.get(serverId)?.(envelope);
+      setImmediate(deliver);
+      this.#late.push(deliver);
+      if (this.#late.length === 3) for (const late of this.#late.splice(0).reverse()) setImmediate(late);
+    }
+  }
+
+  subscribe(serverId: string, handler: (envelope: Uint8Array) => void): Promise<() => void> {
+    this.#handlers.set(serverId, handler);
+    return Promise.resolve(() => this.#handlers.delete(serverId));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+async function twoServers(fanout: Fanout, clock: VirtualClock): Promise<[ChatServer, ChatServer]> {
+  const file = join(temporaryFolder(), "chat.db");
+  const registry = inProcessRegistry(clock.runtime.clock);
+  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
+  return [await open("one"), await open("two")];
+}
+
+async function createRoom(owner: RawDevice, members: string[]): Promise<void> {
+  await owner.expect("conversation", {
+    type: "create-conversation",
+    conversationType: "group",
+    conversationId: "room",
+    clientMessageId: crypto.randomUUID(),
+    members,
+  });
+}
+
+const idsOf = (device: RawDevice): number[] => device.pushed("room").map(({ messageId }) => messageId);
+const upTo = (head: number): number[] => Array.from({ length: head }, (_, index) => index + 1);
+
+describe("two servers on one store", () => {
+  it("delivers in order, once, over a fan-out that doubles and reorders", async () => {
+    const clock = new VirtualClock();
+    const fanout = new BadFanout("double-and-reorder");
+    const [one, two] = await twoServers(fanout, clock);
+    const ana = await RawDevice.open(one, "ana");
+    const bo = await RawDevice.open(two, "bo");
+    await createRoom(ana, ["bo"]);
+    for (let index = 2; index <= 40; index++) await ana.send("room", `${index}`);
+    await bo.until((frame) => frame.type === "entries" && frame.through === 40);
+    expect(idsOf(bo)).toEqual(upTo(40));
+    expect(fanout.published).toBeGreaterThan(0);
+  });
+
+  it("finds what fan-out lost in the change feed: new members, messages, the last one too", async () => {
+    const clock = new VirtualClock();
+    const fanout = new BadFanout("lose-all");
+    const [one, two] = await twoServers(fanout, clock);
+    const bo = await RawDevice.open(two, "bo");
+    const ana = await RawDevice.open(one, "ana");
+    await createRoom(ana, ["bo"]);
+    await ana.send("room", "the last one");
+    await clock.settle();
+    expect(idsOf(bo)).toEqual([]);
+    clock.advance(1_000);
+    await bo.until((frame) => frame.type === "conversation-changed");
+    // The row tells bo of a head that was never pushed; the device asks. What comes from now on is pushed.
+    await ana.send("room", "another");
+    clock.advance(1_000);
+    await bo.until((frame) => frame.type === "entries" && frame.through === 3);
+    await clock.settle();
+    const pong = await bo.expect("pong", { type: "ping" });
+    expect(pong.heads).toEqual([{ conversationId: "room", head: 3 }]);
+    const { rows } = await bo.expect("changes", { type: "list-changes", cursor: pong.cursor!, limit: 10 });
+    expect(rows).toEqual([]);
+  });
+
+  it("tells the other server's users of a profile that they asked for", async () => {
+    const clock = new VirtualClock();
+    const [one, two] = await twoServers(new BadFanout("lose-all"), clock);
+    const ana = await RawDevice.open(one, "ana");
+    const bo = await RawDevice.open(two, "bo");
+    const { profiles } = await bo.expect("users", { type: "get-users", users: [{ userId: "ana" }] });
+    expect(profiles).toEqual([{ userId: "ana", version: 0 }]);
+    await ana.expect("users", { type: "set-profile", name: "Ana", avatarUrl: "https://example.com/ana.png" });
+    clock.advance(1_000);
+    const push = await bo.until((frame) => frame.type === "user-changed");
+    expect(push).toMatchObject({ profile: { userId: "ana", version: 1, name: "Ana" } });
+  });
+});
+
+describe("a session that joins while others send", () => {
+  it("has no hole between what it asks and what is pushed", async () => {
+    const server = await openServer();
+    const ana = await RawDevice.open(server, "ana");
+    await createRoom(ana, ["bo"]);
+    const sends = Array.from({ length: 100 }, (_, index) => ana.send("room", `${index}`));
+    const bo = await RawDevice.open(server, "bo");
+    const range = await bo.expect("range", {
+      type: "get-range",
+      conversationId: "room",
+      after: 0,
+      limit: 200,
+    });
+    await Promise.all(sends);
+    if (range.through < 101) await bo.until((frame) => frame.type === "entries" && frame.through === 101);
+    const ids = new Set([...range.entries.map(({ messageId }) => messageId), ...idsOf(bo)]);
+    expect([...ids].sort((a, b) => a - b)).toEqual(upTo(101));
+  });
+});
+
+describe("closing", () => {
+  it("tells devices when to come back, answers what is under way and refuses what is new", async () => {
+    const server = await openServer();
+    const ana = await RawDevice.open(server, "ana");
+    await createRoom(ana, []);
+    const sent = ana.send("room", "under way");
+    const closed = server.close();
+    ana.post({
+      type: "send-message",
+      conversationId: "room",
+      clientMessageId: crypto.randomUUID(),
+      text: "late",
+    });
+    expect(await sent).toMatchObject({ type: "message-stored", messageId: 2 });
+    await closed;
+    expect(ana.closedWith).toMatchObject({ code: 4503 });
+    expect(ana.received.some(({ type }) => type === "going-away")).toBe(true);
+    expect(ana.received).toContainEqual(expect.objectContaining({ type: "error", code: "shutting_down" }));
+  });
+});
+
+describe("Deliverer", () => {
+  /** A deliverer on a real store that holds so many entries in "room", whose reads are counted. */
+  async function withLog(
+    length: number,
+  ): Promise<{ deliverer: Deliverer; reads: number[]; log: StoredEntry[] }> {
+    const database = new Database(":memory:");
+    const store = sqlite(database, { allowVolatile: true });
+    const { runtime } = new VirtualClock();
+    await store.open({ runtime, groupMembers: 10 });
+    onTestFinished(async () => {
+      await store.close();
+      database.close();
+    });
+    await store.conversations.reserve({
+      conversationId: "room",
+      type: "group",
+      creatorId: "ana",
+      createdAt: 0,
+    });
+    const draft = (index: number): Draft => ({
+      conversationId: "room",
+      senderId: "ana",
+      deviceId: "00000000-0000-4000-8000-000000000000",
+      clientMessageId: crypto.randomUUID(),
+      kind: index === 0 ? "created" : "text",
+      createdAt: 0,
+      countsAsUnread: index > 0,
+      membershipVersion: Math.min(index, 1),
+      ...(index === 0 && {
+        data: { members: ["bo"] },
+        membership: { add: [{ userId: "bo", role: "member" }], remove: [] },
+      }),
+    });
+    const log: StoredEntry[] = [];
+    for (let index = 0; index < length; index++) {
+      const [outcome] = await store.messages.append([draft(index)]);
+      if (outcome?.status === "stored") log.push(outcome.entry);
+    }
+    const reads: number[] = [];
+    const messages: MessageStore = {
+      advancesConversations: true,
+      append: (drafts) => store.messages.append(drafts),
+      find: (key) => store.messages.find(key),
+      heads: (ids) => store.messages.heads(ids),
+      read: (query) => {
+        reads.push(query.after);
+        return store.messages.read(query);
+      },
+    };
+    const codec = createServerCodec();
+    const { conversations } = store;
+    const deliverer = new Deliverer({
+      runtime,
+      messages,
+      conversations,
+      encode: (frame) => codec.encode(frame),
+    });
+    return { deliverer, reads, log };
+  }
+
+  class Collector implements Recipient {
+    readonly userId = "bo";
+    readonly deviceId = "e";
+    readonly ids: number[] = [];
+    readonly #codec = createClientCodec();
+    deliver(bytes: Uint8Array): void {
+      for (const frame of this.#codec.decode(bytes)) {
+        if (frame.type === "entries") this.ids.push(...frame.entries.map(({ messageId }) => messageId));
+      }
+    }
+    resync(): void {}
+  }
+
+  const hint = (entry: StoredEntry, over: Partial<StoredEntry> = {}): Envelope => {
+    const changed = { ...entry, ...over };
+    return { conversationId: "room", head: changed.messageId, entries: [changed] };
+  };
+
+  it("reads no store for hints of one turn that are merely out of order", async () => {
+    const { deliverer, reads, log } = await withLog(2);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    for (const messageId of [5, 3, 4, 4, 7, 6]) deliverer.receive(hint(log[1]!, { messageId }));
+    await new VirtualClock().settle();
+    expect(bo.ids).toEqual([3, 4, 5, 6, 7]);
+    expect(reads).toEqual([]);
+  });
+
+  it("reads what is missing, once, and believes the store where a hint names what is not there", async () => {
+    const { deliverer, reads, log } = await withLog(4);
+    const bo = new Collector();
+    // The user is known, but no track is laid yet: the hint of their joining lays it.
+    const attached = deliverer.attach(bo);
+    deliverer.receive(hint(log[0]!));
+    await attached;
+    expect(bo.ids).toEqual([1]);
+    deliverer.receive(hint(log[3]!));
+    deliverer.receive({ conversationId: "room", head: 9, entries: [] });
+    await new VirtualClock().settle();
+    expect(bo.ids).toEqual([1, 2, 3, 4]);
+    expect(reads).toEqual([1, 4]);
+    expect(deliverer.headOf("room")).toBe(4);
+  });
+
+  it("delivers a run that is longer than what may wait early", async () => {
+    const { deliverer, log } = await withLog(700);
+    const bo = new Collector();
+    const attached = deliverer.attach(bo);
+    deliverer.receive(hint(log[0]!));
+    await attached;
+    for (const entry of log.slice(2)) deliverer.receive(hint(entry));
+    while (deliverer.headOf("room")! < 700) await new VirtualClock().settle();
+    expect(bo.ids).toEqual(upTo(700));
+  });
+
+  it("forgets tracks with the last session", async () => {
+    const { deliverer } = await withLog(1);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    expect(deliverer.size).toEqual({ users: 1, tracks: 1 });
+    deliverer.detach(bo);
+    expect(deliverer.size).toEqual({ users: 0, tracks: 0 });
+  });
+});
+
+describe("envelope", () => {
+  it("survives the way, and becomes a mere hint when it is large", () => {
+    const entries = [{ conversationId: "room", messageId: 1, text: "x" } as StoredEntry];
+    expect(decodeEnvelope(encodeEnvelope({ conversationId: "room", head: 1, entries }))).toEqual({
+      conversationId: "room",
+      head: 1,
+      entries,
+    });
+    const large = [{ ...entries[0]!, text: "x".repeat(200_000) }];
+    expect(decodeEnvelope(encodeEnvelope({ conversationId: "room", head: 1, entries: large }))).toEqual({
+      conversationId: "room",
+      head: 1,
+      entries: [],
+    });
+    expect(decodeEnvelope(Uint8Array.of(0xc1))).toBeUndefined();
+  });
+});
