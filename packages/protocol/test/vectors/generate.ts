@@ -378,12 +378,12 @@ const stored = serverFrames["message-stored minimal"]!;
 const messages: MessageVector[] = [
   { name: "no frame", from: "client", frames: [], hex: "" },
   {
-    name: "hello and the first questions in one message",
+    name: "three questions in one message",
     from: "client",
-    frames: [clientFrames["hello full"]!, clientFrames["list-changes full"]!, ping],
+    frames: [clientFrames["list-changes full"]!, clientFrames["get-range full"]!, ping],
     hex: join(
-      device.encode(clientFrames["hello full"]!),
       device.encode(clientFrames["list-changes full"]!),
+      device.encode(clientFrames["get-range full"]!),
       pingBytes,
     ),
   },
