@@ -85,6 +85,7 @@ describe("bad input", () => {
     ["a claim of 2^32 elements", 4400, Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff)],
     ["deep nesting", 4413, new Uint8Array(1_000).fill(0x91)],
     ["no array", 4400, Uint8Array.of(0x01)],
+    ["a request of nobody", 4400, Uint8Array.of(0x91, 60)],
     ["too many frames", 4413, joinFrames(Array.from({ length: 513 }, () => ping))],
     ["too many bytes", 4413, new Uint8Array(1_048_577)],
   ])("closes on %s; others notice nothing", async (_, code, bytes) => {

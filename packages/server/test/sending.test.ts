@@ -154,6 +154,35 @@ describe("sending", () => {
   });
 });
 
+describe("the largest messages", () => {
+  it("arrive, pushed and asked for, in WebSocket messages within the limit", async () => {
+    const textCharacters = LIMITS.textCharactersCeiling;
+    const server = await openServer({ settings: { textCharacters, sendQueueBytes: 50_000_000 } });
+    const ana = await RawDevice.open(server, "ana");
+    await createRoom(ana, []);
+    const text = "😀".repeat(textCharacters);
+    await Promise.all(Array.from({ length: 8 }, () => ana.send(ROOM, text)));
+    // The device's codec refuses anything above the limit, so that arriving is proof enough.
+    await ana.until((frame) => frame.type === "entries" && frame.through === 9);
+    expect(ana.pushed(ROOM).filter((entry) => entry.text === text)).toHaveLength(8);
+    const around = await ana.expect("range", {
+      type: "get-range",
+      conversationId: ROOM,
+      around: 5,
+      limit: 200,
+    });
+    expect(around.entries.map(({ messageId }) => messageId)).toContain(5);
+    const after = await ana.expect("range", {
+      type: "get-range",
+      conversationId: ROOM,
+      after: 0,
+      limit: 200,
+    });
+    expect(after.entries.length).toBeGreaterThan(0);
+    expect(after.through).toBe(after.entries[after.entries.length - 1]!.messageId);
+  });
+});
+
 describe("membership", () => {
   it("shows a member what lies in their intervals, and nothing else", async () => {
     const server = await openServer();

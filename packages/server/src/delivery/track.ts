@@ -1,5 +1,6 @@
 import { ENTRY_KINDS, type ServerFrame } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
+import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Recipient } from "./recipient.js";
 import { isFrom, toEntry } from "./to-entry.js";
@@ -79,6 +80,11 @@ export class Track {
         this.#early.set(entry.messageId, entry);
     }
     let run: StoredEntry[] = [];
+    let bytes = 0;
+    const deliver = (): void => {
+      this.#deliver(run);
+      [run, bytes] = [[], 0];
+    };
     for (
       let next = this.#early.get(this.head + 1);
       next !== undefined;
@@ -90,17 +96,14 @@ export class Track {
         next.kind === ENTRY_KINDS.membersAdded || next.kind === ENTRY_KINDS.membersRemoved;
       if (changesMembers || next.kind === ENTRY_KINDS.created) {
         // What came before goes to those who were members then.
-        this.#deliver(run);
-        run = [];
+        deliver();
         this.#applyMembership(next);
       }
       run.push(next);
-      if (run.length === LIMITS.rangeEntries) {
-        this.#deliver(run);
-        run = [];
-      }
+      bytes += contentBytes(next);
+      if (run.length === LIMITS.rangeEntries || bytes >= LIMITS.rangeBytes) deliver();
     }
-    this.#deliver(run);
+    deliver();
   }
 
   /**

@@ -2,6 +2,7 @@ import { ChatError, type Entry, LIMITS } from "@chat/protocol";
 import { toEntry } from "../delivery/to-entry.js";
 import type { Participation } from "../store/conversation-store.js";
 import type { ReadQuery } from "../store/message-store.js";
+import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import { participationOf } from "./authorize-member.js";
 import { visibleHead } from "./intervals.js";
@@ -34,15 +35,19 @@ interface Span {
   readonly entries: readonly StoredEntry[];
 }
 
+function sizeOf(entries: readonly StoredEntry[]): number {
+  return entries.reduce((sum, entry) => sum + contentBytes(entry), 0);
+}
+
 /** Reads what lies in (after, before) and in the member's intervals, as far as limit and bytes reach. */
 async function readVisible(
   context: OperationContext,
   { intervals }: Participation,
-  query: Omit<ReadQuery, "maxBytes">,
+  query: ReadQuery,
 ): Promise<Span> {
   const ascending = query.order === "ascending";
   const entries: StoredEntry[] = [];
-  let maxBytes: number = LIMITS.rangeBytes;
+  let { maxBytes } = query;
   for (const interval of ascending ? intervals : [...intervals].reverse()) {
     const after = Math.max(query.after, interval.from - 1);
     const before = Math.min(query.before, interval.to ?? query.before);
@@ -54,7 +59,7 @@ async function readVisible(
     const end = ascending
       ? part[part.length - 1]?.messageId === before - 1
       : part[0]?.messageId === after + 1;
-    maxBytes -= part.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+    maxBytes -= sizeOf(part);
     if (!end || entries.length >= query.limit || maxBytes <= 0) {
       // Short of the interval's end: authority ends with what was read.
       if (part.length > 0) {
@@ -88,8 +93,10 @@ export async function getRange(
   const participation = await participationOf(context, caller, conversationId);
   const head = visibleHead(participation);
   const limit = Math.min(request.limit, LIMITS.rangeEntries);
-  const read = (query: Pick<ReadQuery, "after" | "before" | "order" | "limit">): Promise<Span> =>
-    readVisible(context, participation, { conversationId, ...query });
+  const read = (
+    query: Omit<ReadQuery, "conversationId" | "maxBytes">,
+    maxBytes: number = LIMITS.rangeBytes,
+  ): Promise<Span> => readVisible(context, participation, { conversationId, maxBytes, ...query });
 
   let span: Span;
   if (after !== undefined) {
@@ -111,17 +118,14 @@ export async function getRange(
   } else {
     const middle = Math.min(around!, head);
     const half = limit >> 1;
+    const upper = { after: Math.max(0, middle - 1), before: head + 1, order: "ascending" } as const;
+    const newer = await read({ ...upper, limit: limit - half }, LIMITS.rangeBytes / 2);
+    const left = LIMITS.rangeBytes - sizeOf(newer.entries);
+    // A read gives one entry at the least, and two of the largest beyond the budget would not fit one message.
     const older =
-      half === 0
-        ? { after: Math.max(0, middle - 1), entries: [] }
-        : await read({ after: 0, before: middle, order: "descending", limit: half });
-    const rest = limit - older.entries.length;
-    const newer = await read({
-      after: Math.max(0, middle - 1),
-      before: head + 1,
-      order: "ascending",
-      limit: rest,
-    });
+      half === 0 || left <= 0
+        ? { after: upper.after, entries: [] }
+        : await read({ after: 0, before: middle, order: "descending", limit: half }, left);
     span = { after: older.after, through: newer.through, entries: [...older.entries, ...newer.entries] };
   }
   return {

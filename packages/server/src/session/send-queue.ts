@@ -46,7 +46,9 @@ export class SendQueue {
     let message: Uint8Array[] = [];
     let bytes = 0;
     for (const frame of frames) {
-      if (bytes + frame.length > LIMITS.wireMessageBytes || message.length === LIMITS.framesPerWireMessage) {
+      const isFull =
+        bytes + frame.length > LIMITS.wireMessageBytes || message.length === LIMITS.framesPerWireMessage;
+      if (isFull && message.length > 0) {
         this.socket.send(joinFrames(message));
         message = [];
         bytes = 0;

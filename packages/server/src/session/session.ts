@@ -114,10 +114,13 @@ export class Session implements Recipient {
         if (this.#state === "awaiting-hello" || frame.requestId === 0) this.#fail(frame.error, "malformed");
         else this.#answerError(frame.requestId, frame.error);
       } else if (frame.type === "unknown") {
-        this.#answerError(
-          frame.requestId,
-          new ChatError("unsupported", `This server knows no request with the code ${frame.code}.`),
+        const error = new ChatError(
+          "unsupported",
+          `This server knows no request with the code ${frame.code}.`,
         );
+        // Without an id there is nobody to answer to: no device has a reason to send that.
+        if (frame.requestId === 0) this.#fail(error, "malformed");
+        else this.#answerError(frame.requestId, error);
       } else {
         this.#handle(frame);
       }
