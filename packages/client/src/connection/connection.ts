@@ -1,0 +1,295 @@
+import {
+  type Cancel,
+  ChatError,
+  type ClientFrame,
+  CLOSE_CODES,
+  createClientCodec,
+  isChatError,
+  PROTOCOL_MINOR,
+  type Runtime,
+  type ServerFrame,
+  SUBPROTOCOL,
+  type WelcomeFrame,
+} from "@chat/protocol";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import { backoff } from "../runtime/backoff.js";
+import { createFrameWriter } from "./frame-writer.js";
+import type { NetworkSignals } from "./network-signals.js";
+import type { Connect, Socket } from "./socket.js";
+
+/** What a connection needs of its surroundings. */
+export interface ConnectionEnvironment {
+  readonly runtime: Runtime;
+  readonly connect: Connect;
+  readonly signals: NetworkSignals;
+  readonly url: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly token: string | (() => string | Promise<string>);
+  nextRequestId(): number;
+  /** The server knows who is there. What it sends from now on comes by `received`. */
+  welcomed(welcome: WelcomeFrame): void;
+  received(frame: ServerFrame): void;
+  /** A frame could not be understood; with requestId 0 nobody asked for it. */
+  invalid(requestId: number, error: ChatError): void;
+  /** A connection that was welcomed is gone. */
+  lost(): void;
+  /** The state changed. */
+  changed(): void;
+  report(error: unknown): void;
+}
+
+/** What the connection is doing. */
+export type ConnectionState = "connecting" | "online" | "offline" | "stopped" | "closed";
+
+/** One connection to the server, made again whenever it is lost. */
+export interface Connection {
+  readonly state: ConnectionState;
+  /** Only while online. */
+  send(frame: ClientFrame): void;
+  connect(): void;
+  disconnect(): void;
+  /** For good. */
+  close(): void;
+}
+
+const AGENT = "@chat/client";
+const NORMAL_CLOSURE = 1000;
+
+/** Starts offline. */
+export function createConnection(environment: ConnectionEnvironment): Connection {
+  const { runtime, changed, report } = environment;
+  const { clock, random } = runtime;
+  const codec = createClientCodec();
+  let state: ConnectionState = "offline";
+  /** Rises with every try; what belongs to an older one is ignored. */
+  let generation = 0;
+  let socket: Socket | undefined;
+  let write: ((frame: Uint8Array) => void) | undefined;
+  let attempt = 0;
+  let refusedTokens = 0;
+  let onlineSince = 0;
+  /** When the server wants the device back, once it has said that it is going away. */
+  let backAt: number | undefined;
+  let interval = 0;
+  let heardAt = 0;
+  /** Why the server is about to close. */
+  let refusal: ChatError | undefined;
+  /** True while nothing is tried until a time has passed. */
+  let waiting = false;
+  /** When a pong is due at the latest; 0 while none is expected. */
+  let pongDue = 0;
+  let cancelTimer: Cancel = () => {};
+  let cancelPong: Cancel = () => {};
+
+  function become(next: ConnectionState): void {
+    state = next;
+    changed();
+  }
+
+  function send(frame: ClientFrame): void {
+    write?.(codec.encode(frame));
+  }
+
+  /** Lets go of the socket, which need not answer any more. */
+  function drop(code = NORMAL_CLOSURE): void {
+    generation++;
+    pongDue = 0;
+    waiting = false;
+    cancelTimer();
+    cancelPong();
+    if (socket) abandon(socket, code);
+    socket = write = undefined;
+    if (state === "online") environment.lost();
+  }
+
+  function abandon(old: Socket, code?: number): void {
+    old.onopen = old.onmessage = old.onclose = null;
+    // What a socket reports after it was given up concerns nobody; without a handler ws would throw it.
+    old.onerror = () => {};
+    old.close(code);
+  }
+
+  async function open(): Promise<void> {
+    drop();
+    const mine = generation;
+    refusal = backAt = undefined;
+    if (state !== "connecting") become("connecting");
+    cancelTimer = clock.schedule(CLIENT_LIMITS.connectTimeout, () =>
+      over(new ChatError("timeout", "The server could not be reached in time.")),
+    );
+    try {
+      const { token } = environment;
+      const fresh = typeof token === "function" ? await token() : token;
+      if (mine !== generation) return;
+      const opened = await environment.connect(environment.url, [SUBPROTOCOL]);
+      if (mine !== generation) return abandon(opened);
+      attach(opened, fresh);
+    } catch (error) {
+      if (mine !== generation) return;
+      report(error);
+      over(error);
+    }
+  }
+
+  function attach(opened: Socket, token: string): void {
+    socket = opened;
+    opened.binaryType = "arraybuffer";
+    opened.onopen = () => {
+      write = createFrameWriter((message) => {
+        if (socket === opened) opened.send(message);
+      });
+      send({
+        type: "hello",
+        requestId: environment.nextRequestId(),
+        minor: PROTOCOL_MINOR,
+        capabilities: [],
+        token,
+        deviceId: environment.deviceId,
+        agent: AGENT,
+        userId: environment.userId,
+      });
+    };
+    opened.onmessage = ({ data }) => {
+      heardAt = clock.monotonic();
+      receive(data);
+    };
+    // What went wrong, onclose tells.
+    opened.onerror = () => {};
+    opened.onclose = ({ code }) => {
+      const reason = Object.values(CLOSE_CODES).find((known) => known.code === code);
+      if (code === CLOSE_CODES.unauthenticated.code) {
+        refusal ??= new ChatError("unauthenticated", "The server refused the token.");
+      } else if (reason?.terminal) {
+        refusal ??= new ChatError("unsupported_version", "The server does not speak this version.");
+      }
+      over(
+        refusal ?? new ChatError("disconnected", `The connection was closed (${code}).`),
+        reason?.terminal,
+      );
+    };
+  }
+
+  function receive(data: unknown): void {
+    const mine = generation;
+    let frames;
+    try {
+      frames = codec.decode(new Uint8Array(data as ArrayBuffer));
+    } catch (error) {
+      return environment.invalid(0, error as ChatError);
+    }
+    for (const frame of frames) {
+      // A frame before this one may have ended the connection.
+      if (mine !== generation) return;
+      if (frame.type === "unknown") continue;
+      if (frame.type === "invalid") environment.invalid(frame.requestId, frame.error);
+      else if (frame.type === "welcome") welcome(frame);
+      else if (frame.type === "going-away") backAt = clock.monotonic() + frame.reconnectDelay;
+      else if (frame.type === "error" && (frame.requestId === 0 || state !== "online")) {
+        const { code, message, retryable, retryAfter } = frame;
+        refusal = new ChatError(code, message, {
+          retryable,
+          ...(retryAfter !== undefined && { retryAfter }),
+        });
+      } else if (state === "online") {
+        if (frame.type === "pong") {
+          pongDue = 0;
+          cancelPong();
+        }
+        environment.received(frame);
+      }
+    }
+  }
+
+  function welcome(frame: WelcomeFrame): void {
+    if (state === "online") return;
+    if (frame.userId !== environment.userId) {
+      refusal = new ChatError("unauthenticated", "The token belongs to another user.");
+      return over(refusal, true);
+    }
+    cancelTimer();
+    refusedTokens = 0;
+    onlineSince = clock.monotonic();
+    interval = frame.heartbeatInterval;
+    become("online");
+    environment.welcomed(frame);
+    // At random, so that the devices of a server that restarted do not ping at the same moment.
+    beat(random.float() * interval);
+  }
+
+  function beat(delay: number): void {
+    cancelTimer = clock.schedule(delay, () => {
+      ping(CLIENT_LIMITS.pongTimeout);
+      beat(interval);
+    });
+  }
+
+  function ping(patience: number): void {
+    const now = clock.monotonic();
+    send({ type: "ping", requestId: environment.nextRequestId() });
+    if (pongDue === 0 || now + patience < pongDue) expectPong(patience);
+  }
+
+  function expectPong(patience: number): void {
+    const since = clock.monotonic();
+    pongDue = since + patience;
+    cancelPong();
+    cancelPong = clock.schedule(patience, () => {
+      // A pong behind much else on a slow line: what comes shows that the line is alive.
+      if (heardAt > since) return expectPong(patience);
+      const silent = new ChatError("disconnected", "The server did not answer a ping.");
+      over(silent, false, CLOSE_CODES.heartbeatMissed.code);
+    });
+  }
+
+  /** This connection, or the try to make one, has come to its end. */
+  function over(error: unknown, terminal = false, code?: number): void {
+    const wasOnline = state === "online";
+    const lasted = wasOnline && clock.monotonic() - onlineSince >= CLIENT_LIMITS.stableAfter;
+    const refused = isChatError(error) && error === refusal;
+    if (refused && error.code === "unauthenticated")
+      terminal ||= ++refusedTokens >= CLIENT_LIMITS.tokenAttempts;
+    else if (refused && !wasOnline) terminal ||= !error.retryable;
+    drop(code);
+    if (lasted) attempt = 0;
+    if (refused) report(error);
+    if (terminal) return become("stopped");
+    become("connecting");
+    const wanted = backAt === undefined ? undefined : Math.max(0, backAt - clock.monotonic());
+    const delay = wanted ?? (refused ? error.retryAfter : undefined) ?? backoff(random, attempt++);
+    waiting = true;
+    cancelTimer = clock.schedule(delay, () => void open());
+  }
+
+  const unsubscribe = environment.signals.subscribe(() => {
+    // No timer can be trusted after a sleep: the line may be dead, or the wait long over.
+    if (state === "online") ping(CLIENT_LIMITS.wakeTimeout);
+    else if (waiting) void open();
+  });
+
+  return {
+    get state() {
+      return state;
+    },
+    send,
+
+    connect() {
+      if (state !== "offline" && state !== "stopped") return;
+      attempt = refusedTokens = 0;
+      void open();
+    },
+
+    disconnect() {
+      if (state === "closed" || state === "offline") return;
+      drop();
+      become("offline");
+    },
+
+    close() {
+      if (state === "closed") return;
+      drop();
+      unsubscribe();
+      become("closed");
+    },
+  };
+}

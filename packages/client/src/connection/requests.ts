@@ -1,0 +1,166 @@
+import {
+  type Cancel,
+  ChatError,
+  type ClientFrame,
+  isChatError,
+  type Runtime,
+  type ServerFrame,
+} from "@chat/protocol";
+import { backoff } from "../runtime/backoff.js";
+
+type Named<F, T> = Extract<F, { readonly type: T }>;
+type Loose<F> = F extends unknown ? Omit<F, "requestId"> : never;
+
+/** Which frame answers which request. */
+interface Answers {
+  "send-message": "message-stored";
+  "get-range": "range";
+  "list-conversations": "conversations";
+  "list-changes": "changes";
+  "create-conversation": "conversation";
+  "get-conversation": "conversation";
+  "add-members": "conversation";
+  "remove-members": "conversation";
+  "list-members": "members";
+  "get-users": "users";
+  "set-profile": "users";
+}
+
+/** A request without its requestId. */
+export type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
+/** The answer to a request. */
+export type AnswerOf<R extends Request> = Named<ServerFrame, Answers[R["type"]]>;
+
+/** How a request is to be treated. */
+export interface RequestSettings {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * `call`: waits for a connection, and goes over to the next one; tried again when the failure is retryable.
+   * `session`: belongs to this connection and fails with it (`disconnected`); else the same.
+   * `once`: as `session`, and whoever asked decides about trying again.
+   */
+  readonly mode?: "call" | "session" | "once";
+}
+
+/** Asks, and finds the promise that an answer belongs to. */
+export type Ask = <R extends Request>(request: R, settings?: RequestSettings) => Promise<AnswerOf<R>>;
+
+/** Requests and their answers. All requests are idempotent, so each may be sent again. */
+export interface Requests {
+  readonly ask: Ask;
+  /** A requestId that no request has. */
+  nextId(): number;
+  /** Hands over what may be an answer; false if nobody waits for it. */
+  answer(requestId: number, answer: ServerFrame | ChatError): boolean;
+  /** There is a connection: sends what waited for it, in order. */
+  connected(): void;
+  disconnected(): void;
+  /** Rejects everything, now and from now on. */
+  close(): void;
+}
+
+interface Pending {
+  readonly frame: ClientFrame;
+  readonly mode: RequestSettings["mode"];
+  attempt: number;
+  cancelRetry: Cancel;
+  resolve(answer: ServerFrame): void;
+  reject(error: ChatError): void;
+}
+
+/**
+ * @param send gives a frame to the connection
+ * @param timeout ms from asking to `timeout`
+ */
+export function createRequests(
+  { clock, random }: Runtime,
+  send: (frame: ClientFrame) => void,
+  timeout: number,
+): Requests {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let online = false;
+  let closed = false;
+
+  function ask(request: Request, { signal, mode = "call" }: RequestSettings = {}): Promise<ServerFrame> {
+    const requestId = ++lastId;
+    return new Promise<ServerFrame>((resolve, reject) => {
+      if (closed) return reject(new ChatError("closed", "This client was closed."));
+      if (signal?.aborted) return reject(aborted(signal));
+      if (!online && mode !== "call") return reject(disconnected());
+      const settle = (): void => {
+        pending.delete(requestId);
+        cancelTimeout();
+        entry.cancelRetry();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const onAbort = (): void => entry.reject(aborted(signal));
+      const entry: Pending = {
+        frame: { ...request, requestId } as ClientFrame,
+        mode,
+        attempt: 0,
+        cancelRetry: () => {},
+        resolve(answer) {
+          settle();
+          resolve(answer);
+        },
+        reject(error) {
+          settle();
+          reject(error);
+        },
+      };
+      const cancelTimeout = clock.schedule(timeout, () =>
+        entry.reject(
+          new ChatError("timeout", "The server gave no answer in time; it may come with another try."),
+        ),
+      );
+      signal?.addEventListener("abort", onAbort);
+      pending.set(requestId, entry);
+      if (online) send(entry.frame);
+    });
+  }
+
+  return {
+    ask: ask as Ask,
+    nextId: () => ++lastId,
+
+    answer(requestId, answer) {
+      const entry = pending.get(requestId);
+      if (entry === undefined) return false;
+      if (!isChatError(answer)) entry.resolve(answer);
+      else if (!answer.retryable || entry.mode === "once") entry.reject(answer);
+      else {
+        entry.cancelRetry = clock.schedule(answer.retryAfter ?? backoff(random, entry.attempt++), () => {
+          if (online) send(entry.frame);
+        });
+      }
+      return true;
+    },
+
+    connected() {
+      online = true;
+      for (const { frame, cancelRetry } of pending.values()) {
+        cancelRetry();
+        send(frame);
+      }
+    },
+
+    disconnected() {
+      online = false;
+      for (const { mode, reject } of pending.values()) if (mode !== "call") reject(disconnected());
+    },
+
+    close() {
+      closed = true;
+      for (const { reject } of pending.values()) reject(new ChatError("closed", "This client was closed."));
+    },
+  };
+}
+
+function disconnected(): ChatError {
+  return new ChatError("disconnected", "The connection is gone; it is being made anew.");
+}
+
+function aborted(signal: AbortSignal | undefined): ChatError {
+  return new ChatError("aborted", "The request was given up.", { cause: signal?.reason });
+}

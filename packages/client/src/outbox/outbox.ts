@@ -1,0 +1,329 @@
+import {
+  type Cancel,
+  ChatError,
+  type Entry,
+  ENTRY_KINDS,
+  isChatError,
+  newUuid,
+  type Runtime,
+} from "@chat/protocol";
+import type { CacheChanges, OutboxItem } from "../cache/cache.js";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { Ask } from "../connection/requests.js";
+import { backoff } from "../runtime/backoff.js";
+import { checkContent, type Content } from "./check-content.js";
+
+/** What the outbox needs of its surroundings. */
+export interface OutboxEnvironment {
+  readonly runtime: Runtime;
+  readonly ask: Ask;
+  commit(changes: CacheChanges, durability: "strict"): Promise<void>;
+  /** Code points of one message's text that the server accepts. */
+  textCharacters(): number;
+  /** The server has stored it as this entry. It stays in the outbox until that is committed. */
+  acknowledged(entry: Entry, conversationId: string): void;
+  /** What waits in a conversation changed. */
+  changed(conversationId: string): void;
+}
+
+/** A message in the outbox. */
+export interface Sent {
+  readonly clientMessageId: string;
+  /** Resolves to its entry; rejects when it was refused for good. */
+  readonly stored: Promise<Entry>;
+}
+
+/** Messages that wait to be stored by the server: in order in each conversation, over restarts, each until it is answered. */
+export interface Outbox {
+  /** Resolves once the message is kept durably. @throws ChatError */
+  add(conversationId: string, content: Content): Promise<Sent>;
+  /** A failed message. @throws ChatError `not_found` */
+  failed(clientMessageId: string): OutboxItem;
+  /** Removes a failed message. @throws ChatError `not_found` */
+  remove(clientMessageId: string): Promise<void>;
+  /** What waits in a conversation, by sequence; the same array until something changed. */
+  of(conversationId: string): readonly OutboxItem[];
+  all(): readonly OutboxItem[];
+  /** Takes out what these entries are, before they are committed; returns what to remove in the same commit. */
+  settle(entries: readonly Entry[]): readonly string[];
+  /** The server has lost these entries: queues them before everything else of the conversation; returns what to commit. */
+  putBack(conversationId: string, entries: readonly Entry[]): readonly OutboxItem[];
+  /** There is a connection: everything unanswered is sent again. */
+  connected(): void;
+  disconnected(): void;
+  /** Rejects what is awaited; what waits stays in the cache. */
+  close(): void;
+  /** Messages that wait; failed ones do not. */
+  readonly pending: number;
+}
+
+interface Slot {
+  item: OutboxItem;
+  /** `saving`: not durable yet. `waiting`: to be sent. `sent`: unanswered. `stored`: acknowledged, its entry not yet committed. */
+  state: "saving" | "waiting" | "sent" | "stored";
+  /** Names the send whose answer counts. */
+  ticket: number;
+  resolve(entry: Entry): void;
+  reject(error: ChatError): void;
+  readonly stored: Promise<Entry>;
+}
+
+interface Lane {
+  /** By sequence. */
+  slots: Slot[];
+  /** What `of` returns, until something changes. */
+  items: readonly OutboxItem[] | undefined;
+  /** After a retryable failure nothing is sent until everything in flight was answered and the wait is over. */
+  stalled: boolean;
+  wait: number | undefined;
+  attempt: number;
+  cancel: Cancel;
+}
+
+function newSlot(item: OutboxItem, state: Slot["state"]): Slot {
+  let resolve: Slot["resolve"] = () => {};
+  let reject: Slot["reject"] = () => {};
+  const stored = new Promise<Entry>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // Nobody has to wait for it.
+  stored.catch(() => {});
+  return { item, state, ticket: 0, resolve, reject, stored };
+}
+
+/** What entries and outbox items have in common. */
+function contentOf({ text, kind, data, replyTo }: Content): Content {
+  return {
+    ...(text !== undefined && { text }),
+    ...(kind !== undefined && kind !== ENTRY_KINDS.text && { kind }),
+    ...(data !== undefined && { data }),
+    ...(replyTo !== undefined && { replyTo }),
+  };
+}
+
+/**
+ * @param senderId the user
+ * @param items what the cache held at start, by sequence
+ */
+export function createOutbox(
+  environment: OutboxEnvironment,
+  senderId: string,
+  items: readonly OutboxItem[],
+): Outbox {
+  const { runtime, ask, commit, changed } = environment;
+  const slots = new Map<string, Slot>();
+  const lanes = new Map<string, Lane>();
+  let sequence = items.at(-1)?.sequence ?? 0;
+  let tickets = 0;
+  let online = false;
+  let closed = false;
+
+  function laneOf(conversationId: string): Lane {
+    let lane = lanes.get(conversationId);
+    if (lane === undefined) {
+      lane = { slots: [], items: [], stalled: false, wait: undefined, attempt: 0, cancel: () => {} };
+      lanes.set(conversationId, lane);
+    }
+    return lane;
+  }
+
+  function touched(conversationId: string): Lane {
+    const lane = laneOf(conversationId);
+    lane.items = undefined;
+    changed(conversationId);
+    return lane;
+  }
+
+  function enqueue(item: OutboxItem, state: Slot["state"]): Slot {
+    const slot = newSlot(item, state);
+    slots.set(item.clientMessageId, slot);
+    touched(item.conversationId).slots.push(slot);
+    return slot;
+  }
+
+  for (const item of items) enqueue(item, "waiting");
+
+  /** Sends what may be sent now. */
+  function pump(lane: Lane): void {
+    if (!online || lane.stalled) return;
+    let inFlight = lane.slots.filter(({ state }) => state === "sent").length;
+    for (const slot of lane.slots) {
+      // What is not durable yet holds up what is behind it, or else the order would depend on the storage.
+      if (slot.state === "saving" || inFlight >= CLIENT_LIMITS.sendWindow) return;
+      if (slot.state === "waiting" && !slot.item.failure) void transmit(lane, slot, inFlight++ === 0);
+    }
+  }
+
+  async function transmit(lane: Lane, slot: Slot, first: boolean): Promise<void> {
+    const { clientMessageId, conversationId } = slot.item;
+    const content = contentOf(slot.item);
+    const ticket = (slot.ticket = ++tickets);
+    slot.state = "sent";
+    try {
+      const { messageId, createdAt, ordinal, fingerprint } = await ask(
+        {
+          type: "send-message",
+          conversationId,
+          clientMessageId,
+          ...content,
+          ...(first && { first }),
+        },
+        { mode: "once" },
+      );
+      if (slot.ticket !== ticket) return;
+      slot.state = "stored";
+      lane.attempt = 0;
+      environment.acknowledged(
+        { messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
+        conversationId,
+      );
+    } catch (error) {
+      // Answered by its entry meanwhile, or sent again over another connection.
+      if (slot.ticket !== ticket) return;
+      slot.state = "waiting";
+      const { code, message, retryable, retryAfter } = isChatError(error)
+        ? error
+        : new ChatError("internal", String(error));
+      if (!retryable && code !== "closed") fail(slot, new ChatError(code, message));
+      else {
+        lane.stalled = true;
+        if (code !== "out_of_order") lane.wait ??= retryAfter;
+      }
+    }
+    settleLane(lane);
+  }
+
+  function settleLane(lane: Lane): void {
+    if (!lane.stalled) return pump(lane);
+    if (!online || lane.slots.some(({ state }) => state === "sent")) return;
+    lane.cancel();
+    lane.cancel = runtime.clock.schedule(lane.wait ?? backoff(runtime.random, lane.attempt++), () => {
+      lane.stalled = false;
+      pump(lane);
+    });
+    lane.wait = undefined;
+  }
+
+  function fail(slot: Slot, error: ChatError): void {
+    const { code, message } = error;
+    slot.item = { ...slot.item, failure: { code, message } };
+    touched(slot.item.conversationId);
+    void commit({ putOutbox: [slot.item] }, "strict");
+    slot.reject(error);
+  }
+
+  function take(slot: Slot): void {
+    const { clientMessageId, conversationId } = slot.item;
+    slot.ticket = 0;
+    slots.delete(clientMessageId);
+    const lane = touched(conversationId);
+    lane.slots = lane.slots.filter((other) => other !== slot);
+    settleLane(lane);
+  }
+
+  function failed(clientMessageId: string): OutboxItem {
+    const item = slots.get(clientMessageId)?.item;
+    if (!item?.failure) throw new ChatError("not_found", "No failed message has this key.");
+    return item;
+  }
+
+  return {
+    async add(conversationId, content) {
+      if (closed) throw new ChatError("closed", "This client was closed.");
+      checkContent(content, environment.textCharacters());
+      if (slots.size >= CLIENT_LIMITS.outboxItems) {
+        throw new ChatError("limit_exceeded", `${CLIENT_LIMITS.outboxItems} messages wait already.`);
+      }
+      const { data } = content;
+      const item: OutboxItem = {
+        clientMessageId: newUuid(runtime.random),
+        conversationId,
+        sequence: ++sequence,
+        createdAt: runtime.clock.now(),
+        ...contentOf(content),
+        // The caller may go on changing its own object.
+        ...(data !== undefined && { data: structuredClone(data) }),
+      };
+      const slot = enqueue(item, "saving");
+      await commit({ putOutbox: [item] }, "strict");
+      if (slot.state === "saving") slot.state = "waiting";
+      pump(laneOf(conversationId));
+      return { clientMessageId: item.clientMessageId, stored: slot.stored };
+    },
+
+    failed,
+
+    async remove(clientMessageId) {
+      failed(clientMessageId);
+      take(slots.get(clientMessageId)!);
+      await commit({ removeOutbox: [clientMessageId] }, "strict");
+    },
+
+    of(conversationId) {
+      const lane = laneOf(conversationId);
+      return (lane.items ??= lane.slots.map(({ item }) => item));
+    },
+
+    all: () => [...slots.values()].map(({ item }) => item),
+
+    settle(entries) {
+      const settled: string[] = [];
+      for (const entry of entries) {
+        const slot = entry.clientMessageId === undefined ? undefined : slots.get(entry.clientMessageId);
+        if (slot === undefined) continue;
+        settled.push(slot.item.clientMessageId);
+        slot.resolve(entry);
+        take(slot);
+      }
+      return settled;
+    },
+
+    putBack(conversationId, entries) {
+      const lane = laneOf(conversationId);
+      const before = lane.slots;
+      lane.slots = [];
+      for (const entry of entries) {
+        const { createdAt } = entry;
+        const clientMessageId = entry.clientMessageId!;
+        enqueue({ clientMessageId, conversationId, sequence: 0, createdAt, ...contentOf(entry) }, "waiting");
+      }
+      lane.slots.push(...before);
+      for (const slot of lane.slots) {
+        slot.item = { ...slot.item, sequence: ++sequence };
+        // Its acknowledgement was of the history that is lost.
+        if (slot.state === "stored") slot.state = "waiting";
+      }
+      // Later sends may be in flight: those that come back go out behind them, and all later ones behind these.
+      pump(lane);
+      return lane.slots.map(({ item }) => item);
+    },
+
+    connected() {
+      online = true;
+      for (const lane of lanes.values()) {
+        lane.cancel();
+        lane.stalled = false;
+        for (const slot of lane.slots) if (slot.state !== "saving") slot.state = "waiting";
+        pump(lane);
+      }
+    },
+
+    disconnected() {
+      online = false;
+    },
+
+    close() {
+      closed = true;
+      online = false;
+      for (const [, lane] of lanes) lane.cancel();
+      for (const [, slot] of slots) slot.reject(new ChatError("closed", "This client was closed."));
+    },
+
+    get pending() {
+      let pending = 0;
+      for (const [, { item }] of slots) if (!item.failure) pending++;
+      return pending;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { Entry } from "@chat/protocol";
+import type { CacheWriter } from "./cache-writer.js";
+import type { GapFiller } from "./gap-filler.js";
+import { curMax } from "./held-ranges.js";
+import type { ListSync } from "./list-sync.js";
+import type { Replicas } from "./replicas.js";
+
+/** What acknowledgements need of their surroundings. */
+export interface AcknowledgeEnvironment {
+  readonly replicas: Pick<Replicas, "get">;
+  readonly filler: GapFiller;
+  readonly listSync: Pick<ListSync, "entries">;
+  readonly writer: Pick<CacheWriter, "commit" | "read">;
+  /** Takes what these entries are out of the outbox; returns what to remove in the commit that writes them. */
+  settle(entries: readonly Entry[]): readonly string[];
+}
+
+/** Takes the entry that a send of this device became: a span (n − 1, n] like any other. */
+export async function acknowledge(
+  { replicas, filler, listSync, writer, settle }: AcknowledgeEnvironment,
+  conversationId: string,
+  entry: Entry,
+): Promise<void> {
+  const { messageId, fingerprint } = entry;
+  const before = replicas.get(conversationId);
+  const wasHeld = before?.ranges.some(({ from, to }) => from <= messageId && messageId <= to);
+  listSync.entries(conversationId, { after: messageId - 1, through: messageId, entries: [entry] });
+  if (!before || !wasHeld) return;
+  // Its place was taken already: by itself, or else what is held there is not the server's.
+  const query = { after: messageId - 1, before: messageId + 1, limit: 1, order: "ascending" } as const;
+  const [held] = await writer.read(conversationId, query);
+  if (held !== undefined && held.fingerprint !== fingerprint) {
+    before.suspect = true;
+    await filler.fill(before, curMax(before.ranges));
+  } else {
+    const removeOutbox = settle([entry]);
+    if (removeOutbox.length > 0) {
+      await writer.commit({ entries: [{ conversationId, entries: [entry] }], removeOutbox });
+    }
+  }
+}

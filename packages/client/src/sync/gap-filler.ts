@@ -1,0 +1,221 @@
+import {
+  ChatError,
+  type Entry,
+  isChatError,
+  isSendableKind,
+  kindOf,
+  LIMITS,
+  type Runtime,
+} from "@chat/protocol";
+import type { OutboxItem } from "../cache/cache.js";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { Ask } from "../connection/requests.js";
+import { backoff } from "../runtime/backoff.js";
+import type { CacheWriter } from "./cache-writer.js";
+import { commonPrefix } from "./common-prefix.js";
+import { curMax } from "./held-ranges.js";
+import { isCaughtUp, type Replica, type Span } from "./replica.js";
+import type { Replicas } from "./replicas.js";
+
+/** What the gap filler needs of its surroundings. */
+export interface GapFillerEnvironment {
+  readonly runtime: Runtime;
+  readonly replicas: Replicas;
+  readonly writer: Pick<CacheWriter, "read">;
+  readonly ask: Ask;
+  /** Beyond so many missing entries the newest page is fetched as an island. */
+  readonly catchUpEntries: number;
+  /** These entries of this device are lost at the server: puts them back into the outbox, and returns what to commit. */
+  putBack(conversationId: string, entries: readonly Entry[]): readonly OutboxItem[];
+  /** A fill began or ended. */
+  changed(replica: Replica): void;
+  diverged(replica: Replica, above: number, resent: number): void;
+  /** What no promise tells of. */
+  report(error: unknown): void;
+}
+
+/** Brings logs up to their heads: takes spans in any order, and asks for what is missing between them. */
+export interface GapFiller {
+  /** Takes a span that was pushed or acknowledged. What is held is dropped, what lies beyond waits. */
+  receive(replica: Replica, span: Span): void;
+  /**
+   * Fetches what is missing below `target`; one fill per conversation is under way.
+   * Resolves to true once nothing is missing or can't be had, to false if the connection went away before.
+   * @param newest entries to begin with where nothing is held
+   */
+  fill(replica: Replica, target?: number, newest?: number): Promise<boolean>;
+  /** There is a new connection: fills that wait for their next try go on at once. */
+  connected(): void;
+}
+
+export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
+  const { runtime, replicas, writer, ask, catchUpEntries, report } = environment;
+  const queue: (() => void)[] = [];
+  const sleepers = new Set<() => void>();
+  let free: number = CLIENT_LIMITS.parallelFills;
+
+  /** Asks for a part of a log, in its turn. */
+  async function range(
+    replica: Replica,
+    query: { after?: number; before?: number; fingerprint?: number; limit: number },
+  ): Promise<Span & { readonly head: number; readonly firstId: number }> {
+    if (free === 0) await new Promise<void>((resolve) => queue.push(resolve));
+    else free--;
+    try {
+      return await ask({ type: "get-range", conversationId: replica.id, ...query }, { mode: "session" });
+    } finally {
+      const next = queue.shift();
+      if (next) next();
+      else free++;
+    }
+  }
+
+  /** Takes out of the reorder buffer what continues what is held. */
+  function drain(replica: Replica): void {
+    let next: Span | undefined;
+    const reachable = ({ after }: Span): boolean => after <= curMax(replica.ranges);
+    while ((next = replica.early.find(reachable)) !== undefined) {
+      replica.early.splice(replica.early.indexOf(next), 1);
+      replicas.apply(replica, next, true);
+    }
+  }
+
+  function add(replica: Replica, span: Span): void {
+    replicas.apply(replica, span);
+    drain(replica);
+  }
+
+  /** The entry that is held at an id, if there is one. */
+  async function entryAt(replica: Replica, id: number): Promise<Entry | undefined> {
+    const query = { after: id - 1, before: id + 1, limit: 1, order: "ascending" } as const;
+    return id === 0 ? undefined : (await writer.read(replica.id, query))[0];
+  }
+
+  /** One step towards the target. @throws ChatError */
+  async function step(replica: Replica, newest: number): Promise<void> {
+    const { target, suspect } = replica;
+    const held = curMax(replica.ranges);
+    if (held === 0) return add(replica, await range(replica, { before: target + 1, limit: newest }));
+    const fingerprint = (await entryAt(replica, held))?.fingerprint;
+    const far = target - held > catchUpEntries;
+    const forward = range(replica, {
+      after: held,
+      // Far behind, or in doubt, it is only asked whether what is held is still the server's.
+      limit: far || suspect ? 1 : LIMITS.rangeEntries,
+      ...(fingerprint !== undefined && { fingerprint }),
+    });
+    const island = far ? range(replica, { before: target + 1, limit: LIMITS.rangeEntries }) : undefined;
+    island?.catch(() => {});
+    const page = await forward;
+    if (page.head < held) throw new ChatError("diverged", "The log ends below what is held.");
+    replica.suspect = false;
+    add(replica, page);
+    if (island) add(replica, await island);
+  }
+
+  /** What was announced above what is held does not exist: takes the server's word for it. */
+  async function giveUp(replica: Replica): Promise<void> {
+    const { row } = await ask({ type: "get-conversation", conversationId: replica.id }, { mode: "session" });
+    const held = curMax(replica.ranges);
+    replicas.applyRow(row, row.head >= held);
+    Object.assign(replica, { early: [], target: held });
+  }
+
+  async function repair(replica: Replica): Promise<void> {
+    const above = await commonPrefix(curMax(replica.ranges), {
+      read: (query) => writer.read(replica.id, query),
+      isCommon: ({ messageId, fingerprint }) =>
+        range(replica, { after: messageId, fingerprint, limit: 1 }).then(
+          ({ head }) => head >= messageId,
+          (error: unknown) => {
+            if (codeOf(error) !== "diverged") throw error;
+            return false;
+          },
+        ),
+    });
+    const { row } = await ask({ type: "get-conversation", conversationId: replica.id }, { mode: "session" });
+    const lost = await writer.read(replica.id, {
+      after: above,
+      before: Infinity,
+      limit: Infinity,
+      order: "ascending",
+    });
+    const own = lost.filter((entry) => entry.clientMessageId !== undefined && isSendableKind(kindOf(entry)));
+    const target = replica.target;
+    replicas.truncate(replica, above, row, environment.putBack(replica.id, own));
+    // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
+    replica.target = Math.max(target, row.head);
+    environment.diverged(replica, above, own.length);
+  }
+
+  async function run(replica: Replica, newest: number): Promise<boolean> {
+    for (let attempt = 0; !isCaughtUp(replica);) {
+      const held = curMax(replica.ranges);
+      try {
+        await step(replica, newest).catch((error: unknown) => {
+          if (codeOf(error) !== "diverged") throw error;
+          return repair(replica);
+        });
+        if (curMax(replica.ranges) !== held) attempt = 0;
+        // A span that waits was pushed, so what lies below it exists: that is asked for a few times.
+        else if (!isCaughtUp(replica) && attempt++ >= (replica.early.length && 2)) await giveUp(replica);
+      } catch (error) {
+        if (["disconnected", "closed"].includes(codeOf(error))) return false;
+        report(error);
+        attempt++;
+        if (!isChatError(error) || !error.retryable) {
+          // It can't be had: what is held is all there is.
+          Object.assign(replica, { suspect: false, early: [], target: curMax(replica.ranges) });
+        }
+      }
+      if (attempt > 0 && !isCaughtUp(replica)) {
+        await new Promise<void>((resolve) => {
+          sleepers.add(resolve);
+          runtime.clock.schedule(backoff(runtime.random, attempt), resolve);
+        });
+      }
+    }
+    return true;
+  }
+
+  function fill(replica: Replica, target = 0, newest: number = CLIENT_LIMITS.pageEntries): Promise<boolean> {
+    replica.target = Math.max(replica.target, target);
+    if (isCaughtUp(replica)) return Promise.resolve(true);
+    if (replica.filling === undefined) {
+      replica.filling = run(replica, newest).finally(() => {
+        replica.filling = undefined;
+        environment.changed(replica);
+      });
+      environment.changed(replica);
+    }
+    return replica.filling;
+  }
+
+  return {
+    fill,
+
+    connected() {
+      for (const wake of sleepers) wake();
+      sleepers.clear();
+    },
+
+    receive(replica, span) {
+      const held = curMax(replica.ranges);
+      replica.target = Math.max(replica.target, span.through);
+      if (held === 0 || span.after <= held) {
+        replicas.apply(replica, span, true);
+        drain(replica);
+      } else {
+        replica.early.push(span);
+        const waiting = replica.early.reduce((sum, { entries }) => sum + entries.length, 0);
+        // Dropped, and fetched with the rest of the gap.
+        if (waiting > CLIENT_LIMITS.reorderEntries) replica.early = [];
+        void fill(replica);
+      }
+    },
+  };
+}
+
+function codeOf(error: unknown): string {
+  return isChatError(error) ? error.code : "internal";
+}

@@ -1,0 +1,218 @@
+import { type ConversationRow, isChatError, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
+import type { CacheMeta } from "../cache/cache.js";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { Ask } from "../connection/requests.js";
+import { backoff } from "../runtime/backoff.js";
+import type { CacheWriter } from "./cache-writer.js";
+import type { GapFiller } from "./gap-filler.js";
+import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
+import type { Replicas } from "./replicas.js";
+
+/** What the list's synchronisation needs of its surroundings. */
+export interface ListSyncEnvironment {
+  readonly runtime: Runtime;
+  readonly replicas: Replicas;
+  readonly filler: GapFiller;
+  readonly writer: Pick<CacheWriter, "commit">;
+  readonly ask: Ask;
+  /** `synced` or `listed` changed. */
+  changed(): void;
+  report(error: unknown): void;
+}
+
+/** Keeps rows and the cursor of the change feed; sees to it that what the cursor vouches for is held. */
+export interface ListSync {
+  /** There is a connection: lists everything the first time, what changed since the cursor later. Also after a push was lost. */
+  start(): void;
+  stop(): void;
+  /** The store's history is another one: everything must be listed anew. */
+  reset(): void;
+  /** Takes a row that was pushed, or that answers somebody's request. */
+  row(row: ConversationRow): Replica;
+  /** Takes a pushed span; asks for the row first if this device does not know the conversation. */
+  entries(conversationId: string, span: Span): void;
+  pong(frame: PongFrame): Promise<void>;
+  /** Asks for a row. Resolves to false if the connection went away before. */
+  refresh(conversationId: string): Promise<boolean>;
+  /** True once everything that is followed is held as of this connection. */
+  readonly synced: boolean;
+  /** True once all conversations of the user were listed. */
+  readonly listed: boolean;
+}
+
+export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta): ListSync {
+  const { runtime, replicas, filler, writer, ask, changed, report } = environment;
+  const session = { mode: "session" } as const;
+  let { cursor } = meta;
+  let synced = false;
+  /** Rises with each run; what belongs to an older one gives up. */
+  let runs = 0;
+  /** Conversations that the server named since a full listing began. */
+  let named: Set<string> | undefined;
+  const refreshing = new Map<string, Promise<boolean>>();
+
+  function commit(next: string): void {
+    cursor = next;
+    void writer.commit({ meta: { cursor: next } });
+  }
+
+  function row(row: ConversationRow): Replica {
+    named?.add(row.conversationId);
+    const replica = replicas.applyRow(row);
+    if (isFollowed(replica)) void filler.fill(replica);
+    return replica;
+  }
+
+  /** Takes a page of rows; what live entries moved since it was asked for stays above them. */
+  function take(rows: readonly ConversationRow[], touches: number): void {
+    rows.forEach(row);
+    replicas.retouch(touches);
+  }
+
+  /** Fills every log that is behind its row. @throws if the connection goes away, or a later run has begun */
+  async function fillAll(mine: number): Promise<void> {
+    const behind = [...replicas.all()].filter((replica) => isFollowed(replica) && !isCaughtUp(replica));
+    const done = await Promise.all(behind.map((replica) => filler.fill(replica)));
+    if (done.includes(false) || mine !== runs) throw new Error("interrupted");
+  }
+
+  async function listAll(mine: number): Promise<void> {
+    const mentioned = (named = new Set());
+    let first: string | undefined;
+    let page: string | undefined;
+    do {
+      const touches = replicas.touches();
+      const answer = await ask(
+        { type: "list-conversations", limit: LIMITS.pageRows, ...(page !== undefined && { page }) },
+        session,
+      );
+      first ??= answer.cursor;
+      page = answer.next;
+      take(answer.rows, touches);
+    } while (page !== undefined);
+    for (const replica of replicas.all()) {
+      if (mentioned.has(replica.id) || !replica.row.member) continue;
+      // It may have moved from one page to another meanwhile, unless it belongs to another history.
+      if (!replica.known) replicas.drop(replica);
+      else if (!(await refresh(replica.id))) throw new Error("interrupted");
+    }
+    named = undefined;
+    await fillAll(mine);
+    commit(first);
+  }
+
+  async function listChanges(mine: number, from: string): Promise<void> {
+    for (let more = true; more;) {
+      const touches = replicas.touches();
+      const answer = await ask({ type: "list-changes", limit: LIMITS.pageRows, cursor: from }, session);
+      take(answer.rows, touches);
+      await fillAll(mine);
+      ({ cursor: from, more } = answer);
+      commit(from);
+    }
+  }
+
+  /** So that the newest conversations can be read offline. One at a time: whoever uses the client goes first. */
+  async function prefetch(mine: number): Promise<void> {
+    const newest = [...replicas.all()]
+      .filter(({ row }) => row.member)
+      .sort((a, b) => b.row.activity - a.row.activity)
+      .slice(0, CLIENT_LIMITS.prefetchConversations);
+    for (const replica of newest) {
+      if (mine !== runs) return;
+      if (!isFollowed(replica)) await filler.fill(replica, 0, CLIENT_LIMITS.prefetchEntries);
+    }
+  }
+
+  async function run(): Promise<void> {
+    const mine = ++runs;
+    synced = false;
+    changed();
+    for (let attempt = 0; mine === runs; attempt++) {
+      try {
+        await fillAll(mine);
+        if (cursor === undefined) await listAll(mine);
+        if (mine === runs && cursor !== undefined) await listChanges(mine, cursor);
+        if (mine !== runs) return;
+        synced = true;
+        changed();
+        return await prefetch(mine);
+      } catch (error) {
+        if (mine !== runs) return;
+        if (isChatError(error) && error.code === "cursor_invalid") cursor = undefined;
+        else if (isChatError(error) && error.code !== "disconnected") report(error);
+        const delay = backoff(runtime.random, attempt);
+        await new Promise<void>((resolve) => runtime.clock.schedule(delay, resolve));
+      }
+    }
+  }
+
+  function refresh(conversationId: string): Promise<boolean> {
+    let answer = refreshing.get(conversationId);
+    if (answer === undefined) {
+      answer = ask({ type: "get-conversation", conversationId }, session)
+        .then(
+          (answer) => {
+            row(answer.row);
+            return true;
+          },
+          (error: unknown) => {
+            const replica = replicas.get(conversationId);
+            if (isChatError(error) && error.code === "not_found") {
+              if (replica) replicas.drop(replica);
+              return true;
+            }
+            if (isChatError(error) && error.code !== "disconnected") report(error);
+            return false;
+          },
+        )
+        .finally(() => refreshing.delete(conversationId));
+      refreshing.set(conversationId, answer);
+    }
+    return answer;
+  }
+
+  return {
+    row,
+    refresh,
+    start: () => void run(),
+
+    stop() {
+      runs++;
+      synced = false;
+    },
+
+    reset() {
+      cursor = undefined;
+    },
+
+    entries(conversationId, span) {
+      const replica = replicas.get(conversationId);
+      if (replica?.known) return filler.receive(replica, span);
+      void refresh(conversationId).then(() => {
+        const found = replicas.get(conversationId);
+        if (found?.known) filler.receive(found, span);
+      });
+    },
+
+    async pong({ heads, cursor: next }) {
+      const mine = runs;
+      const waits: Promise<boolean>[] = heads.map(({ conversationId, head }) => {
+        const replica = replicas.get(conversationId);
+        if (replica?.known && isFollowed(replica)) return filler.fill(replica, head);
+        return replica?.known && replica.row.head >= head ? Promise.resolve(true) : refresh(conversationId);
+      });
+      for (const { filling } of replicas.all()) if (filling) waits.push(filling);
+      const done = await Promise.all([...waits, ...refreshing.values()]);
+      // What the cursor vouches for since the welcome is held now, and what was before since `synced`.
+      if (next !== undefined && synced && mine === runs && !done.includes(false)) commit(next);
+    },
+
+    get synced() {
+      return synced;
+    },
+    get listed() {
+      return cursor !== undefined;
+    },
+  };
+}

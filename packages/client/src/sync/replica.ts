@@ -1,0 +1,51 @@
+import type { ConversationRow, Entry } from "@chat/protocol";
+import type { HeldRange } from "../cache/cache.js";
+import { curMax } from "./held-ranges.js";
+
+/** A piece of a log, with authority: what lies in (after, through] is `entries`, and nothing else exists there for this user. */
+export interface Span {
+  readonly after: number;
+  readonly through: number;
+  /** Ascending. */
+  readonly entries: readonly Entry[];
+}
+
+/** What is in memory of a log, for a timeline: the end of its newest held range. */
+export interface View {
+  /** The id from which on everything up to the range's end is in `entries`; Infinity while nothing is. */
+  from: number;
+  /** Ascending. A new array whenever it changes. */
+  entries: readonly Entry[];
+  /** False until the cache was read; `entries` are then those that arrived meanwhile. */
+  loaded: boolean;
+}
+
+/** One conversation as this device has it in memory. Only `sync/` changes it. */
+export interface Replica {
+  readonly id: string;
+  row: ConversationRow;
+  ranges: readonly HeldRange[];
+  /** Spans that lie beyond what is held and wait for those before them. */
+  early: Span[];
+  /** The highest id that is known to exist. */
+  target: number;
+  /** True while something the server said contradicts what is held, until both were compared. */
+  suspect: boolean;
+  /** False while the row is not the server's: the store's history is another one, or the conversation is gone. */
+  known: boolean;
+  /** The fill that is under way; resolves to true if nothing is missing after it. */
+  filling: Promise<boolean> | undefined;
+  /** Rises with the order in which live entries moved conversations up the list; 0 if the row's activity is the server's. */
+  touched: number;
+  view: View | undefined;
+}
+
+/** True if everything that is known to exist above the start of the newest range is held. */
+export function isCaughtUp(replica: Replica): boolean {
+  return !replica.suspect && curMax(replica.ranges) >= replica.target;
+}
+
+/** True if this device keeps the conversation's log, rather than its row only. */
+export function isFollowed(replica: Replica): boolean {
+  return replica.ranges.length > 0 || replica.view !== undefined;
+}

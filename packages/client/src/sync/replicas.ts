@@ -1,0 +1,268 @@
+import type { ConversationRow, Entry } from "@chat/protocol";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { CachedConversation, CacheChanges, OutboxItem } from "../cache/cache.js";
+import type { CacheWriter } from "./cache-writer.js";
+import { deriveRow } from "./derive-row.js";
+import { addSpan, curMax, truncateRanges } from "./held-ranges.js";
+import type { Replica, Span, View } from "./replica.js";
+
+/** What replicas need of their surroundings. */
+export interface ReplicasEnvironment {
+  readonly writer: Pick<CacheWriter, "commit" | "read">;
+  /** Entries are about to be committed: takes those of this device out of the outbox and returns their clientMessageIds. */
+  settle(entries: readonly Entry[]): readonly string[];
+  /** The row or the log of a conversation changed. */
+  changed(replica: Replica): void;
+  /** An entry continued what was held. In order, each once. */
+  arrived(replica: Replica, entry: Entry): void;
+  /** Entries below this span were never seen, so that its row can't be derived. */
+  rowUnknown(replica: Replica): void;
+}
+
+/** All conversations of this device. Memory is changed at once and together; the cache follows in order. */
+export interface Replicas {
+  get(id: string): Replica | undefined;
+  all(): Iterable<Replica>;
+  /**
+   * Takes a row of the server. A row never moves a head backwards; one that would makes the replica suspect.
+   * @param force the row is known to be newer than what is held
+   */
+  applyRow(row: ConversationRow, force?: boolean): Replica;
+  /** Adds a span, wherever it lies. @param live it was pushed or acknowledged, not asked for */
+  apply(replica: Replica, span: Span, live?: boolean): void;
+  /** Reads what the timeline shows first. */
+  open(replica: Replica): Promise<void>;
+  /** Adds entries of a held span before the view. */
+  prepend(replica: Replica, from: number, entries: readonly Entry[]): void;
+  /** Goes back to the common prefix of a divergence. */
+  truncate(replica: Replica, above: number, row: ConversationRow, putOutbox: readonly OutboxItem[]): void;
+  /** Everything is of another history: forgets it, the rows' names excepted until they are listed anew. */
+  reset(): void;
+  /** The conversation is no longer the user's. */
+  drop(replica: Replica): void;
+  /** How many times live entries have moved conversations up the list. */
+  touches(): number;
+  /** Puts what was moved up since then above rows that the server read before. */
+  retouch(since: number): void;
+  /** All that is in memory. What is only in the cache is no longer held from then on. */
+  dump(): CacheChanges;
+}
+
+function newReplica(row: ConversationRow): Replica {
+  return {
+    id: row.conversationId,
+    row,
+    ranges: [],
+    early: [],
+    target: row.head,
+    suspect: false,
+    known: true,
+    filling: undefined,
+    touched: 0,
+    view: undefined,
+  };
+}
+
+function emptyView(loaded: boolean): View {
+  return { from: Infinity, entries: [], loaded };
+}
+
+/** The highest id that waits for those before it. */
+function earlyEnd({ early }: Replica): number {
+  return Math.max(0, ...early.map(({ through }) => through));
+}
+
+/** Both lists in one, ascending, each id once. */
+function mergeEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[] {
+  if (b.length === 0) return a;
+  if (a.length === 0 || a.at(-1)!.messageId < b[0]!.messageId) return [...a, ...b];
+  const byId = new Map([...b, ...a].map((entry) => [entry.messageId, entry]));
+  return [...byId.values()].sort((x, y) => x.messageId - y.messageId);
+}
+
+/** @param cached what the cache held at start */
+export function createReplicas(
+  { writer, settle, changed, arrived, rowUnknown }: ReplicasEnvironment,
+  cached: readonly CachedConversation[],
+): Replicas {
+  const byId = new Map<string, Replica>();
+  let maxActivity = 0;
+  let touches = 0;
+
+  function sawActivity({ activity }: ConversationRow): void {
+    maxActivity = Math.max(maxActivity, activity);
+  }
+
+  for (const { row, ranges } of cached) {
+    byId.set(row.conversationId, { ...newReplica(row), ranges });
+    sawActivity(row);
+  }
+
+  function commit(replica: Replica, more?: CacheChanges): void {
+    // Not awaited: it never rejects, and memory is ahead of the cache in any case.
+    void writer.commit({ ...more, conversations: [{ row: replica.row, ranges: replica.ranges }] });
+    changed(replica);
+  }
+
+  /** Keeps the view inside the newest range. */
+  function cut({ view, ranges }: Replica): void {
+    const newest = ranges.at(-1);
+    if (!view?.loaded || newest === undefined) return;
+    view.from = view.from > newest.to ? newest.from : Math.max(view.from, newest.from);
+    if (view.entries.some((entry) => entry.messageId < view.from)) {
+      view.entries = view.entries.filter((entry) => entry.messageId >= view.from);
+    }
+  }
+
+  /** Forgets the log, not the row. */
+  function forget(replica: Replica): void {
+    Object.assign(replica, { ranges: [], early: [], target: 0, suspect: false, known: false, touched: 0 });
+    if (replica.view) replica.view = emptyView(true);
+  }
+
+  async function open(replica: Replica): Promise<void> {
+    const view = (replica.view = emptyView(false));
+    const newest = replica.ranges.at(-1);
+    const limit = CLIENT_LIMITS.pageEntries;
+    const query = { limit, order: "descending" } as const;
+    const entries = newest
+      ? await writer.read(replica.id, { ...query, after: newest.from - 1, before: newest.to + 1 })
+      : [];
+    // Replaced: what was read is no longer so.
+    if (replica.view !== view) return;
+    view.loaded = true;
+    if (newest) view.from = entries.length < limit ? newest.from : entries[0]!.messageId;
+    view.entries = mergeEntries(entries, view.entries);
+    cut(replica);
+    changed(replica);
+  }
+
+  return {
+    get: (id) => byId.get(id),
+    all: () => byId.values(),
+    open,
+
+    applyRow(row, force = false) {
+      let replica = byId.get(row.conversationId);
+      if (replica === undefined) {
+        byId.set(row.conversationId, (replica = newReplica(row)));
+      } else {
+        const { row: old, ranges, known } = replica;
+        if (known && !force && ranges.length > 0) {
+          replica.suspect ||=
+            row.head < curMax(ranges) ||
+            (row.head === old.head && row.headFingerprint !== old.headFingerprint);
+          // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
+          if (row.head < old.head) return replica;
+        }
+        replica.target = Math.max(row.head, force ? earlyEnd(replica) : replica.target);
+        replica.known = true;
+        replica.touched = 0;
+        if (known && JSON.stringify(row) === JSON.stringify(old)) return replica;
+        replica.row = row;
+      }
+      sawActivity(row);
+      commit(replica);
+      return replica;
+    },
+
+    apply(replica, span, live = false) {
+      const { ranges } = replica;
+      const before = curMax(ranges);
+      const next = addSpan(ranges, span);
+      if (next === ranges) return;
+      const { after, through } = span;
+      const fresh = span.entries.filter(
+        ({ messageId: id }) =>
+          id > after && id <= through && !ranges.some(({ from, to }) => from <= id && id <= to),
+      );
+      const continues = before > 0 ? after <= before : live;
+      if (after > replica.row.head) rowUnknown(replica);
+      replica.ranges = next;
+      replica.target = Math.max(replica.target, through);
+      for (const entry of fresh) {
+        replica.row = deriveRow(replica.row, entry, maxActivity + 1);
+        if (replica.row.activity > maxActivity) {
+          maxActivity = replica.row.activity;
+          replica.touched = ++touches;
+        }
+      }
+      const removeOutbox = settle(fresh);
+      const { view } = replica;
+      if (view) {
+        view.entries = mergeEntries(view.entries, fresh);
+        cut(replica);
+      }
+      commit(replica, { entries: [{ conversationId: replica.id, entries: fresh }], removeOutbox });
+      if (continues) for (const entry of fresh) if (entry.messageId > before) arrived(replica, entry);
+    },
+
+    prepend(replica, from, entries) {
+      const { view } = replica;
+      if (!view?.loaded || from >= view.from) return;
+      view.from = from;
+      view.entries = mergeEntries(entries, view.entries);
+      cut(replica);
+      changed(replica);
+    },
+
+    truncate(replica, above, row, putOutbox) {
+      replica.ranges = truncateRanges(replica.ranges, above);
+      Object.assign(replica, { row, early: [], suspect: false, target: row.head });
+      void writer.commit(
+        {
+          truncate: [{ conversationId: replica.id, above }],
+          conversations: [{ row, ranges: replica.ranges }],
+          putOutbox,
+        },
+        "strict",
+      );
+      // A new view, so that a read which is under way is not believed.
+      if (replica.view) void open(replica);
+      changed(replica);
+    },
+
+    reset() {
+      maxActivity = 0;
+      for (const replica of byId.values()) {
+        forget(replica);
+        const { latest: _, ...row } = replica.row;
+        replica.row = { ...row, activity: 0, head: 0, headFingerprint: 0, headOrdinal: 0 };
+        changed(replica);
+      }
+      void writer.commit({ reset: true });
+    },
+
+    drop(replica) {
+      forget(replica);
+      replica.row = { ...replica.row, member: false, head: 0 };
+      void writer.commit({ removeConversations: [replica.id] });
+      changed(replica);
+    },
+
+    touches: () => touches,
+
+    retouch(since) {
+      const moved = [...byId.values()].filter(({ touched }) => touched > since);
+      for (const replica of moved.sort((a, b) => a.touched - b.touched)) {
+        replica.row = { ...replica.row, activity: ++maxActivity };
+        commit(replica);
+      }
+    },
+
+    dump() {
+      const known = [...byId.values()].filter((replica) => replica.known);
+      for (const replica of known) {
+        const { view } = replica;
+        const to = curMax(replica.ranges);
+        const kept = view?.loaded && view.from <= to;
+        replica.ranges = kept ? [{ from: view.from, to }] : [];
+        if (view && !kept) replica.view = emptyView(true);
+      }
+      return {
+        conversations: known.map(({ row, ranges }) => ({ row, ranges })),
+        entries: known.map(({ id, view }) => ({ conversationId: id, entries: view?.entries ?? [] })),
+      };
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { type Entry, LIMITS } from "@chat/protocol";
+import type { OutboxItem } from "../cache/cache.js";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { Ask } from "../connection/requests.js";
+import type { CustomData, RequestOptions, Timeline, TimelineMessage } from "../public-types.js";
+import type { Topic } from "../runtime/notifier.js";
+import type { CacheWriter } from "../sync/cache-writer.js";
+import type { GapFiller } from "../sync/gap-filler.js";
+import { isCaughtUp, type Replica } from "../sync/replica.js";
+import type { Replicas } from "../sync/replicas.js";
+import { isShown, mergeTimeline } from "./merge-timeline.js";
+
+/** What timelines need of their surroundings. */
+export interface TimelineEnvironment<C extends CustomData> {
+  readonly replicas: Replicas;
+  readonly filler: GapFiller;
+  readonly writer: Pick<CacheWriter, "read">;
+  readonly ask: Ask;
+  lineOf(source: Entry | OutboxItem): TimelineMessage<C>;
+  /** What waits in the conversation; the same array until something changed. */
+  outboxOf(conversationId: string): readonly OutboxItem[];
+  isOnline(): boolean;
+}
+
+/** What the screen reads of one conversation. @param topic changes with the replica and its outbox */
+export function createTimeline<C extends CustomData>(
+  { replicas, filler, writer, ask, lineOf, outboxOf, isOnline }: TimelineEnvironment<C>,
+  replica: Replica,
+  topic: Topic,
+): Timeline<C> {
+  let opening: Promise<void> | undefined;
+  let loading: Promise<void> | undefined;
+  let shownEntries: readonly Entry[] | undefined;
+  let shownOutbox: readonly OutboxItem[] | undefined;
+  let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
+
+  function open(): Promise<void> {
+    return (opening ??= replicas.open(replica).then(() => {
+      if (isOnline()) void filler.fill(replica);
+    }));
+  }
+
+  function snapshot(): readonly TimelineMessage<C>[] {
+    void open();
+    const { loaded, entries } = replica.view!;
+    const outbox = outboxOf(replica.id);
+    // While the cache is being read, what was shown last is still right.
+    if (!loaded || (entries === shownEntries && outbox === shownOutbox)) return messages;
+    shownEntries = entries;
+    shownOutbox = outbox;
+    const next = mergeTimeline(entries, outbox).map(lineOf);
+    if (next.length !== messages.length || next.some((line, index) => line !== messages[index])) {
+      messages = Object.freeze(next);
+    }
+    return messages;
+  }
+
+  /** Where the view begins, or would begin if anything were held. */
+  function start(): number {
+    return Math.min(replica.view!.from, replica.target + 1);
+  }
+
+  function hasOlder(): boolean {
+    void open();
+    return start() > Math.max(1, replica.row.firstId);
+  }
+
+  async function loadPage(limit: number, signal: AbortSignal | undefined): Promise<void> {
+    await open();
+    while (hasOlder()) {
+      const { view, ranges, id } = replica;
+      const before = start();
+      const newest = ranges.at(-1);
+      let from: number;
+      let entries: readonly Entry[];
+      if (newest && newest.from < before) {
+        const query = { after: newest.from - 1, before, limit, order: "descending" } as const;
+        entries = await writer.read(id, query);
+        from = entries.length < limit ? newest.from : entries[0]!.messageId;
+      } else {
+        const page = await ask({ type: "get-range", conversationId: id, before, limit }, { signal });
+        if (page.after + 1 >= before) return;
+        ({ entries } = page);
+        from = page.after + 1;
+        if (replica.view === view) replicas.apply(replica, page);
+      }
+      // Otherwise the log was replaced meanwhile, and what was read is not of it.
+      if (replica.view === view) replicas.prepend(replica, from, entries);
+      if (entries.some(isShown)) return;
+    }
+  }
+
+  return {
+    get messages() {
+      return snapshot();
+    },
+    get state() {
+      void open();
+      if (!replica.view!.loaded || replica.filling || loading) return "filling";
+      return isCaughtUp(replica) ? "complete" : isOnline() ? "filling" : "gap";
+    },
+    get hasOlder() {
+      return hasOlder();
+    },
+    subscribe(listener) {
+      void open();
+      return topic.subscribe(listener);
+    },
+    loadOlder({ limit = CLIENT_LIMITS.pageEntries, signal }: RequestOptions & { limit?: number } = {}) {
+      if (loading === undefined) {
+        loading = loadPage(Math.min(Math.max(limit, 1), LIMITS.rangeEntries), signal).finally(() => {
+          loading = undefined;
+          topic.changed();
+        });
+        topic.changed();
+      }
+      return loading;
+    },
+  };
+}

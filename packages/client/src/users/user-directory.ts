@@ -1,0 +1,139 @@
+import { isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
+import type { Ask } from "../connection/requests.js";
+import type { CustomData, DataOf, RequestOptions, User, UserDirectory } from "../public-types.js";
+import { checkProfile } from "./check-profile.js";
+import type { Topic } from "../runtime/notifier.js";
+
+/** What the directory needs of its surroundings. */
+export interface UserDirectoryEnvironment {
+  readonly topic: Topic;
+  readonly ask: Ask;
+  commit(users: readonly UserProfile[]): void;
+  report(error: unknown): void;
+}
+
+/** The directory, and what the client tells it. */
+export interface Users<C extends CustomData> {
+  readonly directory: UserDirectory<C>;
+  /** Takes profiles of the server. */
+  take(profiles: readonly UserProfile[]): void;
+  /** There is a connection: asks anew for everybody who was looked at, who may have changed meanwhile. */
+  connected(): void;
+  disconnected(): void;
+  /** The store's history is another one. */
+  reset(): void;
+  all(): readonly UserProfile[];
+}
+
+/** @param cached what the cache held at start */
+export function createUsers<C extends CustomData>(
+  { topic, ask, commit, report }: UserDirectoryEnvironment,
+  cached: readonly UserProfile[],
+): Users<C> {
+  const profiles = new Map(cached.map((profile) => [profile.userId, profile]));
+  const shown = new Map<string, User<C>>();
+  /** Whom somebody looked at; true once this connection was asked for them. */
+  const wanted = new Map<string, boolean>();
+  let online = false;
+  let due = false;
+
+  function take(taken: readonly UserProfile[]): void {
+    const fresh = taken.filter(({ userId, version }) => version > (profiles.get(userId)?.version ?? -1));
+    if (fresh.length === 0) return;
+    for (const profile of fresh) {
+      profiles.set(profile.userId, profile);
+      shown.delete(profile.userId);
+    }
+    commit(fresh);
+    topic.changed();
+  }
+
+  /** Asks for all who are wanted, once everybody who wants somebody in this turn has said so. */
+  function askSoon(): void {
+    if (due || !online) return;
+    due = true;
+    void Promise.resolve().then(async () => {
+      due = false;
+      const asked = [...wanted]
+        .flatMap(([userId, done]) => (done ? [] : userId))
+        .slice(0, LIMITS.usersPerRequest);
+      if (asked.length === 0 || !online) return;
+      for (const userId of asked) wanted.set(userId, true);
+      askSoon();
+      const users = asked.map((userId) => ({ userId, ...version(profiles.get(userId)) }));
+      try {
+        take((await ask({ type: "get-users", users }, { mode: "session" })).profiles);
+      } catch (error) {
+        // All are asked for again with the next connection.
+        if (isChatError(error) && ["disconnected", "closed"].includes(error.code)) return;
+        for (const userId of asked) wanted.delete(userId);
+        report(error);
+      }
+    });
+  }
+
+  function userOf({ userId, name, avatarUrl, data }: UserProfile): User<C> {
+    let user = shown.get(userId);
+    if (user === undefined) {
+      user = Object.freeze({
+        id: userId,
+        ...(name !== undefined && { name }),
+        ...(avatarUrl !== undefined && { avatarUrl }),
+        ...(data !== undefined && { data: data as DataOf<C, "user"> }),
+      });
+      shown.set(userId, user);
+    }
+    return user;
+  }
+
+  return {
+    directory: {
+      get(id) {
+        if (!wanted.has(id) && isId(id)) {
+          wanted.set(id, false);
+          askSoon();
+        }
+        const profile = profiles.get(id);
+        return profile && userOf(profile);
+      },
+      subscribe: (listener) => topic.subscribe(listener),
+      async setProfile({ name, avatarUrl, data }, { signal }: RequestOptions = {}) {
+        checkProfile(name, data);
+        const { profiles: answered } = await ask(
+          {
+            type: "set-profile",
+            ...(name !== undefined && { name }),
+            ...(avatarUrl !== undefined && { avatarUrl }),
+            ...(data !== undefined && { data }),
+          },
+          { signal },
+        );
+        take(answered);
+        return userOf(answered[0]!);
+      },
+    },
+    take,
+
+    connected() {
+      online = true;
+      askSoon();
+    },
+
+    disconnected() {
+      online = false;
+      for (const id of wanted.keys()) wanted.set(id, false);
+    },
+
+    reset() {
+      profiles.clear();
+      shown.clear();
+      topic.changed();
+    },
+
+    all: () => [...profiles.values()],
+  };
+}
+
+function version(profile: UserProfile | undefined): { version?: number } {
+  return profile ? { version: profile.version } : {};
+}
