@@ -63,11 +63,12 @@ const JOIN = `
   SELECT json_extract(value, '$[0]'), ?, ?, json_extract(value, '$[1]'), 1, ? FROM json_each(?) WHERE true
   ON CONFLICT (user, conversation) DO UPDATE SET joined_at = excluded.joined_at, role = excluded.role,
     intervals = intervals + 1, change = excluded.change,
-    left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_latest = NULL`;
+    left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_activity = NULL, left_member_count = NULL,
+    left_latest = NULL`;
 
 // A former member's row stays as it was: what it shows is copied, as far as the user could see it.
 const LEAVE = `
-  UPDATE chat_participation SET left_at = ?, left_fingerprint = ?, left_ordinal = ?, change = ?,
+  UPDATE chat_participation SET left_at = ?, left_fingerprint = ?, left_ordinal = ?, left_activity = ?, left_member_count = ?, change = ?,
     left_latest = CASE WHEN ? >= joined_at OR EXISTS (
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = chat_participation.user AND earlier.conversation = chat_participation.conversation
@@ -121,9 +122,9 @@ export class ConversationStates {
     const state = this.#load(entry.conversationId)!;
     state.change ??= this.#changes.next();
     if (membership !== undefined) {
+      state.memberCount += membership.add.length - membership.remove.length;
       this.#leave(state, state.change, entry.messageId, membership.remove);
       this.#join(state, state.change, entry.messageId, membership.add, standings);
-      state.memberCount += membership.add.length - membership.remove.length;
       state.membershipVersion = entry.messageId;
       state.membershipChange = state.change;
     }
@@ -176,10 +177,11 @@ export class ConversationStates {
 
   #leave(state: MutableState, change: number, messageId: number, remove: readonly string[]): void {
     if (remove.length === 0) return;
-    const { fingerprint, ordinal, latestId, key } = state;
+    const { fingerprint, ordinal, activity, memberCount, latestId, key } = state;
+    const shown = [fingerprint, ordinal, activity, memberCount] as const;
     const visible = [latestId, latestId, latestId, latestOf(state)] as const;
     const users = JSON.stringify(remove);
-    this.#connection.prepare(LEAVE).run(messageId, fingerprint, ordinal, change, ...visible, key, users);
+    this.#connection.prepare(LEAVE).run(messageId, ...shown, change, ...visible, key, users);
   }
 }
 

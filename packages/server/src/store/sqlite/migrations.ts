@@ -74,6 +74,8 @@ const MIGRATIONS: readonly string[] = [
     change INTEGER NOT NULL,
     left_fingerprint INTEGER,
     left_ordinal INTEGER,
+    left_activity INTEGER,
+    left_member_count INTEGER,
     left_latest BLOB,
     PRIMARY KEY (user, conversation)
   ) WITHOUT ROWID;

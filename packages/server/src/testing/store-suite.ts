@@ -1,0 +1,57 @@
+import { changeFeedCases } from "./cases/change-feed-cases.js";
+import { conversationListCases } from "./cases/conversation-list-cases.js";
+import { membershipCases } from "./cases/membership-cases.js";
+import { messageStoreCases } from "./cases/message-store-cases.js";
+import { profileCases } from "./cases/profile-cases.js";
+import { storeLifeCases } from "./cases/store-life-cases.js";
+import { type StoreEngine, StoreWorld } from "./store-world.js";
+import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
+
+/** How a group of cases is declared: a sentence, and what proves it. */
+export type Case = (name: string, prove: (world: StoreWorld) => Promise<void>) => void;
+
+/**
+ * Proves, against the real engine, that a store keeps every sentence of the contracts {@link ChatStore},
+ * {@link MessageStore} and {@link ConversationStore}.
+ * ```ts
+ * import { describe, it } from "vitest";
+ * storeSuite({ describe, it }, "my store", () => createEmptyEngine());
+ * ```
+ * @param name of the store, for the report
+ * @param create makes an engine that holds nothing yet; called once for each case
+ */
+export function storeSuite(
+  api: SuiteApi,
+  name: string,
+  create: () => StoreEngine | Promise<StoreEngine>,
+): void {
+  const groups: readonly [string, (prove: Case) => void][] = [
+    ["messages", messageStoreCases],
+    ["memberships", membershipCases],
+    ["conversation list", conversationListCases],
+    ["changes", changeFeedCases],
+    ["profiles", profileCases],
+    ["opening, watching, closing", storeLifeCases],
+  ];
+  api.describe(`Store contract: ${name}`, () => {
+    for (const [title, declare] of groups) {
+      api.describe(title, () => {
+        declare((sentence, prove) => {
+          api.it(
+            sentence,
+            async () => {
+              const world = new StoreWorld(await create());
+              try {
+                await world.open();
+                await prove(world);
+              } finally {
+                await world.close();
+              }
+            },
+            CASE_TIMEOUT,
+          );
+        });
+      });
+    }
+  });
+}
