@@ -1,1 +1,9 @@
-export {};
+export {
+  type FakeFaults,
+  type FakeServer,
+  fakeServer,
+  type FakeServerOptions,
+  type FakeSession,
+} from "./fake-server.js";
+export type { FakeEntry, FakeState } from "./fake-store.js";
+export { seededRandom, type VirtualClock, virtualClock, virtualRuntime } from "./virtual-clock.js";

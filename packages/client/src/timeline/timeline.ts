@@ -30,7 +30,7 @@ export function createTimeline<C extends CustomData>(
 ): Timeline<C> {
   let opening: Promise<void> | undefined;
   let loading: Promise<void> | undefined;
-  let shownEntries: readonly Entry[] | undefined;
+  let shownEntries: readonly Entry[] = [];
   let shownOutbox: readonly OutboxItem[] | undefined;
   let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
 
@@ -42,10 +42,11 @@ export function createTimeline<C extends CustomData>(
 
   function snapshot(): readonly TimelineMessage<C>[] {
     void open();
-    const { loaded, entries } = replica.view!;
-    const outbox = outboxOf(replica.id);
+    const { loaded } = replica.view!;
     // While the cache is being read, what was shown last is still right.
-    if (!loaded || (entries === shownEntries && outbox === shownOutbox)) return messages;
+    const entries = loaded ? replica.view!.entries : shownEntries;
+    const outbox = outboxOf(replica.id);
+    if (entries === shownEntries && outbox === shownOutbox) return messages;
     shownEntries = entries;
     shownOutbox = outbox;
     const next = mergeTimeline(entries, outbox).map(lineOf);

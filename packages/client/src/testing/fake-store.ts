@@ -1,0 +1,238 @@
+import {
+  ChatError,
+  type ConversationRow,
+  type ConversationType,
+  type Entry,
+  ENTRY_KINDS,
+  firstCharacters,
+  type JsonObject,
+  LIMITS,
+  type RangeFrame,
+  type Role,
+} from "@chat/protocol";
+
+/** An entry as the fake server keeps it. */
+export interface FakeEntry extends Entry {
+  readonly deviceId: string;
+  readonly clientMessageId: string;
+}
+
+/** A message that is to be stored. */
+export interface FakeDraft {
+  readonly senderId: string;
+  readonly deviceId: string;
+  readonly clientMessageId: string;
+  readonly kind?: string;
+  readonly text?: string;
+  readonly data?: JsonObject;
+  readonly replyTo?: number;
+}
+
+interface Membership {
+  role: Role;
+  /** Half-open; `to` is absent while the user is a member. */
+  intervals: { from: number; to?: number }[];
+  /** When the membership changed last. */
+  change: number;
+}
+
+/** One conversation of the fake server. */
+export interface FakeConversation {
+  readonly id: string;
+  readonly type: ConversationType;
+  readonly name?: string;
+  readonly data?: JsonObject;
+  readonly createdAt: number;
+  log: FakeEntry[];
+  members: Map<string, Membership>;
+  change: number;
+  activity: number;
+}
+
+/** All that a server would keep in its store; cloneable. */
+export interface FakeState {
+  conversations: Map<string, FakeConversation>;
+  change: number;
+}
+
+function hash(previous: number, text: string): number {
+  let value = 0x811c9dc5 ^ previous;
+  for (let index = 0; index < text.length; index++)
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  return value >>> 0 || 1;
+}
+
+/** The member's view of a conversation, or undefined for somebody who never was one. */
+export function membershipOf(
+  conversation: FakeConversation | undefined,
+  userId: string,
+): Membership | undefined {
+  return conversation?.members.get(userId);
+}
+
+/** True if the user is a member now. */
+export function isMember(conversation: FakeConversation, userId: string): boolean {
+  const membership = conversation.members.get(userId);
+  return membership !== undefined && membership.intervals.at(-1)!.to === undefined;
+}
+
+/** True if the user may see the id. */
+export function maySee(conversation: FakeConversation, userId: string, id: number): boolean {
+  const intervals = conversation.members.get(userId)?.intervals ?? [];
+  return intervals.some(({ from, to }) => from <= id && (to === undefined || id < to));
+}
+
+/** The highest id that the user may see. */
+export function visibleHead(conversation: FakeConversation, userId: string): number {
+  const to = conversation.members.get(userId)?.intervals.at(-1)?.to;
+  return to === undefined ? conversation.log.length : to - 1;
+}
+
+/** Who is named in a membership entry. */
+export function namedIn(entry: Pick<Entry, "data">): readonly string[] {
+  return (entry.data?.["members"] as readonly string[] | undefined) ?? [];
+}
+
+/** Stores an entry, as a real store would: contiguous, chained, and membership derived from it. */
+export function appendEntry(
+  state: FakeState,
+  conversation: FakeConversation,
+  draft: FakeDraft,
+  createdAt: number,
+): FakeEntry {
+  const previous = conversation.log.at(-1);
+  const messageId = conversation.log.length + 1;
+  const kind = draft.kind ?? ENTRY_KINDS.text;
+  const counts = !(
+    [ENTRY_KINDS.created, ENTRY_KINDS.membersAdded, ENTRY_KINDS.membersRemoved] as string[]
+  ).includes(kind);
+  const entry: FakeEntry = {
+    messageId,
+    senderId: draft.senderId,
+    deviceId: draft.deviceId,
+    clientMessageId: draft.clientMessageId,
+    createdAt,
+    ordinal: (previous?.ordinal ?? 0) + (counts ? 1 : 0),
+    fingerprint: hash(previous?.fingerprint ?? 0, `${messageId} ${draft.clientMessageId} ${createdAt}`),
+    ...(draft.text !== undefined && { text: draft.text }),
+    ...(kind !== ENTRY_KINDS.text && { kind }),
+    ...(draft.data !== undefined && { data: draft.data }),
+    ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
+  };
+  conversation.log.push(entry);
+  conversation.change = ++state.change;
+  if (counts || messageId === 1) conversation.activity = state.change;
+  for (const userId of kind === ENTRY_KINDS.created || kind === ENTRY_KINDS.membersAdded
+    ? namedIn(entry)
+    : []) {
+    const role = kind === ENTRY_KINDS.created && userId === draft.senderId ? "owner" : "member";
+    const membership = conversation.members.get(userId) ?? { role, intervals: [], change: 0 };
+    membership.intervals.push({ from: messageId });
+    membership.change = state.change;
+    conversation.members.set(userId, membership);
+  }
+  for (const userId of kind === ENTRY_KINDS.membersRemoved ? namedIn(entry) : []) {
+    const membership = conversation.members.get(userId)!;
+    membership.intervals.at(-1)!.to = messageId;
+    membership.change = state.change;
+  }
+  return entry;
+}
+
+/** The row of a conversation as one user sees it. */
+export function rowOf(conversation: FakeConversation, userId: string): ConversationRow {
+  const { id, type, name, data, createdAt, log, members, activity } = conversation;
+  const membership = members.get(userId)!;
+  const head = visibleHead(conversation, userId);
+  const top = log[head - 1];
+  const latest = log
+    .slice(0, head)
+    .filter((entry, index) => entry.ordinal > (log[index - 1]?.ordinal ?? 0))
+    .at(-1);
+  const peerId = type === "direct" ? [...members.keys()].find((other) => other !== userId) : undefined;
+  return {
+    conversationId: id,
+    type,
+    activity,
+    head,
+    headFingerprint: top?.fingerprint ?? 0,
+    headOrdinal: top?.ordinal ?? 0,
+    firstId: 1,
+    memberCount: [...members.keys()].filter((other) => isMember(conversation, other)).length,
+    member: isMember(conversation, userId),
+    role: membership.role,
+    joinedAt: membership.intervals.at(-1)!.from,
+    createdAt,
+    ...(name !== undefined && { name }),
+    ...(data !== undefined && { data }),
+    ...(peerId !== undefined && { peerId }),
+    ...(latest && {
+      latest: {
+        messageId: latest.messageId,
+        senderId: latest.senderId,
+        createdAt: latest.createdAt,
+        ...(latest.text !== undefined && { snippet: firstCharacters(latest.text, LIMITS.snippetCharacters) }),
+        ...(latest.kind !== undefined && { kind: latest.kind }),
+      },
+    }),
+  };
+}
+
+/** The entry as one device gets it: only the sender's is told the idempotency key. */
+export function entryFor(
+  stored: FakeEntry,
+  viewer: { readonly userId: string; readonly deviceId: string },
+): Entry {
+  const { deviceId, clientMessageId, ...entry } = stored;
+  const mine = stored.senderId === viewer.userId && deviceId === viewer.deviceId;
+  return { ...entry, ...(mine && { clientMessageId }) };
+}
+
+/**
+ * Answers `get-range`.
+ * @throws ChatError `diverged`, `not_found`, `invalid_argument`
+ */
+export function readRange(
+  conversation: FakeConversation | undefined,
+  viewer: { readonly userId: string; readonly deviceId: string },
+  query: {
+    readonly limit: number;
+    readonly after?: number;
+    readonly before?: number;
+    readonly around?: number;
+    readonly fingerprint?: number;
+  },
+): Omit<RangeFrame, "type" | "requestId"> {
+  if (!conversation?.members.has(viewer.userId)) throw new ChatError("not_found", "No such conversation.");
+  const { after, before, around, fingerprint } = query;
+  const head = visibleHead(conversation, viewer.userId);
+  const limit = Math.min(query.limit, LIMITS.rangeEntries);
+  let [low, high] = [0, head];
+  const visible = conversation.log.filter(
+    ({ messageId }) => messageId <= head && maySee(conversation, viewer.userId, messageId),
+  );
+  let entries: FakeEntry[];
+  if (after !== undefined) {
+    const held = conversation.log[after - 1]?.fingerprint;
+    if (after > head || (fingerprint !== undefined && held !== fingerprint)) {
+      throw new ChatError("diverged", "Another entry stands there, or none.");
+    }
+    low = after;
+    const above = visible.filter(({ messageId }) => messageId > after);
+    entries = above.slice(0, limit);
+    if (entries.length < above.length) high = entries.at(-1)!.messageId;
+  } else {
+    const end = Math.min(before ?? around! + (limit >> 1) + 1, head + 1);
+    high = end - 1;
+    const below = visible.filter(({ messageId }) => messageId < end);
+    entries = below.slice(-limit);
+    if (entries.length < below.length) low = entries[0]!.messageId - 1;
+  }
+  return {
+    after: low,
+    through: high,
+    entries: entries.map((entry) => entryFor(entry, viewer)),
+    head,
+    firstId: 1,
+  };
+}

@@ -1,0 +1,158 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Cache } from "../src/cache/cache.js";
+import type { ChatClient } from "../src/public-types.js";
+import { seededRandom } from "../src/testing/virtual-clock.js";
+import { createWorld, type World } from "./world.js";
+
+/** What may happen. `who` picks a device or a user, `room` a conversation. */
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("send" as const), who: fc.nat(3), room: fc.nat(2) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("post" as const), who: fc.nat(2), room: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("open" as const), who: fc.nat(3), room: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("older" as const), who: fc.nat(3), room: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const), who: fc.nat(2), room: fc.nat(2) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("offline" as const), who: fc.nat(3), room: fc.nat(2) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("restart" as const), who: fc.nat(3), room: fc.nat(2) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), who: fc.nat(2), room: fc.nat(2) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("wait" as const), who: fc.nat(3), room: fc.nat(2) }) },
+);
+
+const USERS = ["ana", "bo", "cy"];
+const OWNERS = ["ana", "ana", "bo", "cy"];
+const ROOMS = ["r0", "r1", "r2"];
+
+interface Device {
+  cache: Cache;
+  client: ChatClient;
+  online: boolean;
+}
+
+async function walk(world: World, steps: readonly { do: string; who: number; room: number }[], seed: number) {
+  const { clock, server } = world;
+  const random = seededRandom(seed);
+  for (const room of ROOMS) server.createGroup(USERS, room);
+  // Pushes are lost, doubled and overtake one another; answers of the store are late, refused or lost.
+  server.faults.outgoing = (frame) => {
+    const chance = random.float();
+    if (frame.type === "entries" || frame.type === "conversation-changed") {
+      if (chance < 0.15) return [];
+      if (chance < 0.3) return [0, random.float() * 300];
+      if (chance < 0.6) return [random.float() * 300];
+    } else if (frame.type === "message-stored" || frame.type === "range" || frame.type === "changes") {
+      if (chance < 0.05) return [];
+      if (chance < 0.4) return [random.float() * 300];
+    }
+    return [0];
+  };
+  const start = (who: number, cache: Cache): Device => {
+    const client = world.device(OWNERS[who]!, { cache, requestTimeout: 5_000, catchUpEntries: 20 });
+    return { cache, client, online: true };
+  };
+  const devices = OWNERS.map((_, who) => start(who, world.cache()));
+  let text = 0;
+  for (const { do: what, who, room } of steps) {
+    const device = devices[who]!;
+    const conversation = device.client.conversations.get(ROOMS[room]!);
+    switch (what) {
+      case "send":
+        if (conversation) for (let n = 0; n <= text % 3; n++) await conversation.send(`${who} ${++text}`);
+        break;
+      case "post":
+        for (let n = 0; n <= text % 4; n++) server.post(ROOMS[room]!, USERS[who]!, `posted ${++text}`);
+        break;
+      case "open":
+        void conversation?.timeline.messages;
+        break;
+      case "older":
+        conversation?.timeline.loadOlder({ limit: 3 }).catch(() => {});
+        break;
+      case "cut":
+        server.cut(USERS[who]!);
+        break;
+      case "offline":
+        if (device.online) device.client.disconnect();
+        else device.client.connect();
+        device.online = !device.online;
+        break;
+      case "restart":
+        await device.client.close();
+        devices[who] = start(who, device.cache);
+        break;
+      case "leave":
+        if (who > 0) {
+          server.removeMembers(ROOMS[room]!, "ana", [USERS[who]!]);
+          server.post(ROOMS[room]!, "ana", `without ${++text}`);
+          server.addMembers(ROOMS[room]!, "ana", [USERS[who]!]);
+        }
+        break;
+      case "wait":
+        await clock.advance(random.float() * 3_000);
+    }
+    await clock.advance(random.float() * 50);
+  }
+  server.faults.outgoing = undefined;
+  for (const { client, online } of devices) if (!online) client.connect();
+  await clock.advance(120_000);
+  return devices;
+}
+
+/** Reads a timeline back to its first entry. */
+async function readAll(world: World, client: ChatClient, room: string) {
+  const { timeline } = client.conversations.get(room)!;
+  void timeline.messages;
+  await world.clock.advance(1_000);
+  for (let pages = 0; timeline.hasOlder && pages < 1_000; pages++) {
+    const loading = timeline.loadOlder();
+    await world.clock.advance(100);
+    await loading;
+  }
+  return timeline;
+}
+
+test(
+  "whatever the network does, every device ends with exactly the server's log",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), fc.integer(), async (steps, seed) => {
+        const world = createWorld({ seed, heartbeatInterval: 10_000 });
+        const devices = await walk(world, steps, seed);
+        for (const [who, { client }] of devices.entries()) {
+          expect(client.status).toMatchObject({ connection: "online", synced: true, pending: 0 });
+          for (const room of ROOMS) {
+            const user = OWNERS[who]!;
+            const timeline = await readAll(world, client, room);
+            const log = world.server.log(room);
+            const members = new Set<string>();
+            const visible = log.filter(({ kind, data }) => {
+              const named = (data?.["members"] ?? []) as string[];
+              if (kind === "members-removed") for (const name of named) members.delete(name);
+              else for (const name of named) members.add(name);
+              return members.has(user);
+            });
+            expect(timeline.state).toBe("complete");
+            expect(timeline.messages.map(({ messageId, text }) => [messageId, text])).toEqual(
+              visible.map(({ messageId, text }) => [messageId, text]),
+            );
+            expect(timeline.messages.every(({ state }) => state === "stored")).toBe(true);
+            // Each device's own messages are in the order in which they were sent.
+            const own = visible.flatMap(({ text }) => {
+              const [sender, number] = (text ?? "").split(" ");
+              return sender === String(who) ? Number(number) : [];
+            });
+            expect(own).toEqual([...own].sort((a, b) => a - b));
+          }
+        }
+        await world.close();
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
