@@ -27,7 +27,10 @@ export interface Registry {
   /** Removes the server and its records. */
   leave(server: ServerIdentity): Promise<void>;
 
-  /** Records a session; resolves when {@link serversOf} of every server sees it. Idempotent. */
+  /**
+   * Records a session; resolves when {@link serversOf} of every server sees it. Idempotent.
+   * @throws ChatError `store_unavailable` if the server has not joined, or its lease has run out since
+   */
   register(server: ServerIdentity, session: SessionRecord): Promise<void>;
 
   /** Removes the record of this very connection (compare and delete). */

@@ -94,7 +94,8 @@ export interface MessageStore {
    * `out_of_order`, so that the sends of one device keep their order.
    * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
    * Refusals: `not_found` (no such conversation), `membership_moved`, `limit_exceeded` (members, intervals),
-   * `store_unavailable` (retryable: busy, full, broken, outcome unknown).
+   * `invalid_argument` (a membership change that does not fit the members), `data_invalid`, `overloaded` (too much waits),
+   * `store_unavailable` (retryable: busy, full, broken, outcome unknown), `closed`.
    * Concurrent calls may share one commit. Never rejects.
    */
   append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]>;

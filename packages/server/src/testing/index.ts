@@ -1,3 +1,5 @@
+export { type FanoutEngine, fanoutSuite } from "./fanout-suite.js";
+export { type RegistryEngine, registrySuite } from "./registry-suite.js";
 export { storeSuite } from "./store-suite.js";
 export type { StoreEngine } from "./store-world.js";
 export type { SuiteApi } from "./suite-api.js";

@@ -17,25 +17,29 @@ import type { GroupCommit, Job } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { unavailable } from "./sqlite-failure.js";
 
-// The insert that finds the key taken tells a duplicate without a look-up of its own.
-const TAKE_KEY = "INSERT INTO chat_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-const FIND_KEY = `
-  SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND device = ? AND client_message = ?`;
-const FIND = `
-  SELECT m.id, m.body FROM chat_conversation c
-  JOIN chat_key k ON k.conversation = c.key AND k.sender = ? AND k.device = ? AND k.client_message = ?
-  JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
-  WHERE c.id = ?`;
-const INSERT = "INSERT INTO chat_message VALUES (?, ?, ?)";
-const READ_ONE = "SELECT body FROM chat_message WHERE conversation = ? AND id = ?";
-const READ_ASCENDING = `
+const READ = `
   SELECT id, body FROM chat_message
-  WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND id > ? AND id < ?
-  ORDER BY id LIMIT ?`;
-const READ_DESCENDING = READ_ASCENDING.replace("ORDER BY id", "ORDER BY id DESC");
-const HEADS = `
-  SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion FROM chat_conversation
-  WHERE id IN (SELECT value FROM json_each(?))`;
+  WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND id > ? AND id < ?`;
+
+/** The queries, by what they do. The tests look at their plans. */
+export const MESSAGE_QUERIES = {
+  // The insert that finds the key taken tells a duplicate without a look-up of its own.
+  takeKey: "INSERT INTO chat_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  findKey:
+    "SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND device = ? AND client_message = ?",
+  find: `
+    SELECT m.id, m.body FROM chat_conversation c
+    JOIN chat_key k ON k.conversation = c.key AND k.sender = ? AND k.device = ? AND k.client_message = ?
+    JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
+    WHERE c.id = ?`,
+  insert: "INSERT INTO chat_message VALUES (?, ?, ?)",
+  readOne: "SELECT body FROM chat_message WHERE conversation = ? AND id = ?",
+  ascending: `${READ} ORDER BY id LIMIT ?`,
+  descending: `${READ} ORDER BY id DESC LIMIT ?`,
+  heads: `
+    SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion FROM chat_conversation
+    WHERE id IN (SELECT value FROM json_each(?))`,
+} as const;
 
 interface MessageRow {
   readonly id: number;
@@ -86,7 +90,7 @@ export class SqliteMessageStore implements MessageStore {
   find(key: IdempotencyKey): Promise<StoredEntry | undefined> {
     return this.#connection.run(() => {
       const { conversationId, senderId, deviceId, clientMessageId } = key;
-      const statement = this.#connection.prepare(FIND);
+      const statement = this.#connection.prepare(MESSAGE_QUERIES.find);
       const row = statement.get(senderId, packId(deviceId), packId(clientMessageId), conversationId);
       if (row === undefined) return undefined;
       const { id, body } = row as MessageRow;
@@ -105,7 +109,7 @@ export class SqliteMessageStore implements MessageStore {
     return this.#connection.run(() => {
       const entries: StoredEntry[] = [];
       let bytes = 0;
-      const statement = this.#connection.prepare(order === "ascending" ? READ_ASCENDING : READ_DESCENDING);
+      const statement = this.#connection.prepare(MESSAGE_QUERIES[order]);
       // Row by row, so that a page of the largest messages is not loaded only to be thrown away.
       for (const row of statement.iterate(conversationId, after, before, limit)) {
         const { id, body } = row as MessageRow;
@@ -120,10 +124,9 @@ export class SqliteMessageStore implements MessageStore {
 
   heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
     return this.#connection.run(() => {
-      const rows = this.#connection.prepare(HEADS).all(JSON.stringify(conversationIds)) as (Omit<
-        Head,
-        "firstId"
-      > & {
+      const rows = this.#connection
+        .prepare(MESSAGE_QUERIES.heads)
+        .all(JSON.stringify(conversationIds)) as (Omit<Head, "firstId"> & {
         id: string;
       })[];
       return new Map(rows.map(({ id, ...head }) => [id, { ...head, firstId: 1 }]));
@@ -168,10 +171,10 @@ export class SqliteMessageStore implements MessageStore {
       };
     }
     const key = [state.key, draft.senderId, packId(draft.deviceId), packId(draft.clientMessageId)] as const;
-    if (this.#connection.prepare(TAKE_KEY).run(...key, entry.messageId).changes === 0) {
+    if (this.#connection.prepare(MESSAGE_QUERIES.takeKey).run(...key, entry.messageId).changes === 0) {
       return this.#duplicate(state, draft, this.#findKey(state, draft)!);
     }
-    this.#connection.prepare(INSERT).run(state.key, entry.messageId, body);
+    this.#connection.prepare(MESSAGE_QUERIES.insert).run(state.key, entry.messageId, body);
     states.move(entry, membership, standings);
     return { status: "stored", entry };
   }
@@ -180,13 +183,13 @@ export class SqliteMessageStore implements MessageStore {
     state: ConversationState,
     { senderId, deviceId, clientMessageId }: IdempotencyKey,
   ): number | undefined {
-    const statement = this.#connection.prepare(FIND_KEY);
+    const statement = this.#connection.prepare(MESSAGE_QUERIES.findKey);
     const row = statement.get(state.key, senderId, packId(deviceId), packId(clientMessageId));
     return (row as { message: number } | undefined)?.message;
   }
 
   #duplicate(state: ConversationState, draft: Draft, messageId: number): AppendOutcome {
-    const row = this.#connection.prepare(READ_ONE).get(state.key, messageId);
+    const row = this.#connection.prepare(MESSAGE_QUERIES.readOne).get(state.key, messageId);
     if (row === undefined)
       throw unavailable(`Entry ${messageId} of a conversation is missing from the database.`);
     return {
