@@ -5,7 +5,6 @@ import type {
   Conversation,
   ConversationSummary,
   CustomData,
-  DataOf,
   MessageContent,
   RequestOptions,
   SentMessage,
@@ -73,7 +72,7 @@ export function createConversation<C extends CustomData>(
       const sent = await send({
         ...(text !== undefined && { text }),
         ...(kind !== undefined && { kind }),
-        ...(data !== undefined && { data: data as DataOf<C, "entry"> }),
+        ...(data !== undefined && { data: data }),
         ...(replyTo !== undefined && { replyTo }),
       });
       await outbox.remove(key);
@@ -100,7 +99,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
     id: conversationId,
     type,
     ...(name !== undefined && { name }),
-    ...(data !== undefined && { data: data as DataOf<C, "conversation"> }),
+    ...(data !== undefined && { data: data }),
     ...(peerId !== undefined && { peerId }),
     memberCount,
     member,

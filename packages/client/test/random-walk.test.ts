@@ -74,7 +74,7 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
         conversation?.timeline.loadOlder({ limit: 3 }).catch(() => {});
         break;
       case "cut":
-        server.cut(USERS[who]!);
+        server.cut(USERS[who]);
         break;
       case "offline":
         if (device.online) device.client.disconnect();

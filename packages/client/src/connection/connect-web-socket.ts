@@ -7,6 +7,6 @@ export const connectWebSocket: Connect = async (url, protocols) => {
   const { WebSocket: native } = globalThis as { WebSocket?: WebSocketConstructor };
   // Loaded where it is needed only, so that a page never fetches it.
   const Implementation =
-    native ?? ((await import("isomorphic-ws")).default as unknown as WebSocketConstructor);
+    native ?? ((await import("isomorphic-ws")).default);
   return new Implementation(url, [...protocols]) as Socket;
 };

@@ -96,7 +96,7 @@ export function createRequests(
       };
       const onAbort = (): void => entry.reject(aborted(signal));
       const entry: Pending = {
-        frame: { ...request, requestId } as ClientFrame,
+        frame: { ...request, requestId },
         mode,
         attempt: 0,
         cancelRetry: () => {},

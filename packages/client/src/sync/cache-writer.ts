@@ -101,7 +101,7 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
   async function run(): Promise<void> {
     running = true;
     // Once around the microtasks, so that what belongs together is written together.
-    await undefined;
+    await Promise.resolve();
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
       const outbox = [...batch.outbox];
       try {

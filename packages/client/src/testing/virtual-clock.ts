@@ -20,7 +20,7 @@ export function virtualClock(start = 1_700_000_000_000): VirtualClock {
   const due = new Map<number, { at: number; callback: () => void }>();
 
   async function settle(): Promise<void> {
-    for (let round = 0; round < MICROTASKS; round++) await undefined;
+    for (let round = 0; round < MICROTASKS; round++) await Promise.resolve();
   }
 
   function schedule(delay: number, callback: () => void): () => void {

@@ -1,6 +1,6 @@
 import { type Entry, kindOf } from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
-import type { CustomData, DataOf, TimelineMessage } from "../public-types.js";
+import type { CustomData, TimelineMessage } from "../public-types.js";
 
 /** Makes lines of entries and outbox items; the same object for the same one. @param userId who sends from this device */
 export function createLines<C extends CustomData>(
@@ -29,7 +29,7 @@ export function createLines<C extends CustomData>(
         kind: kindOf(source),
         createdAt,
         ...(text !== undefined && { text }),
-        ...(data !== undefined && { data: data as DataOf<C, "entry"> }),
+        ...(data !== undefined && { data: data }),
         ...(replyTo !== undefined && { replyTo }),
       });
       lines.set(source, line);

@@ -1,6 +1,6 @@
 import { isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
 import type { Ask } from "../connection/requests.js";
-import type { CustomData, DataOf, RequestOptions, User, UserDirectory } from "../public-types.js";
+import type { CustomData, RequestOptions, User, UserDirectory } from "../public-types.js";
 import { checkProfile } from "./check-profile.js";
 import type { Topic } from "../runtime/notifier.js";
 
@@ -79,7 +79,7 @@ export function createUsers<C extends CustomData>(
         id: userId,
         ...(name !== undefined && { name }),
         ...(avatarUrl !== undefined && { avatarUrl }),
-        ...(data !== undefined && { data: data as DataOf<C, "user"> }),
+        ...(data !== undefined && { data: data }),
       });
       shown.set(userId, user);
     }
