@@ -24,6 +24,7 @@ const steps = [
   tests("integration"),
   tests("docs snippets", "docs"),
   tests("e2e"),
+  { ...check("bench smoke", "npm run --silent bench -- --smoke"), alone: true, needs: "benchmarks" },
   { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), alone: true, needs: "tests/replay" },
 ];
 

@@ -15,11 +15,13 @@ export class Lane {
   #blocked = false;
 
   /**
+   * @param nextTurn defers the first append of a burst until all of it has been read off the socket
    * @param limit messages that may wait
    * @param send stores a batch, one outcome per message; never rejects
    * @param answer tells the device
    */
   constructor(
+    private readonly nextTurn: (callback: () => void) => void,
     private readonly limit: number,
     private readonly send: (messages: readonly SendMessageFrame[]) => Promise<readonly AppendOutcome[]>,
     private readonly answer: (message: SendMessageFrame, outcome: AppendOutcome) => void,
@@ -47,12 +49,13 @@ export class Lane {
       );
     } else {
       this.#waiting.push(message);
-      if (!this.#running) void this.#run();
+      if (this.#running) return;
+      this.#running = true;
+      this.nextTurn(() => void this.#run());
     }
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH);
       const outcomes = await this.send(batch);

@@ -288,8 +288,10 @@ export class Session implements Recipient {
     let lane = this.#lanes.get(conversationId);
     if (lane === undefined) {
       if (this.#lanes.size >= MembershipCache.CONVERSATIONS) this.#dropIdleLanes();
+      const { runtime, settings } = this.#environment.context;
       lane = new Lane(
-        this.#environment.context.settings.laneMessages,
+        (callback) => runtime.clock.nextTurn(callback),
+        settings.laneMessages,
         (messages) =>
           sendMessages(this.#environment.context, this, conversationId, messages, this.#memberships),
         (message, outcome) => this.#answerSend(message, outcome),
