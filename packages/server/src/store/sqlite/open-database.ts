@@ -8,34 +8,30 @@ import { unavailable } from "./sqlite-failure.js";
 const FULL = 2;
 
 /**
- * Sets the handle to be durable and reads back whether it is.
- * @throws ChatError `store_unavailable`
+ * Sets the handle to be durable.
+ * @throws ChatError `store_unavailable` where SQLite can't do that
  */
 async function makeDurable(connection: SqliteConnection, allowVolatile: boolean): Promise<void> {
   const journal = await connection.run((database) =>
     String(database.pragma("journal_mode = WAL", { simple: true })),
   );
-  const level = await connection.run((database) => {
-    // better-sqlite3 is compiled with NORMAL for WAL: a power cut would lose commits that were acknowledged.
-    if (numberOf(database, "synchronous") < FULL) database.pragma("synchronous = FULL");
-    // macOS alone tells a write to the disk's cache from one to the disk; elsewhere this does nothing.
-    database.pragma("fullfsync = ON");
-    return numberOf(database, "synchronous");
-  });
-  if (allowVolatile) return;
-  if (journal === "memory") {
+  if (!allowVolatile && journal === "memory") {
     throw unavailable(
       "The database is in memory and would lose every message; open a file, or say allowVolatile.",
     );
   }
-  if (journal !== "wal") {
+  if (!allowVolatile && journal !== "wal") {
     throw unavailable(
       `SQLite can't use its write-ahead log here (journal_mode ${journal}); use a file on a local disk.`,
     );
   }
-  if (level < FULL) {
-    throw unavailable("synchronous could not be set to FULL; a power cut would lose acknowledged messages.");
-  }
+  await connection.run((database) => {
+    // better-sqlite3 is compiled to fall back to NORMAL for WAL, where a power cut loses commits that were acknowledged.
+    // It does so later, when it first sees the file, unless a level was set; so one is set even if it reads FULL now.
+    database.pragma(`synchronous = ${Math.max(FULL, numberOf(database, "synchronous"))}`);
+    // macOS alone tells a write to the disk's cache from one to the disk; elsewhere this does nothing.
+    database.pragma("fullfsync = ON");
+  });
 }
 
 function numberOf(database: SqliteDatabase, pragma: string): number {
@@ -43,12 +39,16 @@ function numberOf(database: SqliteDatabase, pragma: string): number {
 }
 
 /**
- * Makes a database ready for store and registry: migrated, and durable.
+ * Makes a database ready for store and registry: durable, and migrated.
  * @throws ChatError `store_unavailable`
  */
 export async function prepareDatabase(connection: SqliteConnection, allowVolatile: boolean): Promise<void> {
   await makeDurable(connection, allowVolatile);
   await connection.runInTransaction((database) => migrate(connection, (sql) => database.exec(sql)));
+  const level = await connection.run((database) => numberOf(database, "synchronous"));
+  if (level < FULL) {
+    throw unavailable("synchronous does not stay at FULL; a power cut would lose acknowledged messages.");
+  }
 }
 
 /**

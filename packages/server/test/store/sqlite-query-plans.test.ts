@@ -1,0 +1,33 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { sqlite } from "../../src/store/sqlite/index.js";
+import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
+import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
+import { REGISTRY_QUERIES } from "../../src/store/sqlite/sqlite-registry.js";
+import { runtime } from "./sqlite-drafts.js";
+import { SqliteFile } from "./sqlite-file.js";
+
+const QUERIES = Object.entries({ ...MESSAGE_QUERIES, ...CONVERSATION_QUERIES, ...REGISTRY_QUERIES });
+
+// What may be gone through whole: the list that the caller gave, the page that was chosen, the few servers.
+const MAY_SCAN = /^SCAN (json_each|wanted|page|chat_server|CONSTANT ROW)\b/;
+// What is sorted is one user's conversations, by number; nothing else is.
+const MAY_SORT = ["list", "listChanges", "memberOf"];
+
+describe.each([["no statistics"], ["statistics of a small database"]])(
+  "query plans with %s",
+  (statistics) => {
+    it.each(QUERIES)("%s goes by keys", async (name, sql) => {
+      const file = new SqliteFile();
+      onTestFinished(() => file.dispose());
+      const handle = file.handle();
+      await sqlite(handle).open({ runtime, groupMembers: 100 });
+      if (statistics !== "no statistics") handle.exec("ANALYZE");
+      const parameters = [...sql.matchAll(/\?/g)].map(() => 1);
+      const plan = handle.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters) as { detail: string }[];
+      const details = plan.map(({ detail }) => detail);
+      expect(details.filter((detail) => detail.startsWith("SCAN") && !MAY_SCAN.test(detail))).toEqual([]);
+      if (!MAY_SORT.includes(name))
+        expect(details.filter((detail) => detail.includes("TEMP B-TREE"))).toEqual([]);
+    });
+  },
+);
