@@ -274,6 +274,8 @@ export function createOutbox(
         if (slot === undefined) continue;
         settled.push(slot.item.clientMessageId);
         slot.resolve(entry);
+        // Its push may come before its acknowledgement, which then concerns nobody any more.
+        laneOf(slot.item.conversationId).attempt = 0;
         take(slot);
       }
       return settled;
