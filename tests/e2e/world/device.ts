@@ -1,0 +1,103 @@
+import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
+import { ChatPage } from "./chat-page.js";
+import { Gate } from "./gate.js";
+import type { QuickstartServer } from "./quickstart-server.js";
+
+/** What a device looks like. */
+export interface DeviceOptions {
+  readonly form?: "desktop" | "phone";
+  readonly colorScheme?: "light" | "dark";
+  /** Runs in every page before the page's own scripts. */
+  readonly before?: () => void;
+}
+
+const FORMS: Record<"desktop" | "phone", BrowserContextOptions> = {
+  desktop: { viewport: { width: 1200, height: 800 } },
+  phone: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
+};
+/** How Chromium tells in its console that the network is gone, whatever the page does about it. */
+const NETWORK_COMPLAINT = /net::ERR_|WebSocket connection to .* failed|Failed to fetch/;
+
+/** A browser with storage and network of its own. */
+export class Device {
+  readonly gate: Gate;
+  readonly #context: BrowserContext;
+  readonly #server: QuickstartServer;
+  readonly #problems: string[] = [];
+  readonly #expected: RegExp[] = [];
+
+  private constructor(context: BrowserContext, gate: Gate, server: QuickstartServer) {
+    this.#context = context;
+    this.gate = gate;
+    this.#server = server;
+    context.on("weberror", (thrown) => {
+      const { name, message, stack } = thrown.error();
+      this.#problems.push(`uncaught: ${name}: ${message}\n${stack ?? ""}`);
+    });
+    context.on("console", (message) => {
+      if (message.type() === "error") this.#problems.push(`${message.text()} (${message.location().url})`);
+    });
+    context.on("dialog", (dialog) => {
+      this.#problems.push(`a dialog: ${dialog.message()}`);
+      void dialog.dismiss().catch(() => {});
+    });
+  }
+
+  static async create(browser: Browser, server: QuickstartServer, options: DeviceOptions): Promise<Device> {
+    const { form = "desktop", colorScheme = "light", before } = options;
+    const gate = await Gate.to(server.port);
+    const context = await browser.newContext({
+      ...FORMS[form],
+      colorScheme,
+      baseURL: gate.origin,
+      locale: "en-GB",
+      timezoneId: "Europe/Vienna",
+      reducedMotion: "reduce",
+    });
+    context.setDefaultTimeout(20_000);
+    if (before) await context.addInitScript(before);
+    return new Device(context, gate, server);
+  }
+
+  /** A new tab. */
+  async open(): Promise<ChatPage> {
+    const page = await this.#context.newPage();
+    await page.goto("/");
+    return new ChatPage(page);
+  }
+
+  /** Cuts everything, and the browser knows. */
+  async goOffline(): Promise<void> {
+    this.gate.close();
+    await this.#context.setOffline(true);
+  }
+
+  async goOnline(): Promise<void> {
+    this.gate.open();
+    await this.#context.setOffline(false);
+  }
+
+  /** A complaint of the browser's console that belongs to the story. */
+  expectComplaint(complaint: RegExp): void {
+    this.#expected.push(complaint);
+  }
+
+  /** Errors that nobody expected: uncaught ones, those in the console (among them what the page's CSP forbade), dialogs. */
+  get problems(): readonly string[] {
+    const expected = [...this.#expected];
+    if (this.gate.wasCut || this.#server.wasKilled) expected.push(NETWORK_COMPLAINT);
+    return this.#problems.filter((problem) => !expected.some((pattern) => pattern.test(problem)));
+  }
+
+  /** Pictures of all tabs, for who wants to see why a test failed. */
+  async capture(path: string): Promise<void> {
+    for (const [index, page] of this.#context.pages().entries()) {
+      await page.screenshot({ path: `${path}-${index}.png` }).catch(() => {});
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#context.close();
+    await this.gate.end();
+  }
+}

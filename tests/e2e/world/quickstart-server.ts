@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL("../../../examples/quickstart/", import.meta.url));
+const START_DEADLINE_MS = 30_000;
+
+/** What `npm start` runs, in a process of its own, with data of its own. */
+export class QuickstartServer {
+  readonly #data = mkdtempSync(join(tmpdir(), "chat-e2e-"));
+  #process: ChildProcess | undefined;
+  #port = 0;
+  #output = "";
+  #complaints = "";
+  #wasKilled = false;
+
+  /** The same from the first start on. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** All that it printed. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** What it printed as an error. */
+  get complaints(): string {
+    return this.#complaints;
+  }
+
+  get wasKilled(): boolean {
+    return this.#wasKilled;
+  }
+
+  /** Resolves when it listens. */
+  async start(): Promise<void> {
+    if (!existsSync(join(folder, "dist/server.js"))) {
+      throw new Error("The quickstart is not built. `npm test` does so, as does `npm run build`.");
+    }
+    const server = spawn(process.execPath, ["dist/server.js"], {
+      cwd: folder,
+      env: { ...process.env, PORT: String(this.#port), HOST: "127.0.0.1", CHAT_DATA: this.#data },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = server;
+    server.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#output += text;
+      this.#complaints += text;
+    });
+    this.#port = await new Promise<number>((resolve, reject) => {
+      const fail = (why: string): void => reject(new Error(`The quickstart ${why}:\n${this.#output}`));
+      const deadline = setTimeout(() => fail("does not listen"), START_DEADLINE_MS);
+      server.once("exit", (code, signal) => fail(`ended (${signal ?? code})`));
+      let text = "";
+      server.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        this.#output += chunk;
+        text += chunk;
+        const port = /The chat is at http:\/\/127\.0\.0\.1:(\d+)\s/.exec(text)?.[1];
+        if (port === undefined) return;
+        clearTimeout(deadline);
+        resolve(Number(port));
+      });
+    });
+  }
+
+  /** SIGKILL: nothing is flushed, nobody is told. */
+  async kill(): Promise<void> {
+    this.#wasKilled = true;
+    await this.#end("SIGKILL");
+  }
+
+  /** Starts again on the same port and data. */
+  async restart(): Promise<void> {
+    await this.start();
+  }
+
+  /** Ends for good, and leaves nothing behind. */
+  async dispose(): Promise<void> {
+    await this.#end("SIGKILL");
+    rmSync(this.#data, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const server = this.#process;
+    this.#process = undefined;
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const exited = once(server, "exit");
+    server.kill(signal);
+    await exited;
+  }
+}
