@@ -115,7 +115,7 @@ class ChatClient:
             await asyncio.sleep(interval)
 
     async def ping(self) -> None:
-    # --- Sending ----------------------------------------------------------------------------------------------
+        """Asks what was missed. Its cursor counts once the sync is through; what it names is then known."""
         pong = await self.connection.answer(self.connection.post("ping"), PONG_TIMEOUT)
         for head in pong["heads"]:
             log = self.state.log(head["conversationId"])
