@@ -1,0 +1,33 @@
+import type { ChatClient, Conversation, ConversationSummary, TimelineMessage } from "@chat/client";
+
+/** What this application adds to messages: when it was said, if that was long before it was stored (see src/guide.ts). */
+export interface QuickstartData {
+  readonly entry: { readonly saidAt?: number };
+}
+
+// The client's types with this application's data in them.
+export type Chat = ChatClient<QuickstartData>;
+export type ChatConversation = Conversation<QuickstartData>;
+export type ChatSummary = ConversationSummary<QuickstartData>;
+export type ChatMessage = TimelineMessage<QuickstartData>;
+
+/** The name that others see, or the one of the login. */
+export function nameOf(chat: Chat, userId: string): string {
+  return chat.users.get(userId)?.name ?? userId;
+}
+
+/** What a conversation is called. */
+export function titleOf(chat: Chat, { name, peerId }: ChatSummary): string {
+  return peerId === undefined ? (name ?? "Group") : nameOf(chat, peerId);
+}
+
+/** When a message was said. It is somebody else's data: anything may be in there. */
+export function saidAt({ data, createdAt }: ChatMessage): number {
+  const time: unknown = data?.saidAt;
+  return typeof time === "number" && Math.abs(time) < 8e15 ? time : createdAt;
+}
+
+/** What to tell somebody whose wish was not fulfilled. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,43 @@
+import { currentRoute } from "./route.js";
+import { forgetLogin, saveLogin, savedLogin } from "./saved-login.js";
+import { showChat } from "./views/chat-screen.js";
+import { askForLogin } from "./views/login.js";
+
+/*
+ * For tests, these data-testid attributes stay as they are:
+ *
+ * login-name, login-submit, login-error      the first screen
+ * conversation-list                          holds conversation-item (data-conversation-id, data-new="true"), and in each
+ *                                            conversation-name, conversation-snippet, new-mark
+ * conversation-title, back, open-members     header of the conversation
+ * message-list                               holds message (data-message-id once stored; own ones data-state="pending|stored|failed"),
+ *                                            day, event (who came and went); in a message: sender, message-text, message-state,
+ *                                            retry and discard (failed ones)
+ * load-older, new-messages, timeline-note    around the messages: older ones, newer ones out of sight, what is missing
+ * composer, composer-error, send
+ * offline-banner, banner-action              the banner has the class "shown" while there is something to say
+ * connection-status                          data-connection="connecting|online|offline|stopped", data-pending="3", data-synced="true"
+ * work-offline, memory-notice
+ * new-direct → direct-name, direct-submit    dialogs, each with a dialog-error
+ * new-group → group-name, group-members, group-submit
+ * open-profile, my-name → profile-user-id, profile-name, profile-submit, second-person, log-out
+ * members                                    panel: member-list, member (data-user-id), remove-member, add-member-name, add-member,
+ *                                            members-error, leave, close-members
+ */
+
+async function run(): Promise<never> {
+  for (;;) {
+    let login = currentRoute().screen === "login" ? undefined : savedLogin();
+    if (login === undefined) {
+      login = await askForLogin();
+      saveLogin(login);
+      if (currentRoute().screen === "login") history.replaceState(null, "", "#/");
+    }
+    await showChat(login);
+    forgetLogin(login);
+  }
+}
+
+// Keeps the page itself for when there is no connection. Plain http has none, except on this machine.
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
+void run();

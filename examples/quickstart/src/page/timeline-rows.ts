@@ -1,0 +1,47 @@
+import { type ChatMessage, saidAt } from "./chat.js";
+import { dayOf } from "./format-time.js";
+
+/** One line of the list: a day begins, somebody came or went, or a message. */
+export type TimelineRow =
+  | { readonly type: "day"; readonly key: string; readonly time: number }
+  | { readonly type: "event"; readonly key: string; readonly message: ChatMessage }
+  | {
+      readonly type: "message";
+      readonly key: string;
+      readonly message: ChatMessage;
+      readonly isOwn: boolean;
+      /** The first of several by one person: the name stands above it. */
+      readonly startsRun: boolean;
+    };
+
+/** After so long a pause the name stands there again. */
+const RUN_MS = 5 * 60_000;
+const EVENTS = new Set(["created", "members-added", "members-removed"]);
+
+/** What is shown of a timeline. Kinds of message that this page does not know are left out. */
+export function timelineRows(messages: readonly ChatMessage[], userId: string): TimelineRow[] {
+  const rows: TimelineRow[] = [];
+  let day: string | undefined;
+  let last: ChatMessage | undefined;
+  for (const message of messages) {
+    const { key, kind, text, senderId } = message;
+    const isEvent = EVENTS.has(kind);
+    if (!isEvent && (kind !== "text" || text === undefined)) continue;
+    const time = saidAt(message);
+    // When people come and go says little of when things were said.
+    if (!isEvent && dayOf(time) !== day) {
+      day = dayOf(time);
+      last = undefined;
+      rows.push({ type: "day", key: `day ${key}`, time });
+    }
+    if (isEvent) {
+      rows.push({ type: "event", key, message });
+      last = undefined;
+      continue;
+    }
+    const startsRun = last?.senderId !== senderId || time - saidAt(last) > RUN_MS;
+    rows.push({ type: "message", key, message, isOwn: senderId === userId, startsRun });
+    last = message;
+  }
+  return rows;
+}

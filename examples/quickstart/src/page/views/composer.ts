@@ -1,0 +1,63 @@
+import { tabStorage } from "../browser-storage.js";
+import { type ChatConversation, sentenceOf } from "../chat.js";
+import { byId, setText } from "../element.js";
+
+/** Where messages are written. What is not sent yet is kept for each conversation, over a reload. */
+export function openComposer(conversation: ChatConversation, onSent: () => void): () => void {
+  const form = byId("composer-form", HTMLFormElement);
+  const field = byId("composer", HTMLTextAreaElement);
+  const error = byId("composer-error", HTMLElement);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const draft = `draft ${conversation.id}`;
+
+  function fit(): void {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+
+  function setField(text: string): void {
+    field.value = text;
+    tabStorage.set(draft, text === "" ? undefined : text);
+    fit();
+  }
+
+  async function send(): Promise<void> {
+    const text = field.value.trim();
+    if (text === "") return;
+    setField("");
+    setText(error, "");
+    try {
+      await conversation.send(text);
+      onSent();
+    } catch (refusal) {
+      // Too long, say. Nothing is lost, unless something else was written meanwhile.
+      setText(error, sentenceOf(refusal));
+      if (field.value === "" && !signal.aborted) setField(text);
+    }
+  }
+
+  form.addEventListener(
+    "submit",
+    (event) => {
+      event.preventDefault();
+      void send();
+    },
+    { signal },
+  );
+  field.addEventListener(
+    "keydown",
+    (event) => {
+      // While an input method is composing, Enter chooses a word.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      void send();
+    },
+    { signal },
+  );
+  field.addEventListener("input", () => setField(field.value), { signal });
+
+  setText(error, "");
+  setField(tabStorage.get(draft) ?? "");
+  return () => stop.abort();
+}

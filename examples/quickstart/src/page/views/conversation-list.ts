@@ -1,0 +1,135 @@
+import { drawAvatar } from "../avatar.js";
+import { type Chat, type ChatConversation, type ChatSummary, nameOf, titleOf } from "../chat.js";
+import { byId, element, setText } from "../element.js";
+import { fullTime, listTime } from "../format-time.js";
+import { keyedChildren } from "../keyed-children.js";
+import { oncePerFrame } from "../once-per-frame.js";
+import { linkTo } from "../route.js";
+import type { SeenMessages } from "../seen-messages.js";
+
+/** All conversations, newest activity first. */
+export interface ConversationListView {
+  /** Marks the conversation that is on the screen. */
+  select(conversationId: string | undefined): void;
+  redraw(): void;
+  close(): void;
+}
+
+export function openConversationList(chat: Chat, seen: SeenMessages): ConversationListView {
+  const list = byId("conversation-list", HTMLUListElement);
+  const empty = byId("list-empty", HTMLElement);
+  const stop = new AbortController();
+  let selected: string | undefined;
+
+  list.replaceChildren();
+  const show = keyedChildren<ChatConversation>(list, {
+    key: ({ id }) => id,
+    create: ({ id }) => createItem(id),
+    update: (node, { summary }) => updateItem(node, summary),
+  });
+
+  function updateItem(node: HTMLElement, summary: ChatSummary): void {
+    const link = linkIn(node);
+    const title = titleOf(chat, summary);
+    const hasNew = seen.hasNew(summary);
+    const { latest } = summary;
+    node.dataset["new"] = String(hasNew);
+    if (summary.id === selected) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    const [avatar, name, time, snippet, mark] = [".avatar", ".name", "time", ".snippet", ".new-mark"].map(
+      (part) => link.querySelector<HTMLElement>(part),
+    ) as [HTMLElement, HTMLElement, HTMLTimeElement, HTMLElement, HTMLElement];
+    drawAvatar(avatar, summary.peerId ?? summary.id, title);
+    setText(name, title);
+    setText(snippet, snippetOf(summary));
+    setText(time, latest === undefined ? "" : listTime(latest.createdAt));
+    if (latest !== undefined) time.title = fullTime(latest.createdAt);
+    mark.hidden = !hasNew;
+  }
+
+  function snippetOf({ latest, type, memberCount }: ChatSummary): string {
+    if (latest === undefined) return type === "group" ? `${memberCount} members` : "No messages yet";
+    const text = latest.snippet ?? "Something that this page cannot show";
+    if (latest.senderId === chat.userId) return `You: ${text}`;
+    return type === "direct" ? text : `${nameOf(chat, latest.senderId)}: ${text}`;
+  }
+
+  function draw(): void {
+    if (stop.signal.aborted) return;
+    const { items, state } = chat.conversations;
+    show(items);
+    // One stop for the Tab key; from there the arrow keys go on.
+    const links = linksIn(list);
+    const stops =
+      links.find((link) => link === document.activeElement) ??
+      links.find((link) => link.ariaCurrent) ??
+      links[0];
+    for (const link of links) link.tabIndex = link === stops ? 0 : -1;
+    empty.hidden = items.length > 0;
+    setText(
+      empty,
+      state === "complete"
+        ? "No conversations yet. Begin one with the buttons above."
+        : "Looking for your conversations…",
+    );
+    const waiting = items.filter(({ summary }) => seen.hasNew(summary)).length;
+    document.title = waiting > 0 ? `(${waiting}) Chat` : "Chat";
+  }
+  const drawSoon = oncePerFrame(draw);
+
+  list.addEventListener("keydown", (event) => moveFocus(event, linksIn(list)), { signal: stop.signal });
+  list.addEventListener("focusin", drawSoon, { signal: stop.signal });
+  // Today becomes yesterday.
+  const midnight = setInterval(drawSoon, 60_000);
+  const subscriptions = [chat.conversations.subscribe(drawSoon), chat.users.subscribe(drawSoon)];
+  draw();
+
+  return {
+    select(conversationId) {
+      selected = conversationId;
+      drawSoon();
+    },
+    redraw: drawSoon,
+    close() {
+      stop.abort();
+      clearInterval(midnight);
+      for (const end of subscriptions) end();
+    },
+  };
+}
+
+function createItem(conversationId: string): HTMLElement {
+  const link = element(
+    "a",
+    { class: "conversation-link", attributes: { href: linkTo(conversationId) } },
+    element("span", { class: "avatar", attributes: { "aria-hidden": "true" } }),
+    element("span", { class: "name", testId: "conversation-name", isolated: true }),
+    element("time"),
+    element("span", { class: "snippet", testId: "conversation-snippet", isolated: true }),
+    element(
+      "span",
+      { class: "new-mark", testId: "new-mark" },
+      element("span", { class: "visually-hidden", text: "New messages" }),
+    ),
+  );
+  const item = element("li", { testId: "conversation-item" }, link);
+  item.dataset["conversationId"] = conversationId;
+  return item;
+}
+
+function linkIn(item: Element): HTMLAnchorElement {
+  return item.firstElementChild as HTMLAnchorElement;
+}
+
+function linksIn(list: HTMLElement): HTMLAnchorElement[] {
+  return [...list.children].map(linkIn);
+}
+
+function moveFocus(event: KeyboardEvent, links: readonly HTMLAnchorElement[]): void {
+  const at = links.findIndex((link) => link === document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
+  const link = to === undefined ? undefined : links[to];
+  if (link === undefined) return;
+  event.preventDefault();
+  link.focus();
+}

@@ -1,0 +1,57 @@
+import { drawAvatar } from "../avatar.js";
+import { type Chat, type ChatConversation, titleOf } from "../chat.js";
+import { byId, setText } from "../element.js";
+import { oncePerFrame } from "../once-per-frame.js";
+import { openComposer } from "./composer.js";
+import { openMembers } from "./members.js";
+import { openMessageList } from "./message-list.js";
+
+/** One conversation: its header, messages, composer and members. */
+export function openConversation(chat: Chat, conversation: ChatConversation, onRead: () => void): () => void {
+  const openMembersButton = byId("open-members", HTMLButtonElement);
+  const stop = new AbortController();
+  let closeMembers: (() => void) | undefined;
+
+  const messages = openMessageList(chat, conversation, () => {
+    if (document.visibilityState === "visible") onRead();
+  });
+  const closeComposer = openComposer(conversation, () => messages.scrollToEnd());
+
+  function draw(): void {
+    if (stop.signal.aborted) return;
+    const { summary } = conversation;
+    const title = titleOf(chat, summary);
+    drawAvatar(byId("conversation-avatar", HTMLElement), summary.peerId ?? summary.id, title);
+    setText(byId("conversation-title", HTMLElement), title);
+    const isGroup = summary.type === "group";
+    const people = summary.memberCount === 1 ? "1 member" : `${summary.memberCount} members`;
+    setText(byId("conversation-subtitle", HTMLElement), isGroup ? people : "Direct conversation");
+    openMembersButton.hidden = !isGroup || !summary.member;
+    if (!summary.member && closeMembers !== undefined) toggleMembers();
+    byId("composer-form", HTMLFormElement).hidden = !summary.member;
+    byId("not-a-member", HTMLElement).hidden = summary.member;
+    if (messages.isAtEnd() && document.visibilityState === "visible") onRead();
+  }
+  const drawSoon = oncePerFrame(draw);
+
+  function toggleMembers(): void {
+    const isOpen = closeMembers !== undefined;
+    closeMembers?.();
+    closeMembers = isOpen ? undefined : openMembers(chat, conversation, toggleMembers);
+    openMembersButton.ariaExpanded = String(!isOpen);
+    if (isOpen) openMembersButton.focus();
+  }
+  openMembersButton.addEventListener("click", toggleMembers, { signal: stop.signal });
+
+  const subscriptions = [conversation.subscribe(drawSoon), chat.users.subscribe(drawSoon)];
+  draw();
+
+  return () => {
+    stop.abort();
+    for (const end of subscriptions) end();
+    messages.close();
+    closeComposer();
+    closeMembers?.();
+    openMembersButton.ariaExpanded = "false";
+  };
+}

@@ -1,0 +1,138 @@
+import { drawAvatar } from "../avatar.js";
+import { type Chat, type ChatConversation, type ChatMessage, nameOf, saidAt, sentenceOf } from "../chat.js";
+import { element, icon, setText } from "../element.js";
+import { dayLabel, fullTime, timeOfDay } from "../format-time.js";
+import type { TimelineRow } from "../timeline-rows.js";
+
+const STATES = {
+  pending: { icon: "clock", label: "Waiting to be sent" },
+  stored: { icon: "tick", label: "Sent" },
+  failed: { icon: "warning", label: "Not sent" },
+} as const;
+
+/** What a line of the list may want to know or do. */
+export interface RowContext {
+  readonly chat: Chat;
+  readonly conversation: ChatConversation;
+}
+
+/** A line of the list, still without what `updateRow` fills in. */
+export function createRow(row: TimelineRow, context: RowContext): HTMLElement {
+  switch (row.type) {
+    case "day":
+      return element("li", { class: "day", testId: "day" }, element("span"));
+    case "event":
+      return element("li", { class: "event", testId: "event", isolated: true });
+    case "message":
+      return row.isOwn ? createOwnMessage(row.message.key, context) : createMessage();
+  }
+}
+
+/** Brings a line up to date: names and states change, text never does. */
+export function updateRow(node: HTMLElement, row: TimelineRow, context: RowContext): void {
+  switch (row.type) {
+    case "day":
+      setText(part(node, "span"), dayLabel(row.time));
+      break;
+    case "event":
+      setText(node, eventText(context, row.message));
+      break;
+    case "message":
+      updateMessage(node, row, context.chat);
+      break;
+  }
+}
+
+function createMessage(): HTMLElement {
+  return element(
+    "li",
+    { class: "message", testId: "message" },
+    element("span", { class: "avatar", attributes: { "aria-hidden": "true" } }),
+    element(
+      "div",
+      { class: "bubble" },
+      element("p", { class: "sender", testId: "sender", isolated: true }),
+      ...body(),
+    ),
+  );
+}
+
+function createOwnMessage(key: string, { conversation }: RowContext): HTMLElement {
+  const retry = element("button", { text: "Try again", testId: "retry", attributes: { type: "button" } });
+  const discard = element("button", { text: "Discard", testId: "discard", attributes: { type: "button" } });
+  const reason = element("span", { class: "reason" });
+  const explain = (error: unknown): void => setText(reason, sentenceOf(error));
+  retry.addEventListener("click", () => void conversation.retry(key).catch(explain));
+  discard.addEventListener("click", () => void conversation.discard(key).catch(explain));
+  return element(
+    "li",
+    { class: "message own", testId: "message" },
+    element("div", { class: "bubble" }, element("p", { class: "sender", text: "You" }), ...body()),
+    element("p", { class: "failure" }, reason, retry, discard),
+  );
+}
+
+function body(): HTMLElement[] {
+  return [
+    element("p", { class: "text", testId: "message-text", isolated: true }),
+    element("span", { class: "meta" }, element("time")),
+  ];
+}
+
+function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "message" }>, chat: Chat): void {
+  const { message, isOwn, startsRun } = row;
+  const time = part(node, "time") as HTMLTimeElement;
+  const at = saidAt(message);
+  node.classList.toggle("starts-run", startsRun);
+  setText(part(node, ".text"), message.text ?? "");
+  setText(time, timeOfDay(at));
+  time.dateTime = new Date(at).toISOString();
+  time.title = fullTime(at);
+  if (message.messageId !== undefined) node.dataset["messageId"] = String(message.messageId);
+  if (isOwn) {
+    updateState(node, message);
+  } else {
+    const name = nameOf(chat, message.senderId);
+    setText(part(node, ".sender"), name);
+    drawAvatar(part(node, ".avatar"), message.senderId, name);
+  }
+}
+
+function updateState(node: HTMLElement, { state, error }: ChatMessage): void {
+  if (node.dataset["state"] === state) return;
+  node.dataset["state"] = state;
+  const mark = element("span", {
+    class: `state ${state}`,
+    testId: "message-state",
+    attributes: { role: "img", "aria-label": STATES[state].label, title: STATES[state].label },
+  });
+  mark.dataset["state"] = state;
+  mark.append(icon(STATES[state].icon));
+  node.querySelector(".state")?.remove();
+  part(node, ".meta").append(mark);
+  setText(
+    part(node, ".reason"),
+    state === "failed" ? (error?.message ?? "The server refused this message.") : "",
+  );
+}
+
+function eventText({ chat, conversation }: RowContext, { kind, senderId, data }: ChatMessage): string {
+  const named: unknown = (data as Readonly<Record<string, unknown>> | undefined)?.["members"];
+  const ids = Array.isArray(named) ? named.filter((id): id is string => typeof id === "string") : [];
+  const name = (id: string): string => (id === chat.userId ? "you" : nameOf(chat, id));
+  const sender = senderId === chat.userId ? "You" : nameOf(chat, senderId);
+  const others = ids.filter((id) => id !== senderId).map(name);
+  const names = others.length > 5 ? `${others.length} people` : new Intl.ListFormat("en").format(others);
+  if (kind === "created") {
+    if (conversation.summary.type === "direct") return `${sender} started this conversation`;
+    return others.length === 0 ? `${sender} created the group` : `${sender} created the group with ${names}`;
+  }
+  if (kind === "members-added") return `${sender} added ${names}`;
+  return others.length === 0 ? `${sender} left` : `${sender} removed ${names}`;
+}
+
+function part(node: HTMLElement, selector: string): HTMLElement {
+  const found = node.querySelector<HTMLElement>(selector);
+  if (found === null) throw new Error(`A line of the list has no ${selector}`);
+  return found;
+}
