@@ -59,6 +59,16 @@ export function changeFeedCases(prove: Case): void {
     assert.deepEqual([exact.rows.length, exact.more], [20, false]);
   });
 
+  prove("keeps apart what one call of append changed", async (world) => {
+    const all = numbers(10, 19).map((index) => `c${index}`);
+    for (const conversationId of all) await world.group(conversationId, ["ana"]);
+    const cursor = await world.store.conversations.position();
+    await world.append(all.map((conversationId) => world.draft(conversationId, "ana")));
+    assert.deepEqual(ids((await world.changesSince("ana", cursor, 3)).rows).sort(), all);
+    assert.deepEqual([...(await feedSince(world, cursor, 3)).heads.keys()].sort(), all);
+    assert.deepEqual(ids((await world.list("ana", 3)).rows).sort(), all);
+  });
+
   prove("tells of joining and of leaving once, and of nothing after that", async (world) => {
     await world.group("c", ["ana"]);
     let { cursor } = await world.list("bo");

@@ -60,8 +60,14 @@ export function storeLifeCases(prove: Case): void {
   prove("waits for running commits when it is closed, then answers nothing more", async (world) => {
     await world.group("c", ["ana"]);
     const other = await world.open();
-    const running = numbers(1, 50).map(() => world.store.messages.append([world.draft("c", "ana")]));
+    let finished = 0;
+    const running = numbers(1, 50).map(async () => {
+      const outcomes = await world.store.messages.append([world.draft("c", "ana")]);
+      finished++;
+      return outcomes;
+    });
     await world.store.close();
+    assert.equal(finished, 50);
     const outcomes = (await Promise.all(running)).flat();
     const stored = outcomes.filter(({ status }) => status === "stored").length;
     assert.equal(
