@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { type ChatServer, type ChatStore, createChatServer } from "@chat/server";
 import { sqlite } from "@chat/server/sqlite";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const example = join(root, "examples/python-client");
@@ -248,6 +248,10 @@ describe.skipIf(!hasPython && !required)("the Python client (needs python3, 3.11
   let server: TestServer;
   let proxy: Proxy;
   let clients: PythonClient[];
+
+  beforeAll(() => {
+    expect(hasPython, "python3, 3.11 or newer, is on the PATH").toBe(true);
+  });
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "chat-python-"));
