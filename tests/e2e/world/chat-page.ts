@@ -1,6 +1,6 @@
 import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
-import { SCREENSHOTS } from "./screenshots.js";
+import { SCREENSHOTS, WANTS_SCREENSHOTS } from "./screenshots.js";
 
 /** How long a person would wait before they think that something is wrong. */
 export const PATIENCE = { timeout: 20_000, interval: 50 };
@@ -142,8 +142,7 @@ export class ChatPage {
 
   /** A picture to look at, where CHAT_SCREENSHOTS=1 asks for them. */
   async picture(name: string): Promise<void> {
-    if (process.env.CHAT_SCREENSHOTS === "1")
-      await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png` });
+    if (WANTS_SCREENSHOTS) await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png` });
   }
 
   /** Checks that nothing is wider than the screen. */
