@@ -2,7 +2,7 @@ import type { Cancel } from "@chat/protocol";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 /** How often a look is taken at what other connections wrote, ms. */
-export const WATCH_INTERVAL = 50;
+const WATCH_INTERVAL = 50;
 
 /**
  * Tells when another connection wrote into the file, this process's or another's: SQLite's `data_version` moves with every
