@@ -10,6 +10,26 @@ function tooLarge(what: string): ChatError {
 }
 
 /**
+ * True if the bytes in [from, to) are UTF-8 (RFC 3629), or would be but for encoded surrogates: those are the mistake that a
+ * careless device makes, and the schema answers it field by field. Of anything else, every decoder makes something different.
+ */
+function isUtf8(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to;) {
+    const lead = bytes[at++]!;
+    if (lead < 0x80) continue;
+    const more = lead < 0xc2 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : -1;
+    if (more < 0 || at + more > to) return false;
+    const second = bytes[at]!;
+    // Overlong forms, and what lies beyond U+10FFFF.
+    if (lead === 0xe0 && second < 0xa0) return false;
+    if (lead === 0xf0 && second < 0x90) return false;
+    if (lead === 0xf4 && second > 0x8f) return false;
+    for (let count = 0; count < more; count++) if ((bytes[at++]! & 0xc0) !== 0x80) return false;
+  }
+  return true;
+}
+
+/**
  * Walks over the msgpack values of one WebSocket message without building anything, and returns where each ends.
  * A 50-byte message may claim 2^32 elements or nest a thousand arrays, and a decoder that believes it is lost;
  * after this walk every count is known to fit into the bytes that are there.
@@ -36,6 +56,7 @@ export function scanFrames(bytes: Uint8Array, maxNodes: number): number[] {
       // How many bytes give the length of what follows: 0 none, else 1, 2 or 4; `unit` says of what.
       let sized = 0;
       let unit: "bytes" | "items" | "pairs" = "bytes";
+      const isText = (head >= 0xa0 && head <= 0xbf) || (head >= 0xd9 && head <= 0xdb);
       if (head <= 0x7f || head >= 0xe0) {
         // positive or negative fixint: nothing follows
       } else if (head <= 0x8f) children = (head & 0x0f) * 2;
@@ -100,8 +121,9 @@ export function scanFrames(bytes: Uint8Array, maxNodes: number): number[] {
         if (unit === "bytes") skip = size;
         else children = unit === "pairs" ? size * 2 : size;
       }
+      if (at + skip > length) throw malformed("they end inside a value");
+      if (isText && !isUtf8(bytes, at, at + skip)) throw malformed("a string is not UTF-8");
       at += skip;
-      if (at > length) throw malformed("they end inside a value");
       if (children > 0) {
         // Every child takes at least one byte.
         if (children > length - at) throw malformed("a count is larger than the bytes that follow");

@@ -117,6 +117,50 @@ function expectAgreement(parts: readonly Uint8Array[]): void {
 }
 
 describe("scanFrames", () => {
+  it("takes text only if it is UTF-8, as a strict decoder sees it, but leaves surrogates to the schema", () => {
+    const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    const isUtf8 = (bytes: Uint8Array): boolean => {
+      try {
+        strict.decode(bytes);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const near = fc.array(
+      fc.constantFrom(
+        0x41,
+        0x80,
+        0x8f,
+        0x90,
+        0x9f,
+        0xa0,
+        0xbf,
+        0xc0,
+        0xc2,
+        0xe0,
+        0xed,
+        0xef,
+        0xf0,
+        0xf4,
+        0xf5,
+        0xff,
+      ),
+      { minLength: 1, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(near, (bytes) => {
+        const frame = Uint8Array.of(0x92, 0x01, 0xa0 + bytes.length, ...bytes);
+        const withoutSurrogates = bytes.map((byte, at) =>
+          bytes[at - 1] === 0xed && byte >= 0xa0 && byte < 0xc0 ? 0x80 : byte,
+        );
+        if (isUtf8(Uint8Array.from(withoutSurrogates))) expect(scan(frame)).toEqual([frame.length]);
+        else expect(() => scan(frame)).toThrow(refusal("malformed_frame"));
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   it("ends where the decoder ends, for whatever the encoder writes", () => {
     fc.assert(
       fc.property(fc.array(value, { maxLength: 4 }), (values) => {

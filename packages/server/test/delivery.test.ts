@@ -110,6 +110,30 @@ describe("two servers on one store", () => {
     clock.advance(1_000);
     const push = await bo.until((frame) => frame.type === "user-changed");
     expect(push).toMatchObject({ profile: { userId: "ana", version: 1, name: "Ana" } });
+    // Once, although the change feed goes on telling whoever asked.
+    await ana.expect("users", { type: "get-users", users: [{ userId: "ana" }] });
+    await ana.expect("users", { type: "set-profile", name: "Anna" });
+    clock.advance(1_000);
+    await clock.settle();
+    expect(ana.received.filter(({ type }) => type === "user-changed")).toHaveLength(1);
+  });
+
+  it("names no head of a conversation to a member who has left", async () => {
+    const [one] = await twoServers(new BadFanout("lose-all"), new VirtualClock());
+    const ana = await RawDevice.open(one, "ana");
+    const bo = await RawDevice.open(one, "bo");
+    await createRoom(ana, ["bo"]);
+    await bo.until((frame) => frame.type === "entries");
+    const clientMessageId = crypto.randomUUID();
+    const leave = {
+      type: "remove-members",
+      conversationId: "room",
+      clientMessageId,
+      members: ["bo"],
+    } as const;
+    await bo.expect("conversation", leave);
+    await ana.send("room", "without bo");
+    expect(await bo.expect("pong", { type: "ping" })).toMatchObject({ heads: [] });
   });
 });
 

@@ -70,6 +70,20 @@ describe("sending", () => {
     expect(range.entries).toHaveLength(2);
   });
 
+  it("refuses a key that another kind of request has used", async () => {
+    const server = await openServer();
+    const ana = await RawDevice.open(server, "ana");
+    const key = crypto.randomUUID();
+    await ana.expect("conversation", {
+      type: "create-conversation",
+      conversationType: "group",
+      conversationId: ROOM,
+      clientMessageId: key,
+      members: [],
+    });
+    expect(await ana.send(ROOM, "hello", key)).toMatchObject({ type: "error", code: "conflict" });
+  });
+
   it("answers a resend even after the sender was removed, and refuses new messages", async () => {
     const server = await openServer();
     const ana = await RawDevice.open(server, "ana");

@@ -31,6 +31,14 @@ interface LocalUser {
   readonly tracks: Set<Track>;
   /** Resolves when all of them are laid. */
   ready: Promise<void>;
+  /** Rows that are being read for the user. */
+  rowsUnderWay: number;
+}
+
+/** Who wants to hear of a user's profile, and the version of which they were told. */
+interface Watchers {
+  readonly recipients: Set<Recipient>;
+  told: number;
 }
 
 /**
@@ -41,7 +49,7 @@ export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #tracks = new Map<string, Track>();
   readonly #users = new Map<string, LocalUser>();
-  readonly #watchers = new Map<string, Set<Recipient>>();
+  readonly #watchers = new Map<string, Watchers>();
   readonly #watched = new Map<Recipient, Set<string>>();
   #published = new Map<string, StoredEntry[]>();
   #closed = false;
@@ -60,6 +68,17 @@ export class Deliverer {
     return [...this.#users.keys()];
   }
 
+  /** The head that was delivered to a user of a conversation; undefined if they are no member of a tracked one. */
+  headFor(userId: string, conversationId: string): number | undefined {
+    const track = this.#tracks.get(conversationId);
+    return track?.hasMember(userId) === true ? track.head : undefined;
+  }
+
+  /** True if everything that a user is to be told was handed to the user's sessions. */
+  isSettled(userId: string): boolean {
+    return this.#users.get(userId)?.rowsUnderWay === 0;
+  }
+
   /** The head that was delivered of a tracked conversation. */
   headOf(conversationId: string): number | undefined {
     return this.#tracks.get(conversationId)?.head;
@@ -75,7 +94,12 @@ export class Deliverer {
     let user = this.#users.get(userId);
     if (user === undefined) {
       // Known before the store is read: an entry that adds the user meanwhile finds the session here.
-      user = { recipients: new Set([recipient]), tracks: new Set(), ready: Promise.resolve() };
+      user = {
+        recipients: new Set([recipient]),
+        tracks: new Set(),
+        ready: Promise.resolve(),
+        rowsUnderWay: 0,
+      };
       this.#users.set(userId, user);
       user.ready = this.#layTracksOf(userId, user);
     } else {
@@ -134,7 +158,8 @@ export class Deliverer {
     }
     for (const userId of this.#watched.get(recipient) ?? []) {
       const watchers = this.#watchers.get(userId);
-      if (watchers?.delete(recipient) === true && watchers.size === 0) this.#watchers.delete(userId);
+      watchers?.recipients.delete(recipient);
+      if (watchers?.recipients.size === 0) this.#watchers.delete(userId);
     }
     this.#watched.delete(recipient);
   }
@@ -146,8 +171,8 @@ export class Deliverer {
     for (const userId of userIds) {
       if (watched.size >= LIMITS.watchedUsers) return;
       watched.add(userId);
-      const watchers = this.#watchers.get(userId) ?? new Set();
-      watchers.add(recipient);
+      const watchers = this.#watchers.get(userId) ?? { recipients: new Set(), told: 0 };
+      watchers.recipients.add(recipient);
       this.#watchers.set(userId, watchers);
     }
   }
@@ -160,9 +185,11 @@ export class Deliverer {
   /** Tells whom it concerns of a user's new profile. */
   userChanged(profile: UserProfile): void {
     const watchers = this.#watchers.get(profile.userId);
-    if (watchers === undefined) return;
+    // Told by whoever changed it here, and again by the change feed.
+    if (watchers === undefined || watchers.told >= profile.version) return;
+    watchers.told = profile.version;
     const frame = this.#options.encode({ type: "user-changed", profile });
-    for (const watcher of watchers) watcher.deliver(frame);
+    for (const watcher of watchers.recipients) watcher.deliver(frame);
   }
 
   /** Delivers entries that this server has stored, and tells the other servers. Those of one turn go together. */
@@ -339,16 +366,23 @@ export class Deliverer {
   }
 
   #sendRow(userId: string, conversationId: string): void {
+    const user = this.#users.get(userId);
+    if (user === undefined) return;
+    user.rowsUnderWay++;
     const send = async (): Promise<void> => {
       const row = await this.#options.conversations.row(userId, conversationId);
       if (row === undefined) return;
       const frame = this.#options.encode({ type: "conversation-changed", row });
-      for (const recipient of this.#users.get(userId)?.recipients ?? [])
-        recipient.deliver(frame, conversationId);
+      for (const recipient of user.recipients) recipient.deliver(frame);
     };
-    // Lost here, it is found by the device's next list-changes; its head comes with the next pong.
-    send().catch((error: unknown) => {
-      this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
-    });
+    send()
+      .catch((error: unknown) => {
+        this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
+        // Nothing else would tell the devices of it: they ask for what changed when they are back.
+        for (const recipient of [...user.recipients]) recipient.resync();
+      })
+      .finally(() => {
+        user.rowsUnderWay--;
+      });
   }
 }

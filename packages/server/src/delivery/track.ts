@@ -57,6 +57,10 @@ export class Track {
     return this.#members.size === 0;
   }
 
+  hasMember(userId: string): boolean {
+    return this.#members.has(userId);
+  }
+
   /** Adds a member whose sessions may see what comes from the id `from` on. */
   add(userId: string, from: number, recipients: ReadonlySet<Recipient>): void {
     if (!this.#members.has(userId)) this.#members.set(userId, { from, recipients });

@@ -6,11 +6,13 @@ import type { OperationContext } from "./operation-context.js";
 const ATTEMPTS = 8;
 
 /** What was allowed: the draft without its key, or nothing to do. */
-export type Authorized = Omit<Draft, keyof IdempotencyKey>;
+export type Authorized = Omit<Draft, keyof IdempotencyKey | "kind">;
 
 /** A draft that has to be authorized before it is appended. */
 export interface Request {
   readonly key: IdempotencyKey;
+  /** Kind of the entry; a key that was used for another kind is refused. */
+  readonly kind: string;
   /** Checks the request against the present state. @throws ChatError if it is refused */
   readonly authorize: () => Promise<Authorized>;
 }
@@ -42,13 +44,13 @@ export async function appendAuthorized(
     let blocked = false;
     for (let index = 0; index < requests.length; index++) {
       if (outcomes[index] !== undefined) continue;
-      const { key, authorize } = requests[index]!;
+      const { key, kind, authorize } = requests[index]!;
       if (blocked) {
         outcomes[index] = refusedBehindAnother();
         continue;
       }
       try {
-        drafts.push({ ...(await authorize()), ...key });
+        drafts.push({ ...(await authorize()), ...key, kind });
         waiting.push(index);
       } catch (error) {
         const outcome = await refuseUnlessStored(context, key, asChatError(error));
@@ -80,7 +82,14 @@ export async function appendAuthorized(
       for (let count = 2; await attempt(count === ATTEMPTS); count++);
     });
   }
-  return outcomes as AppendOutcome[];
+  return outcomes.map((outcome, index) => refuseForeignKey(outcome!, requests[index]!));
+}
+
+/** The first answer belongs to who asked first: for another kind of request it would be a lie. */
+function refuseForeignKey(outcome: AppendOutcome, { kind }: Request): AppendOutcome {
+  if (outcome.status !== "duplicate" || outcome.entry.kind === kind) return outcome;
+  const message = "This clientMessageId was used for another request; every request takes a new one.";
+  return { status: "refused", error: new ChatError("conflict", message) };
 }
 
 function refusedBehindAnother(): AppendOutcome {

@@ -37,6 +37,7 @@ async function changeMembers(
   const [outcome] = await appendAuthorized(context, [
     {
       key: keyOf(caller, conversationId, clientMessageId),
+      kind,
       async authorize() {
         const participation = await authorizeMember(context, caller, conversationId);
         if (participation.type === "direct") {
@@ -46,7 +47,6 @@ async function changeMembers(
         const moved = [...membership.add.map(({ userId }) => userId), ...membership.remove];
         if (moved.length === 0) throw new AlreadySo();
         return {
-          kind,
           data: { members: moved },
           createdAt: context.runtime.clock.now(),
           countsAsUnread: false,

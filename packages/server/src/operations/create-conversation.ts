@@ -67,12 +67,12 @@ export async function createConversation(
   const outcomes = await appendAuthorized(context, [
     {
       key: keyOf(caller, conversationId, request.clientMessageId),
+      kind: ENTRY_KINDS.created,
       async authorize() {
         // Whoever created it meanwhile moved the membership from 0: then there is nothing left to do here.
         const state = (await context.messages.heads([conversationId])).get(conversationId);
         if (state !== undefined && state.head > 0) throw conflict();
         return {
-          kind: ENTRY_KINDS.created,
           data: { members: add.map(({ userId }) => userId) },
           createdAt,
           countsAsUnread: false,

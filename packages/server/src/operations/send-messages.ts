@@ -92,7 +92,6 @@ export function sendMessages(
           memberships.set(conversationId, version);
         }
         return {
-          kind: message.kind ?? ENTRY_KINDS.text,
           ...(message.text !== undefined && { text: message.text }),
           ...(message.data !== undefined && { data: message.data }),
           ...(message.replyTo !== undefined && { replyTo: message.replyTo }),
@@ -101,7 +100,11 @@ export function sendMessages(
           membershipVersion: version,
         };
       };
-      return { key: keyOf(caller, conversationId, message.clientMessageId), authorize };
+      return {
+        key: keyOf(caller, conversationId, message.clientMessageId),
+        kind: message.kind ?? ENTRY_KINDS.text,
+        authorize,
+      };
     }),
   );
 }

@@ -276,11 +276,12 @@ export class Session implements Recipient {
     for (const conversationId of this.#moved) {
       if (heads.length === LIMITS.headsPerPong) break;
       this.#moved.delete(conversationId);
-      const head = deliverer.headOf(conversationId);
+      const head = deliverer.headFor(this.#userId, conversationId);
       if (head !== undefined) heads.push({ conversationId, head });
     }
-    // With heads left over, the position would vouch for more than the device was told.
-    const cursor = this.#moved.size === 0 ? follower.position : undefined;
+    // With heads left over or a row on its way, the position would vouch for more than the device was told.
+    const isTold = this.#moved.size === 0 && deliverer.isSettled(this.#userId);
+    const cursor = isTold ? follower.position : undefined;
     this.#send({ type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) });
   }
 
