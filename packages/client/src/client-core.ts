@@ -129,6 +129,7 @@ export function createClientCore<C extends CustomData>(
           entry,
         );
       },
+      stuck: () => connection.restart(),
       changed(conversationId) {
         handles.get(conversationId)?.timeline.changed();
         environment.changed();
@@ -255,13 +256,6 @@ export function createClientCore<C extends CustomData>(
       listSync.start();
     },
     received,
-    invalid(requestId, { message }) {
-      // Retryable: what can't be read now may be read the next time.
-      const error = new ChatError("malformed_frame", message, { retryable: true });
-      report(error);
-      // A push was lost: what the cursor vouches for is looked through once more.
-      if (!requests.answer(requestId, error)) listSync.start();
-    },
     lost() {
       requests.disconnected();
       outbox.disconnected();

@@ -24,8 +24,21 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("wait" as const), who: fc.nat(3), room: fc.nat(2) }) },
 );
 
+/** The same, with the store losing what it had committed. */
+const stepWithLoss = fc.oneof(
+  { weight: 20, arbitrary: step },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("backup" as const), who: fc.nat(3), room: fc.nat(2) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("restore" as const), who: fc.nat(3), room: fc.nat(2) }),
+  },
+);
+
 const USERS = ["ana", "bo", "cy"];
-const OWNERS = ["ana", "ana", "bo", "cy"];
+export const OWNERS = ["ana", "ana", "bo", "cy"];
 const ROOMS = ["r0", "r1", "r2"];
 
 interface Device {
@@ -34,7 +47,11 @@ interface Device {
   online: boolean;
 }
 
-async function walk(world: World, steps: readonly { do: string; who: number; room: number }[], seed: number) {
+export async function walk(
+  world: World,
+  steps: readonly { do: string; who: number; room: number }[],
+  seed: number,
+) {
   const { clock, server } = world;
   const random = seededRandom(seed);
   for (const room of ROOMS) server.createGroup(USERS, room);
@@ -56,13 +73,18 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
     return { cache, client, online: true };
   };
   const devices = OWNERS.map((_, who) => start(who, world.cache()));
+  const sent: Record<string, number[]>[] = OWNERS.map(() => ({}));
   let text = 0;
+  let backup = server.backup();
   for (const { do: what, who, room } of steps) {
     const device = devices[who]!;
     const conversation = device.client.conversations.get(ROOMS[room]!);
     switch (what) {
       case "send":
-        if (conversation) for (let n = 0; n <= text % 3; n++) await conversation.send(`${who} ${++text}`);
+        for (let n = 0; conversation && n <= text % 3; n++) {
+          await conversation.send(`${who} ${++text}`);
+          (sent[who]![ROOMS[room]!] ??= []).push(text);
+        }
         break;
       case "post":
         for (let n = 0; n <= text % 4; n++) server.post(ROOMS[room]!, USERS[who]!, `posted ${++text}`);
@@ -92,6 +114,12 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
           server.addMembers(ROOMS[room]!, "ana", [USERS[who]!]);
         }
         break;
+      case "backup":
+        backup = server.backup();
+        break;
+      case "restore":
+        server.restore(backup);
+        break;
       case "wait":
         await clock.advance(random.float() * 3_000);
     }
@@ -100,7 +128,7 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
   server.faults.outgoing = undefined;
   for (const { client, online } of devices) if (!online) client.connect();
   await clock.advance(120_000);
-  return devices;
+  return { devices, sent };
 }
 
 /** Reads a timeline back to its first entry. */
@@ -116,43 +144,84 @@ async function readAll(world: World, client: ChatClient, room: string) {
   return timeline;
 }
 
-test(
-  "whatever the network does, every device ends with exactly the server's log",
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), fc.integer(), async (steps, seed) => {
+/** Every device must hold what the server has, and nothing else: on its screen, and in its cache. */
+async function expectConverged(world: World, devices: readonly Device[]): Promise<void> {
+  for (const [who, { client, cache }] of devices.entries()) {
+    const user = OWNERS[who]!;
+    expect(client.status).toMatchObject({ connection: "online", synced: true, pending: 0 });
+    for (const room of ROOMS) {
+      const timeline = await readAll(world, client, room);
+      const members = new Set<string>();
+      const visible = world.server.log(room).filter(({ kind, data }) => {
+        const named = (data?.["members"] ?? []) as string[];
+        if (kind === "members-removed") for (const name of named) members.delete(name);
+        else for (const name of named) members.add(name);
+        return members.has(user);
+      });
+      expect(timeline.state).toBe("complete");
+      expect(timeline.messages.map(({ messageId, text, state }) => [messageId, text, state])).toEqual(
+        visible.map(({ messageId, text }) => [messageId, text, "stored"]),
+      );
+      const { conversations, outbox } = await cache.load();
+      expect(outbox).toEqual([]);
+      const head = visible.at(-1)!.messageId;
+      const { ranges, row } = conversations.find((kept) => kept.row.conversationId === room)!;
+      expect(ranges).toEqual([{ from: 1, to: head }]);
+      expect(row).toMatchObject({
+        head,
+        headFingerprint: visible.at(-1)!.fingerprint,
+        memberCount: members.size,
+      });
+      const everything = { after: 0, before: Infinity, limit: Infinity, order: "ascending" } as const;
+      const kept = await cache.read(room, everything);
+      expect(kept.map(({ fingerprint }) => fingerprint)).toEqual(
+        visible.map(({ fingerprint }) => fingerprint),
+      );
+    }
+  }
+}
+
+/** The numbers of the messages that a device sent, in the order of the log. */
+function numbersOf(world: World, who: number, room: string): number[] {
+  return world.server.log(room).flatMap(({ text }) => {
+    const [sender, number] = (text ?? "").split(" ");
+    return sender === String(who) ? Number(number) : [];
+  });
+}
+
+test("whatever the network does, every device ends with exactly the server's log", { timeout: 120_000 }, () =>
+  fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), fc.integer(), async (steps, seed) => {
+      const world = createWorld({ seed, heartbeatInterval: 10_000 });
+      const { devices, sent } = await walk(world, steps, seed);
+      await expectConverged(world, devices);
+      for (const who of devices.keys()) {
+        for (const room of ROOMS) expect(numbersOf(world, who, room)).toEqual(sent[who]![room] ?? []);
+      }
+      await world.close();
+    }),
+    { numRuns: 60 },
+  ),
+);
+
+test("what the store lost is repaired from the devices", { timeout: 120_000 }, () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(stepWithLoss, { minLength: 5, maxLength: 60 }),
+      fc.integer(),
+      async (steps, seed) => {
         const world = createWorld({ seed, heartbeatInterval: 10_000 });
-        const devices = await walk(world, steps, seed);
-        for (const [who, { client }] of devices.entries()) {
-          expect(client.status).toMatchObject({ connection: "online", synced: true, pending: 0 });
+        const { devices, sent } = await walk(world, steps, seed);
+        await expectConverged(world, devices);
+        for (const who of devices.keys()) {
           for (const room of ROOMS) {
-            const user = OWNERS[who]!;
-            const timeline = await readAll(world, client, room);
-            const log = world.server.log(room);
-            const members = new Set<string>();
-            const visible = log.filter(({ kind, data }) => {
-              const named = (data?.["members"] ?? []) as string[];
-              if (kind === "members-removed") for (const name of named) members.delete(name);
-              else for (const name of named) members.add(name);
-              return members.has(user);
-            });
-            expect(timeline.state).toBe("complete");
-            expect(timeline.messages.map(({ messageId, text }) => [messageId, text])).toEqual(
-              visible.map(({ messageId, text }) => [messageId, text]),
-            );
-            expect(timeline.messages.every(({ state }) => state === "stored")).toBe(true);
-            // Each device's own messages are in the order in which they were sent.
-            const own = visible.flatMap(({ text }) => {
-              const [sender, number] = (text ?? "").split(" ");
-              return sender === String(who) ? Number(number) : [];
-            });
-            expect(own).toEqual([...own].sort((a, b) => a - b));
+            const numbers = numbersOf(world, who, room);
+            expect(numbers.sort((a, b) => a - b)).toEqual(sent[who]![room] ?? []);
           }
         }
         await world.close();
-      }),
-      { numRuns: 40 },
-    );
-  },
+      },
+    ),
+    { numRuns: 60 },
+  ),
 );

@@ -6,7 +6,6 @@ type WebSocketConstructor = new (url: string, protocols: string[]) => unknown;
 export const connectWebSocket: Connect = async (url, protocols) => {
   const { WebSocket: native } = globalThis as { WebSocket?: WebSocketConstructor };
   // Loaded where it is needed only, so that a page never fetches it.
-  const Implementation =
-    native ?? ((await import("isomorphic-ws")).default);
+  const Implementation = native ?? (await import("isomorphic-ws")).default;
   return new Implementation(url, [...protocols]) as Socket;
 };

@@ -30,8 +30,6 @@ export interface ConnectionEnvironment {
   /** The server knows who is there. What it sends from now on comes by `received`. */
   welcomed(welcome: WelcomeFrame): void;
   received(frame: ServerFrame): void;
-  /** A frame could not be understood; with requestId 0 nobody asked for it. */
-  invalid(requestId: number, error: ChatError): void;
   /** A connection that was welcomed is gone. */
   lost(): void;
   /** The state changed. */
@@ -49,6 +47,8 @@ export interface Connection {
   send(frame: ClientFrame): void;
   connect(): void;
   disconnect(): void;
+  /** Gives the connection up for another one. */
+  restart(): void;
   /** For good. */
   close(): void;
 }
@@ -176,13 +176,13 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     try {
       frames = codec.decode(new Uint8Array(data as ArrayBuffer));
     } catch (error) {
-      return environment.invalid(0, error as ChatError);
+      return unreadable(error);
     }
     for (const frame of frames) {
       // A frame before this one may have ended the connection.
       if (mine !== generation) return;
       if (frame.type === "unknown") continue;
-      if (frame.type === "invalid") environment.invalid(frame.requestId, frame.error);
+      if (frame.type === "invalid") unreadable(frame.error);
       else if (frame.type === "welcome") welcome(frame);
       else if (frame.type === "going-away") backAt = clock.monotonic() + frame.reconnectDelay;
       else if (frame.type === "error" && (frame.requestId === 0 || state !== "online")) {
@@ -199,6 +199,12 @@ export function createConnection(environment: ConnectionEnvironment): Connection
         environment.received(frame);
       }
     }
+  }
+
+  /** What was lost with it, syncing over a new connection brings; a request in doubt is sent again there. */
+  function unreadable(error: unknown): void {
+    report(error);
+    over(error, false, CLOSE_CODES.malformed.code);
   }
 
   function welcome(frame: WelcomeFrame): void {
@@ -247,9 +253,9 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     const wasOnline = state === "online";
     const lasted = wasOnline && clock.monotonic() - onlineSince >= CLIENT_LIMITS.stableAfter;
     const refused = isChatError(error) && error === refusal;
-    if (refused && error.code === "unauthenticated")
-      terminal ||= ++refusedTokens >= CLIENT_LIMITS.tokenAttempts;
-    else if (refused && !wasOnline) terminal ||= !error.retryable;
+    if (refused && !wasOnline && !error.retryable) {
+      terminal ||= error.code !== "unauthenticated" || ++refusedTokens >= CLIENT_LIMITS.tokenAttempts;
+    }
     drop(code);
     if (lasted) attempt = 0;
     if (refused) report(error);
@@ -283,6 +289,10 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       if (state === "closed" || state === "offline") return;
       drop();
       become("offline");
+    },
+
+    restart() {
+      if (state === "online") over(new ChatError("timeout", "An answer did not come in time."));
     },
 
     close() {

@@ -50,8 +50,8 @@ export interface Requests {
   readonly ask: Ask;
   /** A requestId that no request has. */
   nextId(): number;
-  /** Hands over what may be an answer; false if nobody waits for it. */
-  answer(requestId: number, answer: ServerFrame | ChatError): boolean;
+  /** Hands over what may be an answer. */
+  answer(requestId: number, answer: ServerFrame | ChatError): void;
   /** There is a connection: sends what waited for it, in order. */
   connected(): void;
   disconnected(): void;
@@ -60,7 +60,9 @@ export interface Requests {
 }
 
 interface Pending {
-  readonly frame: ClientFrame;
+  readonly request: Request;
+  /** That of the last time it was sent; 0 before. */
+  requestId: number;
   readonly mode: RequestSettings["mode"];
   attempt: number;
   cancelRetry: Cancel;
@@ -77,26 +79,29 @@ export function createRequests(
   send: (frame: ClientFrame) => void,
   timeout: number,
 ): Requests {
-  const pending = new Map<number, Pending>();
+  /** In the order in which they were asked. */
+  const pending = new Set<Pending>();
+  const unanswered = new Map<number, Pending>();
   let lastId = 0;
   let online = false;
   let closed = false;
 
   function ask(request: Request, { signal, mode = "call" }: RequestSettings = {}): Promise<ServerFrame> {
-    const requestId = ++lastId;
     return new Promise<ServerFrame>((resolve, reject) => {
       if (closed) return reject(new ChatError("closed", "This client was closed."));
       if (signal?.aborted) return reject(aborted(signal));
       if (!online && mode !== "call") return reject(disconnected());
       const settle = (): void => {
-        pending.delete(requestId);
+        pending.delete(entry);
+        unanswered.delete(entry.requestId);
         cancelTimeout();
         entry.cancelRetry();
         signal?.removeEventListener("abort", onAbort);
       };
       const onAbort = (): void => entry.reject(aborted(signal));
       const entry: Pending = {
-        frame: { ...request, requestId },
+        request,
+        requestId: 0,
         mode,
         attempt: 0,
         cancelRetry: () => {},
@@ -115,9 +120,17 @@ export function createRequests(
         ),
       );
       signal?.addEventListener("abort", onAbort);
-      pending.set(requestId, entry);
-      if (online) send(entry.frame);
+      pending.add(entry);
+      if (online) transmit(entry);
     });
+  }
+
+  /** Each time under another id, so that the answer to an earlier one is not taken for this one's. */
+  function transmit(entry: Pending): void {
+    unanswered.delete(entry.requestId);
+    entry.requestId = ++lastId;
+    unanswered.set(lastId, entry);
+    send({ ...entry.request, requestId: lastId });
   }
 
   return {
@@ -125,34 +138,33 @@ export function createRequests(
     nextId: () => ++lastId,
 
     answer(requestId, answer) {
-      const entry = pending.get(requestId);
-      if (entry === undefined) return false;
+      const entry = unanswered.get(requestId);
+      if (entry === undefined) return;
       if (!isChatError(answer)) entry.resolve(answer);
       else if (!answer.retryable || entry.mode === "once") entry.reject(answer);
       else {
         entry.cancelRetry = clock.schedule(answer.retryAfter ?? backoff(random, entry.attempt++), () => {
-          if (online) send(entry.frame);
+          if (online) transmit(entry);
         });
       }
-      return true;
     },
 
     connected() {
       online = true;
-      for (const { frame, cancelRetry } of pending.values()) {
-        cancelRetry();
-        send(frame);
+      for (const entry of pending) {
+        entry.cancelRetry();
+        transmit(entry);
       }
     },
 
     disconnected() {
       online = false;
-      for (const { mode, reject } of pending.values()) if (mode !== "call") reject(disconnected());
+      for (const { mode, reject } of pending) if (mode !== "call") reject(disconnected());
     },
 
     close() {
       closed = true;
-      for (const { reject } of pending.values()) reject(new ChatError("closed", "This client was closed."));
+      for (const { reject } of pending) reject(new ChatError("closed", "This client was closed."));
     },
   };
 }

@@ -22,6 +22,8 @@ export interface OutboxEnvironment {
   textCharacters(): number;
   /** The server has stored it as this entry. It stays in the outbox until that is committed. */
   acknowledged(entry: Entry, conversationId: string): void;
+  /** A message had no answer in time: asks for a new connection. */
+  stuck(): void;
   /** What waits in a conversation changed. */
   changed(conversationId: string): void;
 }
@@ -46,8 +48,8 @@ export interface Outbox {
   all(): readonly OutboxItem[];
   /** Takes out what these entries are, before they are committed; returns what to remove in the same commit. */
   settle(entries: readonly Entry[]): readonly string[];
-  /** The server has lost these entries: queues them before everything else of the conversation; returns what to commit. */
-  putBack(conversationId: string, entries: readonly Entry[]): readonly OutboxItem[];
+  /** The server has lost these entries, and all above an id: queues them before everything else of the conversation; returns what to commit. */
+  putBack(conversationId: string, entries: readonly Entry[], above: number): readonly OutboxItem[];
   /** There is a connection: everything unanswered is sent again. */
   connected(): void;
   disconnected(): void;
@@ -188,6 +190,8 @@ export function createOutbox(
       if (!retryable && code !== "closed") fail(slot, new ChatError(code, message));
       else {
         lane.stalled = true;
+        // Perhaps it is still under way: only over a new connection is it known to be the first.
+        if (code === "timeout") environment.stuck();
         if (code !== "out_of_order") lane.wait ??= retryAfter;
       }
     }
@@ -281,14 +285,17 @@ export function createOutbox(
       return settled;
     },
 
-    putBack(conversationId, entries) {
+    putBack(conversationId, entries, above) {
       const lane = laneOf(conversationId);
       const before = lane.slots;
       lane.slots = [];
       for (const entry of entries) {
         const { createdAt } = entry;
         const clientMessageId = entry.clientMessageId!;
-        enqueue({ clientMessageId, conversationId, sequence: 0, createdAt, ...contentOf(entry) }, "waiting");
+        const { replyTo, ...content } = contentOf(entry);
+        // Above the common prefix another entry may have that id now.
+        const kept = replyTo !== undefined && replyTo <= above && { replyTo };
+        enqueue({ clientMessageId, conversationId, sequence: 0, createdAt, ...content, ...kept }, "waiting");
       }
       lane.slots.push(...before);
       for (const slot of lane.slots) {

@@ -23,14 +23,15 @@ export async function acknowledge(
 ): Promise<void> {
   const { messageId, fingerprint } = entry;
   const before = replicas.get(conversationId);
-  const wasHeld = before?.ranges.some(({ from, to }) => from <= messageId && messageId <= to);
+  const wasHeld =
+    before?.trust === "sure" && before.ranges.some(({ from, to }) => from <= messageId && messageId <= to);
   listSync.entries(conversationId, { after: messageId - 1, through: messageId, entries: [entry] });
-  if (!before || !wasHeld) return;
+  if (!wasHeld) return;
   // Its place was taken already: by itself, or else what is held there is not the server's.
   const query = { after: messageId - 1, before: messageId + 1, limit: 1, order: "ascending" } as const;
   const [held] = await writer.read(conversationId, query);
   if (held !== undefined && held.fingerprint !== fingerprint) {
-    before.suspect = true;
+    before.trust = "suspect";
     await filler.fill(before, curMax(before.ranges));
   } else {
     const removeOutbox = settle([entry]);

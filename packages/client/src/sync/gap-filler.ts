@@ -26,7 +26,7 @@ export interface GapFillerEnvironment {
   /** Beyond so many missing entries the newest page is fetched as an island. */
   readonly catchUpEntries: number;
   /** These entries of this device are lost at the server: puts them back into the outbox, and returns what to commit. */
-  putBack(conversationId: string, entries: readonly Entry[]): readonly OutboxItem[];
+  putBack(conversationId: string, entries: readonly Entry[], above: number): readonly OutboxItem[];
   /** A fill began or ended. */
   changed(replica: Replica): void;
   diverged(replica: Replica, above: number, resent: number): void;
@@ -44,6 +44,8 @@ export interface GapFiller {
    * @param newest entries to begin with where nothing is held
    */
   fill(replica: Replica, target?: number, newest?: number): Promise<boolean>;
+  /** The change feed vouches for what is held: what waited for that is taken. */
+  trust(replica: Replica): void;
   /** There is a new connection: fills that wait for their next try go on at once. */
   connected(): void;
 }
@@ -74,7 +76,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   function drain(replica: Replica): void {
     let next: Span | undefined;
     const reachable = ({ after }: Span): boolean => after <= curMax(replica.ranges);
-    while ((next = replica.early.find(reachable)) !== undefined) {
+    while (replica.trust === "sure" && (next = replica.early.find(reachable)) !== undefined) {
       replica.early.splice(replica.early.indexOf(next), 1);
       replicas.apply(replica, next, true);
     }
@@ -93,7 +95,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
 
   /** One step towards the target. @throws ChatError */
   async function step(replica: Replica, newest: number): Promise<void> {
-    const { target, suspect } = replica;
+    const { target, trust } = replica;
     const held = curMax(replica.ranges);
     if (held === 0) return add(replica, await range(replica, { before: target + 1, limit: newest }));
     const fingerprint = (await entryAt(replica, held))?.fingerprint;
@@ -101,24 +103,28 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     const forward = range(replica, {
       after: held,
       // Far behind, or in doubt, it is only asked whether what is held is still the server's.
-      limit: far || suspect ? 1 : LIMITS.rangeEntries,
+      limit: far || trust === "suspect" ? 1 : LIMITS.rangeEntries,
       ...(fingerprint !== undefined && { fingerprint }),
     });
     const island = far ? range(replica, { before: target + 1, limit: LIMITS.rangeEntries }) : undefined;
     island?.catch(() => {});
     const page = await forward;
     if (page.head < held) throw new ChatError("diverged", "The log ends below what is held.");
-    replica.suspect = false;
+    replica.trust = "sure";
     add(replica, page);
     if (island) add(replica, await island);
   }
 
   /** What was announced above what is held does not exist: takes the server's word for it. */
   async function giveUp(replica: Replica): Promise<void> {
-    const { row } = await ask({ type: "get-conversation", conversationId: replica.id }, { mode: "session" });
-    const held = curMax(replica.ranges);
-    replicas.applyRow(row, row.head >= held);
-    Object.assign(replica, { early: [], target: held });
+    if (replica.row.head > curMax(replica.ranges)) {
+      const { row } = await ask(
+        { type: "get-conversation", conversationId: replica.id },
+        { mode: "session" },
+      );
+      replicas.applyRow(row, row.head >= curMax(replica.ranges));
+    }
+    Object.assign(replica, { early: [], target: curMax(replica.ranges) });
   }
 
   async function repair(replica: Replica): Promise<void> {
@@ -142,7 +148,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     });
     const own = lost.filter((entry) => entry.clientMessageId !== undefined && isSendableKind(kindOf(entry)));
     const target = replica.target;
-    replicas.truncate(replica, above, row, environment.putBack(replica.id, own));
+    replicas.truncate(replica, above, row, environment.putBack(replica.id, own, above));
     // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
     replica.target = Math.max(target, row.head);
     environment.diverged(replica, above, own.length);
@@ -202,16 +208,19 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     receive(replica, span) {
       const held = curMax(replica.ranges);
       replica.target = Math.max(replica.target, span.through);
-      if (held === 0 || span.after <= held) {
-        replicas.apply(replica, span, true);
-        drain(replica);
-      } else {
-        replica.early.push(span);
-        const waiting = replica.early.reduce((sum, { entries }) => sum + entries.length, 0);
-        // Dropped, and fetched with the rest of the gap.
-        if (waiting > CLIENT_LIMITS.reorderEntries) replica.early = [];
-        void fill(replica);
-      }
+      if (held === 0) replicas.apply(replica, span, true);
+      else replica.early.push(span);
+      drain(replica);
+      const waiting = replica.early.reduce((sum, { entries }) => sum + entries.length, 0);
+      // Dropped, and fetched with the rest of the gap.
+      if (waiting > CLIENT_LIMITS.reorderEntries) replica.early = [];
+      if (replica.trust !== "unsure") void fill(replica);
+    },
+
+    trust(replica) {
+      if (replica.trust === "unsure") replica.trust = "sure";
+      drain(replica);
+      void fill(replica);
     },
   };
 }

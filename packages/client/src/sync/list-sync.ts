@@ -5,6 +5,8 @@ import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";
 import type { GapFiller } from "./gap-filler.js";
+import { deriveRow } from "./derive-row.js";
+import { curMax } from "./held-ranges.js";
 import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";
 
@@ -13,7 +15,7 @@ export interface ListSyncEnvironment {
   readonly runtime: Runtime;
   readonly replicas: Replicas;
   readonly filler: GapFiller;
-  readonly writer: Pick<CacheWriter, "commit">;
+  readonly writer: Pick<CacheWriter, "commit" | "read">;
   readonly ask: Ask;
   /** `synced` or `listed` changed. */
   changed(): void;
@@ -45,14 +47,18 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
   const session = { mode: "session" } as const;
   let { cursor } = meta;
   let synced = false;
+  /** What was applied up to here, the cursor vouches for. */
+  let vouched = 0;
   /** Rises with each run; what belongs to an older one gives up. */
   let runs = 0;
   /** Conversations that the server named since a full listing began. */
   let named: Set<string> | undefined;
   const refreshing = new Map<string, Promise<boolean>>();
 
-  function commit(next: string): void {
+  /** @param applied what was held when the cursor was asked for */
+  function commit(next: string, applied: number): void {
     cursor = next;
+    vouched = applied;
     void writer.commit({ meta: { cursor: next } });
   }
 
@@ -77,6 +83,7 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
   }
 
   async function listAll(mine: number): Promise<void> {
+    const applied = replicas.applied();
     const mentioned = (named = new Set());
     let first: string | undefined;
     let page: string | undefined;
@@ -98,17 +105,20 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     }
     named = undefined;
     await fillAll(mine);
-    commit(first);
+    commit(first, applied);
   }
 
   async function listChanges(mine: number, from: string): Promise<void> {
     for (let more = true; more;) {
       const touches = replicas.touches();
+      const applied = replicas.applied();
       const answer = await ask({ type: "list-changes", limit: LIMITS.pageRows, cursor: from }, session);
       take(answer.rows, touches);
+      // The store still knows the cursor, so it has lost nothing of what that vouches for.
+      for (const replica of replicas.all()) filler.trust(replica);
       await fillAll(mine);
       ({ cursor: from, more } = answer);
-      commit(from);
+      commit(from, applied);
     }
   }
 
@@ -128,10 +138,24 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     const mine = ++runs;
     synced = false;
     changed();
+    let doubtful = [...replicas.all()].filter(({ known, appliedAt }) => known && appliedAt > vouched);
+    // Listing everything brings their rows, too.
+    if (doubtful.length > LIMITS.pageRows) cursor = undefined;
+    if (cursor === undefined) doubtful = [...replicas.all()];
+    for (const replica of replicas.all()) {
+      // Of another connection, and perhaps of a history that was lost since.
+      replica.early = [];
+      if (replica.ranges.length > 0 && replica.trust === "sure") {
+        replica.trust = doubtful.includes(replica) ? "suspect" : "unsure";
+      }
+    }
     for (let attempt = 0; mine === runs; attempt++) {
       try {
-        await fillAll(mine);
         if (cursor === undefined) await listAll(mine);
+        else {
+          const done = await Promise.all(doubtful.map(({ id }) => refresh(id)));
+          if (done.includes(false)) throw new Error("interrupted");
+        }
         if (mine === runs && cursor !== undefined) await listChanges(mine, cursor);
         if (mine !== runs) return;
         synced = true;
@@ -139,21 +163,39 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
         return await prefetch(mine);
       } catch (error) {
         if (mine !== runs) return;
-        if (isChatError(error) && error.code === "cursor_invalid") cursor = undefined;
-        else if (isChatError(error) && error.code !== "disconnected") report(error);
+        if (isChatError(error) && error.code === "cursor_invalid") {
+          cursor = undefined;
+          // What the store has lost may be anywhere.
+          for (const replica of replicas.all()) if (replica.trust === "unsure") replica.trust = "suspect";
+        } else if (isChatError(error) && error.code !== "disconnected") report(error);
         const delay = backoff(runtime.random, attempt);
         await new Promise<void>((resolve) => runtime.clock.schedule(delay, resolve));
       }
     }
   }
 
+  /** What was pushed while a row was on its way is added to it. @param held what was held when the row was asked for */
+  async function bringForward(row: ConversationRow, held: number): Promise<ConversationRow> {
+    const replica = replicas.get(row.conversationId);
+    if (!replica?.known || row.head < held) return row;
+    const activity = Math.max(row.activity, replica.row.activity);
+    while (row.head < replica.row.head) {
+      const query = { after: row.head, before: replica.row.head + 1, limit: Infinity } as const;
+      const entries = await writer.read(row.conversationId, { ...query, order: "ascending" });
+      if (entries.length === 0) break;
+      for (const entry of entries) row = deriveRow(row, entry, activity);
+    }
+    return row;
+  }
+
   function refresh(conversationId: string): Promise<boolean> {
     let answer = refreshing.get(conversationId);
     if (answer === undefined) {
+      const held = curMax(replicas.get(conversationId)?.ranges ?? []);
       answer = ask({ type: "get-conversation", conversationId }, session)
         .then(
-          (answer) => {
-            row(answer.row);
+          async (answer) => {
+            row(await bringForward(answer.row, held));
             return true;
           },
           (error: unknown) => {
@@ -189,14 +231,18 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     entries(conversationId, span) {
       const replica = replicas.get(conversationId);
       if (replica?.known) return filler.receive(replica, span);
-      void refresh(conversationId).then(() => {
-        const found = replicas.get(conversationId);
-        if (found?.known) filler.receive(found, span);
-      });
+      // Its row may be right behind it; where it isn't, the server is asked.
+      void Promise.resolve()
+        .then(() => replicas.get(conversationId)?.known || refresh(conversationId))
+        .then(() => {
+          const found = replicas.get(conversationId);
+          if (found?.known) filler.receive(found, span);
+        });
     },
 
     async pong({ heads, cursor: next }) {
       const mine = runs;
+      const applied = replicas.applied();
       const waits: Promise<boolean>[] = heads.map(({ conversationId, head }) => {
         const replica = replicas.get(conversationId);
         if (replica?.known && isFollowed(replica)) return filler.fill(replica, head);
@@ -205,7 +251,9 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
       for (const { filling } of replicas.all()) if (filling) waits.push(filling);
       const done = await Promise.all([...waits, ...refreshing.values()]);
       // What the cursor vouches for since the welcome is held now, and what was before since `synced`.
-      if (next !== undefined && synced && mine === runs && !done.includes(false)) commit(next);
+      if (next !== undefined && synced && mine === runs && !done.includes(false)) {
+        commit(next, applied);
+      }
     },
 
     get synced() {

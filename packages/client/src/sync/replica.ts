@@ -29,8 +29,14 @@ export interface Replica {
   early: Span[];
   /** The highest id that is known to exist. */
   target: number;
-  /** True while something the server said contradicts what is held, until both were compared. */
-  suspect: boolean;
+  /**
+   * Whether what is held is known to be the server's. With each connection it is in doubt: a restored backup may have
+   * given the same ids to other entries, and nothing live may be put on top of what the server does not have.
+   * `unsure`: the change feed will tell. `suspect`: its end must be compared with the server's.
+   */
+  trust: "sure" | "unsure" | "suspect";
+  /** Rises with every change of some replica; what the cursor vouches for lies below a number of it. */
+  appliedAt: number;
   /** False while the row is not the server's: the store's history is another one, or the conversation is gone. */
   known: boolean;
   /** The fill that is under way; resolves to true if nothing is missing after it. */
@@ -42,7 +48,7 @@ export interface Replica {
 
 /** True if everything that is known to exist above the start of the newest range is held. */
 export function isCaughtUp(replica: Replica): boolean {
-  return !replica.suspect && curMax(replica.ranges) >= replica.target;
+  return replica.trust !== "suspect" && curMax(replica.ranges) >= replica.target;
 }
 
 /** True if this device keeps the conversation's log, rather than its row only. */

@@ -40,6 +40,8 @@ export interface Replicas {
   reset(): void;
   /** The conversation is no longer the user's. */
   drop(replica: Replica): void;
+  /** `appliedAt` of the newest change. */
+  applied(): number;
   /** How many times live entries have moved conversations up the list. */
   touches(): number;
   /** Puts what was moved up since then above rows that the server read before. */
@@ -55,7 +57,8 @@ function newReplica(row: ConversationRow): Replica {
     ranges: [],
     early: [],
     target: row.head,
-    suspect: false,
+    trust: "sure",
+    appliedAt: 0,
     known: true,
     filling: undefined,
     touched: 0,
@@ -88,13 +91,17 @@ export function createReplicas(
   const byId = new Map<string, Replica>();
   let maxActivity = 0;
   let touches = 0;
+  let applied = 0;
 
   function sawActivity({ activity }: ConversationRow): void {
     maxActivity = Math.max(maxActivity, activity);
   }
 
-  for (const { row, ranges } of cached) {
-    byId.set(row.conversationId, { ...newReplica(row), ranges });
+  const newestFirst = [...cached].sort((a, b) => b.row.activity - a.row.activity);
+  for (const [index, { row, ranges }] of newestFirst.entries()) {
+    // Where the last page ended between two cursors, the newest conversations hold what no cursor vouches for.
+    const appliedAt = index < CLIENT_LIMITS.comparedConversations ? ++applied : 0;
+    byId.set(row.conversationId, { ...newReplica(row), ranges, appliedAt });
     sawActivity(row);
   }
 
@@ -116,7 +123,8 @@ export function createReplicas(
 
   /** Forgets the log, not the row. */
   function forget(replica: Replica): void {
-    Object.assign(replica, { ranges: [], early: [], target: 0, suspect: false, known: false, touched: 0 });
+    const { row, view, filling } = replica;
+    Object.assign(replica, { ...newReplica(row), target: 0, known: false, view, filling });
     if (replica.view) replica.view = emptyView(true);
   }
 
@@ -149,9 +157,8 @@ export function createReplicas(
       } else {
         const { row: old, ranges, known } = replica;
         if (known && !force && ranges.length > 0) {
-          replica.suspect ||=
-            row.head < curMax(ranges) ||
-            (row.head === old.head && row.headFingerprint !== old.headFingerprint);
+          const differs = row.head === old.head && row.headFingerprint !== old.headFingerprint;
+          if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
           // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
           if (row.head < old.head) return replica;
         }
@@ -162,6 +169,7 @@ export function createReplicas(
         replica.row = row;
       }
       sawActivity(row);
+      replica.appliedAt = ++applied;
       commit(replica);
       return replica;
     },
@@ -177,8 +185,16 @@ export function createReplicas(
           id > after && id <= through && !ranges.some(({ from, to }) => from <= id && id <= to),
       );
       const continues = before > 0 ? after <= before : live;
-      if (after > replica.row.head) rowUnknown(replica);
+      // Something between was not seen: who came or went in it is not known.
+      if (
+        fresh.some(
+          ({ messageId }, index) => messageId > (fresh[index - 1]?.messageId ?? replica.row.head) + 1,
+        )
+      ) {
+        rowUnknown(replica);
+      }
       replica.ranges = next;
+      replica.appliedAt = ++applied;
       replica.target = Math.max(replica.target, through);
       for (const entry of fresh) {
         replica.row = deriveRow(replica.row, entry, maxActivity + 1);
@@ -208,7 +224,7 @@ export function createReplicas(
 
     truncate(replica, above, row, putOutbox) {
       replica.ranges = truncateRanges(replica.ranges, above);
-      Object.assign(replica, { row, early: [], suspect: false, target: row.head });
+      Object.assign(replica, { row, early: [], trust: "sure", target: row.head });
       void writer.commit(
         {
           truncate: [{ conversationId: replica.id, above }],
@@ -240,6 +256,7 @@ export function createReplicas(
       changed(replica);
     },
 
+    applied: () => applied,
     touches: () => touches,
 
     retouch(since) {

@@ -18,6 +18,8 @@ import {
 import type { Connect, Socket } from "../connection/socket.js";
 import {
   appendEntry,
+  changeOf,
+  cursorOf,
   entryFor,
   type FakeConversation,
   type FakeEntry,
@@ -93,7 +95,7 @@ export interface FakeServer {
   goAway(reconnectDelay: number): void;
   /** A copy of all that is stored. */
   backup(): FakeState;
-  /** Restores a copy: what was stored since is lost, cursors are no longer good. Closes all sockets. */
+  /** Restores a copy: what was stored since is lost, and cursors from then are no longer good. Closes all sockets. */
   restore(backup: FakeState): void;
   /** Begins another history, empty or that of a copy. Closes all sockets. */
   changeEpoch(backup?: FakeState): void;
@@ -120,10 +122,13 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
   const sessions = new Set<Session>();
   const users = new Map<string, UserProfile>();
   let epoch = newUuid(random);
-  let boot = newUuid(random);
-  let state: FakeState = { conversations: new Map(), change: 0 };
+  let state: FakeState = emptyState();
 
-  const cursorNow = (): string => `${boot} ${state.change}`;
+  function emptyState(): FakeState {
+    return { conversations: new Map(), change: 0, boots: [{ id: newUuid(random), from: 0 }] };
+  }
+
+  const cursorNow = (): string => cursorOf(state);
 
   function conversationOf(id: string): FakeConversation {
     const conversation = state.conversations.get(id);
@@ -259,14 +264,13 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
         return { type: "conversations", requestId, rows: page, cursor: cursorNow(), ...next };
       }
       case "list-changes": {
-        const [cursorBoot, since] = frame.cursor.split(" ");
-        if (cursorBoot !== boot) throw new ChatError("cursor_invalid", "Of another boot.");
+        const since = changeOf(state, frame.cursor);
         const changed = [...state.conversations.values()]
           .flatMap((conversation) => {
             const membership = conversation.members.get(userId);
             if (!membership) return [];
             const change = isMember(conversation, userId) ? conversation.change : membership.change;
-            return change > Number(since) ? { conversation, change } : [];
+            return change > since ? { conversation, change } : [];
           })
           .sort((a, b) => a.change - b.change);
         const page = changed.slice(0, frame.limit);
@@ -275,7 +279,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
           type: "changes",
           requestId,
           rows: page.map(({ conversation }) => rowOf(conversation, userId)),
-          cursor: more ? `${boot} ${page.at(-1)!.change}` : cursorNow(),
+          cursor: more ? cursorOf({ ...state, change: page.at(-1)!.change }) : cursorNow(),
           more,
         };
       }
@@ -487,13 +491,13 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     backup: () => structuredClone(state),
     restore(backup) {
       state = structuredClone(backup);
-      boot = newUuid(random);
+      state.boots.push({ id: newUuid(random), from: state.change });
       cut();
     },
     changeEpoch(backup) {
-      state = structuredClone(backup ?? { conversations: new Map(), change: 0 });
+      state = backup ? structuredClone(backup) : emptyState();
+      state.boots = [{ id: newUuid(random), from: state.change }];
       epoch = newUuid(random);
-      boot = newUuid(random);
       users.clear();
       cut();
     },

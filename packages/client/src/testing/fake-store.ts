@@ -52,7 +52,27 @@ export interface FakeConversation {
 /** All that a server would keep in its store; cloneable. */
 export interface FakeState {
   conversations: Map<string, FakeConversation>;
+  /** Rises with every entry. */
   change: number;
+  /** Each opening of the store, with the change at which it took over from the one before. */
+  boots: { readonly id: string; readonly from: number }[];
+}
+
+/** The cursor of the present position. */
+export function cursorOf({ boots, change }: FakeState): string {
+  return `${change} ${boots.at(-1)!.id}`;
+}
+
+/**
+ * The change number of a cursor.
+ * @throws ChatError `cursor_invalid` if it lies in a history that the store has lost
+ */
+export function changeOf({ boots, change: last }: FakeState, cursor: string): number {
+  const [change, id] = cursor.split(" ");
+  const index = boots.findIndex((boot) => boot.id === id);
+  const end = boots[index + 1]?.from ?? last;
+  if (index < 0 || Number(change) > end) throw new ChatError("cursor_invalid", "Of a history that was lost.");
+  return Number(change);
 }
 
 function hash(previous: number, text: string): number {

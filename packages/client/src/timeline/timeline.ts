@@ -80,13 +80,19 @@ export function createTimeline<C extends CustomData>(
         from = entries.length < limit ? newest.from : entries[0]!.messageId;
       } else {
         const page = await ask({ type: "get-range", conversationId: id, before, limit }, { signal });
+        if (replica.trust !== "sure") {
+          // Answered over a new connection: nothing of the server's goes below what may not be the server's.
+          await filler.fill(replica);
+          continue;
+        }
         if (page.after + 1 >= before) return;
         ({ entries } = page);
         from = page.after + 1;
         if (replica.view === view) replicas.apply(replica, page);
       }
-      // Otherwise the log was replaced meanwhile, and what was read is not of it.
-      if (replica.view === view) replicas.prepend(replica, from, entries);
+      // Otherwise the log was replaced meanwhile, or begins elsewhere, and what was read does not adjoin it.
+      if (replica.view !== view || start() > before) continue;
+      replicas.prepend(replica, from, entries);
       if (entries.some(isShown)) return;
     }
   }
