@@ -1,0 +1,358 @@
+import { ChatError, type ClientFrame } from "@chat/protocol";
+import { afterEach, describe, expect, test } from "vitest";
+import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import type { ChatClient } from "../../src/public-types.js";
+import { createWorld, type World } from "../world.js";
+
+let world: World;
+afterEach(() => world.close());
+
+/** A wake-up event that a test triggers. */
+function signals() {
+  const wakers = new Set<() => void>();
+  return {
+    listeners: wakers,
+    wake: () => wakers.forEach((wake) => wake()),
+    subscribe(wake: () => void) {
+      wakers.add(wake);
+      return () => void wakers.delete(wake);
+    },
+  };
+}
+
+function framesOf<T extends ClientFrame["type"]>(type: T): Extract<ClientFrame, { type: T }>[] {
+  return world.server.received
+    .flatMap(({ frames }) => frames)
+    .filter((frame): frame is Extract<ClientFrame, { type: T }> => frame.type === type);
+}
+
+function errorsOf(client: ChatClient): string[] {
+  const codes: string[] = [];
+  client.on("error", ({ code }) => codes.push(code));
+  return codes;
+}
+
+describe("reconnecting", () => {
+  test("waits a random time below a cap that doubles, and no longer than 30 s", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.unreachable = true;
+    const tries: number[] = [];
+    const connect = (url: string, protocols: readonly string[]) => {
+      tries.push(clock.monotonic());
+      return server.connect(url, protocols);
+    };
+    const client = world.device("ana", { connect });
+    await clock.advance(600_000);
+    expect(client.status.connection).toBe("connecting");
+    expect(tries.length).toBeGreaterThan(20);
+    for (const [index, at] of tries.entries()) {
+      if (index === 0) continue;
+      const cap = Math.min(CLIENT_LIMITS.backoffCap, CLIENT_LIMITS.backoffBase * 2 ** (index - 1));
+      // The try itself takes a moment.
+      expect(at - tries[index - 1]!).toBeLessThanOrEqual(cap + 2);
+    }
+    // Full jitter: the waits use their range, not only its end.
+    expect(Math.max(...tries.slice(10).map((at, index) => at - tries[index + 9]!))).toBeGreaterThan(20_000);
+    server.faults.unreachable = false;
+    await clock.advance(31_000);
+    expect(client.status).toMatchObject({ connection: "online", synced: true });
+  });
+
+  test("begins the backoff anew only after a connection that lasted", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const tries: number[] = [];
+    world.device("ana", {
+      connect: (url, protocols) => {
+        tries.push(clock.monotonic());
+        return server.connect(url, protocols);
+      },
+    });
+    // Connections that break at once are made again more and more slowly.
+    for (let second = 0; second < 120; second++) {
+      await clock.advance(1_000);
+      server.cut();
+    }
+    const early = tries.length;
+    expect(early).toBeLessThan(40);
+    await clock.advance(31_000 + CLIENT_LIMITS.stableAfter);
+    const before = tries.length;
+    server.cut();
+    await clock.advance(CLIENT_LIMITS.backoffBase + 5);
+    expect(tries.length).toBe(before + 1);
+  });
+
+  test("keeps to the delay that the server wishes when it goes away", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.goAway(7_000);
+    await clock.advance(1_000);
+    server.cut("ana", 4503);
+    await clock.advance(5_900);
+    expect(client.status.connection).toBe("connecting");
+    expect(framesOf("hello")).toHaveLength(1);
+    await clock.advance(200);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("gives up a socket that never opens or is never welcomed", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.outgoing = (frame) => (frame.type === "welcome" ? [] : [0]);
+    const client = world.device("ana");
+    await clock.advance(CLIENT_LIMITS.connectTimeout - 100);
+    expect(framesOf("hello")).toHaveLength(1);
+    server.faults.outgoing = undefined;
+    await clock.advance(1_000);
+    expect(framesOf("hello")).toHaveLength(2);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("a late socket of an earlier try is closed and not used", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let held: (() => void) | undefined;
+    const client = world.device("ana", {
+      connect: (url, protocols) =>
+        held === undefined
+          ? new Promise((resolve) => (held = () => resolve(server.connect(url, protocols))))
+          : server.connect(url, protocols),
+    });
+    await clock.advance(CLIENT_LIMITS.connectTimeout + 1_000);
+    expect(client.status.connection).toBe("online");
+    held!();
+    await clock.advance(1_000);
+    expect(framesOf("hello")).toHaveLength(1);
+    expect(server.sessions).toHaveLength(1);
+  });
+});
+
+describe("the heartbeat", () => {
+  test("pings at the server's interval, the first within it", async () => {
+    world = createWorld({ heartbeatInterval: 20_000 });
+    const { clock } = world;
+    world.device("ana");
+    await clock.advance(20_010);
+    expect(framesOf("ping")).toHaveLength(1);
+    await clock.advance(60_000);
+    expect(framesOf("ping")).toHaveLength(4);
+  });
+
+  test.each([25_000, 4_000])("gives a silent socket up (interval %i ms)", async (heartbeatInterval) => {
+    world = createWorld({ heartbeatInterval });
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => (frame.type === "pong" ? [] : [0]);
+    await clock.advance(heartbeatInterval + CLIENT_LIMITS.pongTimeout + 10);
+    expect(framesOf("hello").length + Number(client.status.connection === "connecting")).toBe(2);
+    server.faults.outgoing = undefined;
+    await clock.advance(5_000);
+    expect(client.status.connection).toBe("online");
+    expect(server.sessions).toHaveLength(1);
+  });
+
+  test("takes anything that comes as a sign of life", async () => {
+    world = createWorld({ heartbeatInterval: 25_000 });
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"]);
+    world.device("ana");
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => (frame.type === "pong" ? [30_000] : [0]);
+    for (let second = 0; second < 60; second++) {
+      server.post(room, "bo", `still here ${second}`);
+      await clock.advance(1_000);
+    }
+    expect(framesOf("hello")).toHaveLength(1);
+  });
+
+  test("a wake-up probes a connection at once, and reconnects soon if it is dead", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const awake = signals();
+    const client = world.device("ana", { signals: awake });
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => (frame.type === "pong" ? [] : [0]);
+    awake.wake();
+    await clock.advance(2);
+    expect(framesOf("ping")).toHaveLength(1);
+    await clock.advance(CLIENT_LIMITS.wakeTimeout);
+    expect(client.status.connection).toBe("connecting");
+  });
+
+  test("a wake-up ends the wait for the next try", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const awake = signals();
+    server.faults.unreachable = true;
+    const client = world.device("ana", { signals: awake });
+    await clock.advance(200_000);
+    server.faults.unreachable = false;
+    awake.wake();
+    await clock.advance(10);
+    expect(client.status.connection).toBe("online");
+    await client.close();
+    expect(awake.listeners.size).toBe(0);
+  });
+});
+
+describe("the token", () => {
+  test("is asked for anew for every connect", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let asked = 0;
+    world.device("ana", { token: () => `token ${++asked}` });
+    await clock.advance(1_000);
+    server.cut();
+    await clock.advance(2_000);
+    expect(framesOf("hello").map(({ token }) => token)).toEqual(["token 1", "token 2"]);
+  });
+
+  test("that was refused is replaced by a new one", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.hello = ({ token }) =>
+      token === "token 1" ? new ChatError("unauthenticated", "expired") : undefined;
+    let asked = 0;
+    const client = world.device("ana", { token: async () => `token ${++asked}` });
+    await clock.advance(2_000);
+    expect(client.status).toMatchObject({ connection: "online" });
+    expect(client.status.error).toBeUndefined();
+  });
+
+  test("stops the client when it is refused again and again, until connect()", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.hello = () => new ChatError("unauthenticated", "no");
+    const client = world.device("ana");
+    const errors = errorsOf(client);
+    await clock.advance(120_000);
+    expect(client.status).toMatchObject({ connection: "stopped", error: { code: "unauthenticated" } });
+    expect(errors).toEqual(Array(CLIENT_LIMITS.tokenAttempts).fill("unauthenticated"));
+    expect(framesOf("hello")).toHaveLength(CLIENT_LIMITS.tokenAttempts);
+    server.faults.hello = undefined;
+    client.connect();
+    await clock.advance(1_000);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("that can't be had is asked for again later", async () => {
+    world = createWorld();
+    const { clock } = world;
+    let asked = 0;
+    const client = world.device("ana", {
+      token: () => {
+        if (++asked < 4) throw new Error("the login service is down");
+        return "a token";
+      },
+    });
+    const errors = errorsOf(client);
+    await clock.advance(10_000);
+    expect(client.status.connection).toBe("online");
+    expect(errors).toEqual(["internal", "internal", "internal"]);
+  });
+
+  test("a promise of one that never comes does not block the client", async () => {
+    world = createWorld();
+    const { clock } = world;
+    let asked = 0;
+    const client = world.device("ana", {
+      token: () => (++asked === 1 ? new Promise<string>(() => {}) : "a token"),
+    });
+    await clock.advance(CLIENT_LIMITS.connectTimeout + 1_000);
+    expect(client.status.connection).toBe("online");
+  });
+});
+
+describe("a refusal", () => {
+  test("that is retryable is tried again", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let hellos = 0;
+    server.faults.hello = () =>
+      ++hellos < 3 ? new ChatError("overloaded", "later", { retryAfter: 50 }) : undefined;
+    const client = world.device("ana");
+    await clock.advance(20_000);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("for good stops the client", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.hello = () => new ChatError("unsupported_version", "update");
+    const client = world.device("ana");
+    await clock.advance(60_000);
+    expect(client.status).toMatchObject({ connection: "stopped", error: { code: "unsupported_version" } });
+    expect(framesOf("hello")).toHaveLength(1);
+  });
+
+  test("by a terminal close code stops the client", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.cut("ana", 4426);
+    await clock.advance(60_000);
+    expect(client.status).toMatchObject({ connection: "stopped", error: { code: "unsupported_version" } });
+  });
+});
+
+describe("connect, disconnect and close", () => {
+  test("go offline on purpose and back", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    client.disconnect();
+    expect(client.status).toMatchObject({ connection: "offline", synced: false });
+    await clock.advance(60_000);
+    expect(server.sessions).toHaveLength(0);
+    expect(framesOf("hello")).toHaveLength(1);
+    client.connect();
+    client.connect();
+    await clock.advance(1_000);
+    expect(client.status).toMatchObject({ connection: "online", synced: true });
+    expect(framesOf("hello")).toHaveLength(2);
+  });
+
+  test("disconnect before the cache is open", async () => {
+    world = createWorld();
+    const { clock } = world;
+    const client = world.device("ana");
+    client.disconnect();
+    expect(client.status.connection).toBe("offline");
+    await clock.advance(10_000);
+    expect(framesOf("hello")).toHaveLength(0);
+  });
+
+  test("close ends everything, once", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const request = client.conversations.fetch("nowhere");
+    const refused = expect(request).rejects.toMatchObject({ code: "closed" });
+    await Promise.all([client.close(), client.close()]);
+    await refused;
+    expect(client.status.connection).toBe("closed");
+    client.connect();
+    await clock.advance(60_000);
+    expect(client.status.connection).toBe("closed");
+    expect(server.sessions).toHaveLength(0);
+    expect(clock.scheduled).toBe(0);
+    await expect(client.conversations.fetch("nowhere")).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("close before the cache is open", async () => {
+    world = createWorld();
+    const client = world.device("ana");
+    const ready = expect(client.ready()).rejects.toMatchObject({ code: "closed" });
+    await client.close();
+    await ready;
+    await world.clock.advance(10_000);
+    expect(framesOf("hello")).toHaveLength(0);
+  });
+});
