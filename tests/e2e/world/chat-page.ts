@@ -46,7 +46,9 @@ export class ChatPage {
 
   /** Waits until the service worker has what opens the page offline. */
   async waitUntilKept(): Promise<void> {
-    await this.page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    const state = (): Promise<string | undefined> =>
+      this.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state);
+    await expect.poll(state, { ...PATIENCE, message: "the service worker" }).toBe("activated");
   }
 
   /** The conversation of that name in the list. */

@@ -32,7 +32,8 @@ export class Device {
     this.#server = server;
     context.on("weberror", (thrown) => {
       const { name, message, stack } = thrown.error();
-      this.#problems.push(`uncaught: ${name}: ${message}\n${stack ?? ""}`);
+      // A SyntaxError has an empty one.
+      this.#problems.push(`uncaught: ${stack || `${name}: ${message}`}`);
     });
     context.on("console", (message) => {
       if (message.type() === "error") this.#problems.push(`${message.text()} (${message.location().url})`);

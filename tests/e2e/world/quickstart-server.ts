@@ -47,6 +47,10 @@ export class QuickstartServer {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = server;
+    // It does not outlive the tests, however they end.
+    const endWithUs = (): void => void server.kill("SIGKILL");
+    process.once("exit", endWithUs);
+    server.once("exit", () => process.off("exit", endWithUs));
     server.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#output += text;
       this.#complaints += text;
