@@ -14,7 +14,7 @@ import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
-import { isCaughtUp, type Replica, type Span } from "./replica.js";
+import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";
 
 /** What the gap filler needs of its surroundings. */
@@ -220,7 +220,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     trust(replica) {
       if (replica.trust === "unsure") replica.trust = "sure";
       drain(replica);
-      void fill(replica);
+      if (isFollowed(replica)) void fill(replica);
     },
   };
 }
