@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import type { SeededRandom } from "./seeded-random.js";
+
+/**
+ * How a connection ends.
+ * `now`: at once. `up`: the next chunk on its way to the server is torn in the middle, so most often a message that is
+ * being sent. `down`: the same towards the device that last sent something, so most often its acknowledgement.
+ * `silent`: nothing passes any more, in neither direction, and nobody is told; heartbeats have to find out.
+ */
+export type Cut = "now" | "up" | "down" | "silent";
+
+/** A cut that waits for the next chunk. */
+interface Tear {
+  readonly direction: "up" | "down";
+  /** How much of the chunk still passes, from 0 to 1. */
+  readonly keep: number;
+  /** With a reset, instead of an orderly end. */
+  readonly abrupt: boolean;
+  readonly done: () => void;
+}
+
+interface Link {
+  readonly device: Socket;
+  readonly server: Socket;
+  tear?: Tear | undefined;
+  silent?: boolean;
+}
+
+/** A TCP proxy between devices and server that cuts connections on demand. */
+export class CuttingProxy {
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  /** For the next chunks to the server, on whichever connection they come. */
+  readonly #nextUp: Tear[] = [];
+  #lastSender: Link | undefined;
+
+  /** @param target the server's port; undefined while there is no server, so that connections fail */
+  constructor(target: () => number | undefined) {
+    this.#server = createServer((device) => {
+      const port = target();
+      device.on("error", () => {});
+      if (port === undefined) device.resetAndDestroy();
+      else this.#link(device, connect({ host: "127.0.0.1", port }));
+    });
+  }
+
+  /** @returns the port that devices connect to */
+  async listen(): Promise<number> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** @param done called when a connection was cut; never if there is none that could be */
+  cut(cut: Cut, random: SeededRandom, done: () => void): void {
+    const tear = { keep: random.float(), abrupt: random.chance(0.5), done };
+    const any = random.pick([...this.#links]);
+    const link = cut === "down" ? (this.#lastSender ?? any) : any;
+    if (cut === "up") this.#nextUp.push({ ...tear, direction: "up" });
+    else if (link === undefined) return;
+    else if (cut === "down") link.tear = { ...tear, direction: "down" };
+    else {
+      if (cut === "silent") link.silent = true;
+      else sever(link.device, link.server, tear.abrupt);
+      done();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { device, server } of this.#links) {
+      device.destroy();
+      server.destroy();
+    }
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #link(device: Socket, server: Socket): void {
+    const link: Link = { device, server };
+    this.#links.add(link);
+    device.setNoDelay();
+    server.setNoDelay();
+    device.on("data", (chunk) => this.#forward(link, "up", chunk));
+    server.on("data", (chunk) => this.#forward(link, "down", chunk));
+    server.on("error", () => device.destroy());
+    for (const [from, to] of [
+      [device, server],
+      [server, device],
+    ] as const) {
+      from.on("drain", () => to.resume());
+      from.on("close", () => {
+        // A silent connection stays open towards the device until the device gives it up.
+        if (link.silent && from === server) return;
+        this.#links.delete(link);
+        if (this.#lastSender === link) this.#lastSender = undefined;
+        to.destroySoon();
+      });
+    }
+  }
+
+  #forward(link: Link, direction: "up" | "down", chunk: Buffer): void {
+    if (link.silent) return;
+    const { device, server } = link;
+    const [from, to] = direction === "up" ? [device, server] : [server, device];
+    if (direction === "up") {
+      this.#lastSender = link;
+      link.tear ??= this.#nextUp.shift();
+    }
+    const { tear } = link;
+    if (tear?.direction === direction) {
+      const part = chunk.subarray(0, Math.floor(chunk.length * tear.keep));
+      // What is let through shall arrive; only then that side is closed.
+      if (part.length > 0) to.write(part);
+      to.destroySoon();
+      if (tear.abrupt) from.resetAndDestroy();
+      else from.destroy();
+      tear.done();
+      return;
+    }
+    if (!to.write(chunk)) from.pause();
+  }
+}
+
+function sever(device: Socket, server: Socket, abrupt: boolean): void {
+  for (const socket of [device, server]) {
+    if (abrupt) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+}
