@@ -1,0 +1,4 @@
+import type { Mutation } from "./mutations.js";
+
+/** Bugs planted in the client. */
+export const CLIENT_MUTATIONS: readonly Mutation[] = [];

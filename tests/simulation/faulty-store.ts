@@ -1,0 +1,105 @@
+import { ChatError } from "@chat/protocol";
+import type {
+  AppendOutcome,
+  ChatStore,
+  ConversationStore,
+  Draft,
+  MessageStore,
+  StoredEntry,
+} from "@chat/server";
+import type { Chance } from "./chance.js";
+import type { Party } from "./scheduler.js";
+import type { Trace } from "./trace.js";
+import { type Call, unavailable, type Weather } from "./unreliable-line.js";
+
+/** What a server's way to the store is made of. */
+export interface FaultyStoreOptions {
+  readonly inner: ChatStore;
+  readonly party: Party;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly weather: Weather;
+  readonly call: Call;
+  /** Called for each entry in the moment in which it is committed. */
+  readonly stored: (entry: StoredEntry) => void;
+  /** Calls back when another server wrote, where the engine can tell. */
+  readonly watch: (listener: () => void) => () => void;
+}
+
+/** The real store behind an unreliable line. */
+export function faultyStore(options: FaultyStoreOptions): ChatStore {
+  const { inner, party, chance, trace, weather, call } = options;
+
+  async function append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+    const outcomes = await inner.messages.append(drafts);
+    for (const outcome of outcomes) {
+      if (outcome.status === "stored") {
+        const { conversationId, messageId, text, kind } = outcome.entry;
+        trace.note(party.name, `commits ${conversationId}/${messageId} ${text ?? kind}`);
+        options.stored(outcome.entry);
+      } else {
+        trace.hit(
+          outcome.status === "refused" ? `append refused ${outcome.error.code}` : "duplicate answered",
+        );
+      }
+    }
+    return outcomes;
+  }
+
+  /** As the contract says: behind a draft that failed, those of the same device are refused too. */
+  function failedFrom(drafts: readonly Draft[], at: number): AppendOutcome[] {
+    return drafts.slice(at).map((_, index) => ({
+      status: "refused" as const,
+      error: index === 0 ? unavailable() : new ChatError("out_of_order", "A message before this one failed."),
+    }));
+  }
+
+  /** Now and then only the first few of a batch are stored. */
+  async function appendSome(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+    const oneDevice = drafts.every(
+      ({ deviceId, conversationId }) =>
+        deviceId === drafts[0]?.deviceId && conversationId === drafts[0].conversationId,
+    );
+    if (drafts.length < 2 || !oneDevice || !chance.happens(weather.unavailable)) return append(drafts);
+    trace.hit("fault store batch in part");
+    const at = chance.between(1, drafts.length - 1);
+    return [...(await append(drafts.slice(0, at))), ...failedFrom(drafts, at)];
+  }
+
+  const messages: MessageStore = {
+    advancesConversations: inner.messages.advancesConversations,
+    append: (drafts) =>
+      call(
+        "append",
+        () => appendSome(drafts),
+        () => failedFrom(drafts, 0),
+      ),
+    find: (key) => call("find", () => inner.messages.find(key)),
+    read: (query) => call("read", () => inner.messages.read(query)),
+    heads: (ids) => call("heads", () => inner.messages.heads(ids)),
+  };
+  const rows = inner.conversations;
+  const conversations: ConversationStore = {
+    reserve: (conversation) => call("reserve", () => rows.reserve(conversation)),
+    advance: (entries) => call("advance", () => rows.advance(entries)),
+    row: (userId, id) => call("row", () => rows.row(userId, id)),
+    list: (userId, query) => call("list", () => rows.list(userId, query)),
+    listChanges: (userId, query) => call("listChanges", () => rows.listChanges(userId, query)),
+    participation: (userId, id) => call("participation", () => rows.participation(userId, id)),
+    members: (id, query) => call("members", () => rows.members(id, query)),
+    roles: (id, userIds) => call("roles", () => rows.roles(id, userIds)),
+    memberOf: (userId, query) => call("memberOf", () => rows.memberOf(userId, query)),
+    users: (userIds) => call("users", () => rows.users(userIds)),
+    setUser: (profile) => call("setUser", () => rows.setUser(profile)),
+    position: () => call("position", () => rows.position()),
+    changes: (query) => call("changes", () => rows.changes(query)),
+  };
+  return {
+    messages,
+    conversations,
+    // Whether a server starts with a store that fails is for its supervisor, who starts it again.
+    open: (storeOptions) => inner.open(storeOptions),
+    watch: options.watch,
+    close: () => inner.close(),
+  };
+}

@@ -1,0 +1,183 @@
+import { sqlite } from "@chat/server/sqlite";
+import type { ConversationSummary } from "@chat/client";
+import { Chance } from "./chance.js";
+import type { Device } from "./device.js";
+import { PartyClock } from "./party-clock.js";
+import { Party } from "./scheduler.js";
+import { DRAIN_BOUND, settle } from "./settle.js";
+import type { World } from "./world.js";
+
+/** Lets the world go on until a promise has settled. */
+async function within<T>(world: World, promise: Promise<T>, bound: number): Promise<T | undefined> {
+  const { scheduler, trace } = world;
+  let settled = false;
+  let result: T | undefined;
+  let failure: unknown;
+  promise.then(
+    (value) => {
+      result = value;
+      settled = true;
+    },
+    (error: unknown) => {
+      failure = error;
+      settled = true;
+    },
+  );
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  await scheduler.runUntil(scheduler.now + bound, () => settled || trace.violation !== undefined);
+  if (failure instanceof Error) trace.fail("everything can be read at the end", failure.message);
+  else if (!settled) trace.fail("everything can be read at the end", "no answer in time");
+  return result;
+}
+
+/** The store holds exactly what it said that it had committed. */
+async function judgeStore(world: World): Promise<void> {
+  const { oracle, trace, scheduler } = world;
+  const party = new Party("judge");
+  const runtime = new PartyClock(scheduler).runtime(party, new Chance("judge"), trace);
+  const store = sqlite(world.database, { allowVolatile: true });
+  await within(world, store.open({ runtime, groupMembers: 100 }), 1_000);
+  for (const [conversationId, { entries }] of oracle.logs) {
+    const query = { conversationId, after: 0, before: Infinity, order: "ascending", limit: 100_000 } as const;
+    const read = store.messages.read({ ...query, before: Number.MAX_SAFE_INTEGER, maxBytes: Infinity });
+    const found = (await within(world, read, 1_000)) ?? [];
+    const same = found.length === entries.length && found.every(({ text }, at) => text === entries[at]?.text);
+    if (!same)
+      trace.fail("the store keeps what it committed", `${conversationId} has ${found.length} entries`);
+  }
+}
+
+/** True if the user has been a member from the beginning of the conversation, as far as the store knows. */
+function neverLeft({ oracle }: World, conversationId: string, userId: string): boolean {
+  const stays = oracle.logs.get(conversationId)?.stays.get(userId) ?? [];
+  return stays.length === 1 && stays[0]!.to === Infinity;
+}
+
+/** What was acknowledged is in the store, and so is what was in an outbox; what was refused is not. */
+function judgeWritten(world: World): void {
+  const { oracle, trace } = world;
+  const expected = new Set(["forbidden", "not_found", "closed"]);
+  for (const written of oracle.written.values()) {
+    const { text, conversationId, acknowledgedAs, refused, accepted, author } = written;
+    const isStored = oracle.entryOf(text) !== undefined;
+    if (acknowledgedAs !== undefined && !isStored && !oracle.lost.has(text)) {
+      trace.fail("acknowledged means stored", `${text} was ${acknowledgedAs}`);
+    }
+    if (refused !== undefined && !expected.has(refused)) {
+      trace.fail("no message is refused without a reason", `${text}: ${refused}`);
+    }
+    if (refused !== undefined && refused !== "closed" && isStored && !world.hasLostHistory) {
+      trace.fail("refused means not stored", `${text}: ${refused}`);
+    }
+    const device = world.devices.find((one) => one.author === author);
+    if (!accepted || isStored || refused !== undefined || device === undefined || world.hasLostHistory)
+      continue;
+    // Who has been away may have been refused in a run of the application that ended before it could say so.
+    if (device.disk.hasFailed || !neverLeft(world, conversationId, device.userId)) continue;
+    trace.fail("what is in the outbox is stored in the end", `${text} in ${conversationId}`);
+  }
+}
+
+/** What a restored backup lost came back, if its device still had it. */
+function judgeOwed(world: World): void {
+  const { oracle, trace } = world;
+  for (const { text, device } of world.owed) {
+    const written = oracle.written.get(text);
+    if (written === undefined || oracle.entryOf(text) !== undefined || device.disk.hasFailed) continue;
+    // Where the conversation itself is lost, or its author has left, there is no way back.
+    if (!neverLeft(world, written.conversationId, device.userId)) continue;
+    trace.fail(
+      "what a restored backup lost comes back",
+      `${text} of ${device.name} in ${written.conversationId}`,
+    );
+  }
+}
+
+/** Every conversation, paged back to its beginning, shows what the user may see, once and in order. */
+async function judgeTimelines(world: World, device: Device): Promise<void> {
+  const { oracle, trace } = world;
+  const { client, userId, name } = device;
+  if (client === undefined) return;
+  for (const id of oracle.conversationsOf(userId)) {
+    const conversation = await within(world, client.conversations.fetch(id), 60_000);
+    if (conversation === undefined) return;
+    const { timeline } = conversation;
+    timeline.subscribe(() => {});
+    for (let page = 0; page < 1_000; page++) {
+      const settled = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (timeline.state === "complete") resolve();
+        };
+        timeline.subscribe(look);
+        look();
+      });
+      await within(world, settled, 60_000);
+      if (!timeline.hasOlder || trace.violation !== undefined) break;
+      await within(world, timeline.loadOlder({ limit: 7 }), 60_000);
+    }
+    if (trace.violation !== undefined) return;
+    const shown = timeline.messages.filter(({ state }) => state === "stored");
+    const visible = oracle.visible(userId, id);
+    const line = (entry: { readonly messageId?: number; readonly text?: string }): string =>
+      `${entry.messageId}:${entry.text ?? ""}`;
+    const [is, should] = [shown.map(line), visible.map(line)];
+    const at = should.findIndex((text, index) => text !== is[index]);
+    if (is.length !== should.length || at !== -1) {
+      const detail = `${name} in ${id} shows ${is.length} of ${should.length}, from ${should[at] ?? is[should.length]} on it differs`;
+      trace.fail("every entitled device has every message once and in order", detail);
+    }
+  }
+}
+
+function summaries({ client }: Device): ReadonlyMap<string, ConversationSummary> {
+  return new Map((client?.conversations.items ?? []).map(({ id, summary }) => [id, summary]));
+}
+
+/** Keys in one order, so that two that say the same read the same. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** What a device shows in its list is what a new device of the user shows. */
+function judgeList(world: World, device: Device, fresh: Device): void {
+  const [own, others] = [summaries(device), summaries(fresh)];
+  for (const [id, summary] of others) {
+    const mine = own.get(id);
+    if (canonical(mine) !== canonical(summary)) {
+      const detail = `${device.name} in ${id}: ${canonical(mine)} instead of ${canonical(summary)}`;
+      world.trace.fail("a device shows what a new device shows", detail);
+    }
+  }
+  const order = [...own.keys()].join();
+  if (process.env["ORDER"] && order !== [...others.keys()].join()) {
+    const detail = `${device.name} lists ${order} instead of ${[...others.keys()].join()}`;
+    world.trace.fail("a device shows what a new device shows", detail);
+  }
+}
+
+/** Compares all that there is at the end, when nothing is under way any more. */
+export async function judge(world: World): Promise<void> {
+  const { trace } = world;
+  const devices = [...world.devices];
+  const fresh = world.users.map((userId) => world.addDevice(userId, `${userId}-new`));
+  for (const device of fresh) device.start();
+  await settle(world, DRAIN_BOUND, "a new device gets everything");
+  const steps: (() => void | Promise<void>)[] = [
+    () => judgeStore(world),
+    () => judgeWritten(world),
+    () => judgeOwed(world),
+    ...devices.map((device) => () => judgeList(world, device, fresh[world.users.indexOf(device.userId)]!)),
+    ...[...devices, ...fresh].map((device) => () => judgeTimelines(world, device)),
+    ...[...devices, ...fresh].map((device) => async () => {
+      if (!device.disk.hasFailed) await device.disk.verify();
+    }),
+  ];
+  for (const step of steps) {
+    if (trace.violation !== undefined) return;
+    await step();
+  }
+}

@@ -1,0 +1,92 @@
+import { parseArgs } from "node:util";
+import { bundle } from "./bundle.js";
+import { type CampaignResult, runCampaign, shrink } from "./campaign.js";
+import { searchMutations } from "./mutation-search.js";
+import { GROUPS } from "./run-seed.js";
+import { SeedRunner } from "./seed-runner.js";
+import { neverTaken, SEEDS_FOR_ALL } from "./sometimes.js";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    steps: { type: "string", default: "150" },
+    without: { type: "string", default: "" },
+    mutations: { type: "boolean", default: false },
+    only: { type: "string" },
+    counts: { type: "boolean", default: false },
+  },
+});
+const [seed, seeds, steps] = [values.seed, values.seeds, values.steps].map(Number) as [
+  number,
+  number,
+  number,
+];
+const without = values.without.split(",").filter((name) => name !== "");
+const unknown = without.find((name) => !GROUPS.includes(name));
+if (![seed, seeds, steps].every(Number.isSafeInteger) || unknown !== undefined) {
+  console.error(`--seeds, --seed and --steps are integers; --without takes ${GROUPS.join(",")}.`);
+  process.exit(2);
+}
+
+function hours(virtualMs: number): string {
+  return (virtualMs / 3_600_000).toFixed(1);
+}
+
+/** The first failure in words, as short as it can be had cheaply. */
+async function explain(file: string, { failures }: CampaignResult): Promise<void> {
+  const [first] = failures;
+  if (first?.failure === undefined) return;
+  const { invariant } = first.failure;
+  const short = await shrink(file, { seed: first.seed, steps, without }, invariant);
+  const runner = new SeedRunner(file);
+  const { failure } = await runner.run({ ...short, lines: 60 });
+  await runner.close();
+  console.log(
+    `\nSeed ${first.seed} breaks a promise. ${(failure ?? first.failure).trace.length} last lines:\n`,
+  );
+  console.log((failure ?? first.failure).trace.join("\n"));
+  const left = short.without?.length ? ` --without ${short.without.join(",")}` : "";
+  console.log(`\nAgain: pnpm simulate --seeds 1 --seed ${short.seed} --steps ${short.steps}${left}`);
+  console.log(
+    failures
+      .map((result) => `seed ${result.seed}: ${result.failure?.invariant}: ${result.failure?.detail}`)
+      .join("\n"),
+  );
+}
+
+async function campaign(): Promise<number> {
+  const began = performance.now();
+  const file = await bundle("simulation");
+  let shown = 0;
+  const result = await runCampaign({
+    bundle: file,
+    seed,
+    seeds,
+    steps,
+    without,
+    stopAtFailure: false,
+    progress(done, failed) {
+      if (performance.now() - shown < 5_000 && done < seeds) return;
+      shown = performance.now();
+      console.log(`${done}/${seeds} seeds, ${failed} failed, ${Math.round((shown - began) / 1000)} s`);
+    },
+  });
+  await explain(file, result);
+  if (values.counts) {
+    for (const [path, count] of [...result.hits].sort()) console.log(`${String(count).padStart(9)} ${path}`);
+  }
+  const missed = seeds >= SEEDS_FOR_ALL && without.length === 0 ? neverTaken(result.hits) : [];
+  if (missed.length > 0) console.log(`Never happened: ${missed.join("; ")}.`);
+  console.log(
+    `${result.seeds} seeds (${seed} to ${seed + seeds - 1}, ${steps} steps), ${result.failures.length} failed; ` +
+      `${hours(result.virtualMs)} virtual hours, ${result.events} events, ${result.entries} entries, ` +
+      `${result.acknowledged} acknowledged; longest drain ${result.drainMs} ms, longest repair of a lost tail ` +
+      `${result.tailMs} ms; ${Math.round((performance.now() - began) / 1000)} s`,
+  );
+  return result.failures.length + missed.length > 0 ? 1 : 0;
+}
+
+process.exitCode = values.mutations
+  ? await searchMutations({ seeds, seed, steps, only: values.only })
+  : await campaign();

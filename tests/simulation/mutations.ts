@@ -1,0 +1,12 @@
+import type { Patch } from "./bundle.js";
+import { CLIENT_MUTATIONS } from "./client-mutations.js";
+import { SERVER_MUTATIONS } from "./server-mutations.js";
+
+/** A bug that is planted to see whether the simulation finds it. */
+export interface Mutation {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+/** All planted bugs. */
+export const MUTATIONS: readonly Mutation[] = [...SERVER_MUTATIONS, ...CLIENT_MUTATIONS];

@@ -1,0 +1,246 @@
+import type { ClientFrame, ConversationRow, Entry, ServerFrame } from "@chat/protocol";
+import { kindOf } from "@chat/protocol";
+import type { StoredEntry } from "@chat/server";
+import type { DeviceEnd } from "./network.js";
+import type { Trace } from "./trace.js";
+
+interface Stay {
+  readonly from: number;
+  to: number;
+}
+
+/** The log of one conversation as the store has it, and who may see what of it. */
+interface Log {
+  readonly entries: StoredEntry[];
+  readonly stays: Map<string, Stay[]>;
+}
+
+/** An identity of a message that the code under test does not know of: the text that the application wrote. */
+export interface Written {
+  readonly text: string;
+  readonly conversationId: string;
+  /** The device's name; another one after its storage was wiped. */
+  readonly author: string;
+  /** Rises with each message of its author. */
+  readonly number: number;
+  /** Set when the application was told that it is stored. */
+  acknowledgedAs?: number;
+  /** The application was told that it is in the outbox, durably. */
+  accepted?: true;
+  refused?: string;
+}
+
+/** What a backup holds. */
+export type OracleSnapshot = ReadonlyMap<string, number>;
+
+/** Knows what the store holds and what was promised to whom, and looks at every entry and every frame. */
+export class Oracle {
+  readonly logs = new Map<string, Log>();
+  readonly written = new Map<string, Written>();
+  /** Texts that a restored backup has lost at some time. */
+  readonly lost = new Set<string>();
+  /** Which conversation and id each text has. */
+  readonly #stored = new Map<string, StoredEntry>();
+  readonly #keys = new Set<string>();
+  readonly #lastNumber = new Map<string, number>();
+
+  constructor(private readonly trace: Trace) {}
+
+  /** The store has committed an entry. */
+  stored(entry: StoredEntry): void {
+    const log = this.#log(entry.conversationId);
+    const { conversationId, messageId, senderId, deviceId, clientMessageId, text } = entry;
+    const what = `${conversationId}/${messageId} ${text ?? entry.kind} of ${senderId}`;
+    if (messageId !== log.entries.length + 1) {
+      this.trace.fail("ids are contiguous", `${what} follows ${log.entries.length}`);
+      return;
+    }
+    const key = `${conversationId} ${senderId} ${deviceId} ${clientMessageId}`;
+    if (this.#keys.has(key)) this.trace.fail("no key is stored twice", what);
+    this.#keys.add(key);
+    log.entries.push(entry);
+    this.#applyMembership(log, entry);
+    if (text === undefined) return;
+    if (this.#stored.has(text)) this.trace.fail("no message is stored twice", what);
+    this.#stored.set(text, entry);
+    const written = this.written.get(text);
+    if (written === undefined) return;
+    if (!this.canSee(senderId, conversationId, messageId)) {
+      this.trace.fail("only members write", what);
+    }
+    if (this.lost.has(text)) {
+      this.trace.hit("a lost message came back");
+      return;
+    }
+    const lane = `${conversationId} ${written.author}`;
+    const last = this.#lastNumber.get(lane) ?? 0;
+    if (written.number < last) {
+      this.trace.fail("the sends of a device keep their order", `${what} comes behind number ${last}`);
+    }
+    this.#lastNumber.set(lane, written.number);
+  }
+
+  /** The application was told that a message is stored. */
+  acknowledged(text: string, messageId: number | undefined): void {
+    const written = this.written.get(text);
+    const entry = this.#stored.get(text);
+    if (written === undefined) return;
+    if (entry === undefined && !this.lost.has(text)) {
+      this.trace.fail("acknowledged means stored", `${text} is not in the store`);
+    } else if (entry !== undefined && messageId !== entry.messageId && !this.lost.has(text)) {
+      this.trace.fail("acknowledged means stored", `${text} is ${entry.messageId}, not ${messageId}`);
+    }
+    written.acknowledgedAs = messageId ?? 0;
+  }
+
+  entryOf(text: string): StoredEntry | undefined {
+    return this.#stored.get(text);
+  }
+
+  /** What a user may see of a conversation, in order. */
+  visible(userId: string, conversationId: string): readonly StoredEntry[] {
+    const log = this.logs.get(conversationId);
+    return (log?.entries ?? []).filter(({ messageId }) => this.canSee(userId, conversationId, messageId));
+  }
+
+  canSee(userId: string, conversationId: string, messageId: number): boolean {
+    const stays = this.logs.get(conversationId)?.stays.get(userId) ?? [];
+    return stays.some(({ from, to }) => from <= messageId && messageId < to);
+  }
+
+  isMember(userId: string, conversationId: string): boolean {
+    return this.logs.get(conversationId)?.stays.get(userId)?.at(-1)?.to === Infinity;
+  }
+
+  /** Conversations that the user is or was in. */
+  conversationsOf(userId: string): readonly string[] {
+    return [...this.logs].filter(([, { stays }]) => stays.has(userId)).map(([id]) => id);
+  }
+
+  head(conversationId: string): number {
+    return this.logs.get(conversationId)?.entries.length ?? 0;
+  }
+
+  /** What the store held there. */
+  snapshot(): OracleSnapshot {
+    return new Map([...this.logs].map(([id, { entries }]) => [id, entries.length]));
+  }
+
+  /** The store has lost everything above. Returns the entries that are gone. */
+  restore(snapshot: OracleSnapshot): readonly StoredEntry[] {
+    const gone: StoredEntry[] = [];
+    const kept = [...this.logs].flatMap(([id, { entries }]) => {
+      const length = snapshot.get(id) ?? 0;
+      gone.push(...entries.slice(length));
+      return entries.slice(0, length);
+    });
+    this.logs.clear();
+    this.#keys.clear();
+    this.#stored.clear();
+    for (const { text } of gone) if (text !== undefined) this.lost.add(text);
+    for (const entry of kept) {
+      const log = this.#log(entry.conversationId);
+      log.entries.push(entry);
+      this.#applyMembership(log, entry);
+      this.#keys.add(`${entry.conversationId} ${entry.senderId} ${entry.deviceId} ${entry.clientMessageId}`);
+      if (entry.text !== undefined) this.#stored.set(entry.text, entry);
+    }
+    return gone;
+  }
+
+  /** A server has sent a frame to a device. */
+  inspect(frame: ServerFrame, to: DeviceEnd, request: ClientFrame | undefined): void {
+    if (frame.type === "entries") this.#inspectSpan(to, frame.conversationId, frame);
+    else if (frame.type === "range" && request?.type === "get-range") {
+      this.#inspectSpan(to, request.conversationId, frame);
+    } else if (frame.type === "message-stored" && request?.type === "send-message") {
+      const entry = this.logs.get(request.conversationId)?.entries[frame.messageId - 1];
+      const same = entry?.clientMessageId === request.clientMessageId && entry.senderId === to.userId;
+      if (!same || entry.fingerprint !== frame.fingerprint) {
+        this.trace.fail("acknowledged means stored", `${request.text} as ${frame.messageId} to ${to.name}`);
+      }
+    } else if (frame.type === "conversation" || frame.type === "conversation-changed") {
+      this.#inspectRow(to, frame.row);
+    } else if (frame.type === "conversations" || frame.type === "changes") {
+      for (const row of frame.rows) this.#inspectRow(to, row);
+    }
+  }
+
+  /** A span was sent: what it holds is the store's, the user's, and all that there is. */
+  #inspectSpan(
+    { userId, name }: DeviceEnd,
+    conversationId: string,
+    span: { readonly after: number; readonly through: number; readonly entries: readonly Entry[] },
+  ): void {
+    const { after, through, entries } = span;
+    const where = `${conversationId} (${after},${through}] to ${name}`;
+    for (const entry of entries) {
+      if (!this.canSee(userId, conversationId, entry.messageId)) {
+        this.trace.fail("nothing outside a member's intervals is sent", `${where} holds ${entry.messageId}`);
+      }
+      if (entry.clientMessageId !== undefined && entry.senderId !== userId) {
+        this.trace.fail("a key is told to nobody else", `${where} holds that of ${entry.messageId}`);
+      }
+      const problem = this.differs(conversationId, entry);
+      if (problem !== undefined) this.trace.fail("what is sent is what is stored", `${where}: ${problem}`);
+    }
+    if (through > this.head(conversationId)) {
+      this.trace.fail("what is sent is what is stored", `${where} reaches beyond the head`);
+    }
+    const sent = new Set(entries.map(({ messageId }) => messageId));
+    for (let id = after + 1; id <= through; id++) {
+      if (this.canSee(userId, conversationId, id) && !sent.has(id)) {
+        this.trace.fail("a span holds all that is in it", `${where} leaves out ${id}`);
+        return;
+      }
+    }
+  }
+
+  #inspectRow({ userId, name }: DeviceEnd, { conversationId, head, latest }: ConversationRow): void {
+    const where = `the row of ${conversationId} to ${name}`;
+    if (head > 0 && !this.canSee(userId, conversationId, head)) {
+      this.trace.fail("nothing outside a member's intervals is sent", `${where} says ${head}`);
+    }
+    if (latest === undefined) return;
+    if (!this.canSee(userId, conversationId, latest.messageId)) {
+      this.trace.fail("nothing outside a member's intervals is sent", `${where} shows ${latest.messageId}`);
+    }
+  }
+
+  /** How an entry that somebody holds differs from the store's; undefined if it does not. */
+  differs(conversationId: string, entry: Entry): string | undefined {
+    const stored = this.logs.get(conversationId)?.entries[entry.messageId - 1];
+    if (stored === undefined) return `the store has no ${entry.messageId}`;
+    const same =
+      stored.text === entry.text &&
+      stored.senderId === entry.senderId &&
+      stored.kind === kindOf(entry) &&
+      stored.createdAt === entry.createdAt &&
+      stored.ordinal === entry.ordinal &&
+      stored.fingerprint === entry.fingerprint;
+    return same
+      ? undefined
+      : `${entry.messageId} is ${stored.text ?? stored.kind}, not ${entry.text ?? kindOf(entry)}`;
+  }
+
+  #log(conversationId: string): Log {
+    let log = this.logs.get(conversationId);
+    if (log === undefined) this.logs.set(conversationId, (log = { entries: [], stays: new Map() }));
+    return log;
+  }
+
+  #applyMembership({ stays }: Log, { kind, data, messageId }: StoredEntry): void {
+    const members = (data?.["members"] ?? []) as readonly string[];
+    if (kind === "created" || kind === "members-added") {
+      for (const userId of members) {
+        const own = stays.get(userId) ?? [];
+        stays.set(userId, [...own, { from: messageId, to: Infinity }]);
+      }
+    } else if (kind === "members-removed") {
+      for (const userId of members) {
+        const stay = stays.get(userId)?.at(-1);
+        if (stay !== undefined) stay.to = messageId;
+      }
+    }
+  }
+}

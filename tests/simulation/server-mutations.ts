@@ -1,0 +1,176 @@
+import type { Mutation } from "./mutations.js";
+
+function server(name: string, file: string, find: string, replace: string): Mutation {
+  return { name, patches: [{ file: `packages/server/src/${file}`, find, replace }] };
+}
+
+const EARLY_ACKNOWLEDGEMENT = `
+      const early = new Error("early");
+      try {
+        this.#connection.transact(() => {
+          const context = this.#begin();
+          for (const { job } of batch) job.run(context);
+          context.flush();
+          throw early;
+        });
+      } catch (thrown) {
+        if (thrown !== early) throw thrown;
+      }
+      this.#connection.runtime.clock.schedule(5, () =>
+        this.#connection.transact(() => {
+          const context = this.#begin();
+          for (const { job } of batch) job.run(context);
+          context.flush();
+        }),
+      );`;
+
+/** Bugs planted in the server. */
+export const SERVER_MUTATIONS: readonly Mutation[] = [
+  server(
+    "server: no reconcile",
+    "delivery/change-follower.ts",
+    "this.#cancelTimer = this.#options.runtime.clock.schedule(this.#options.interval, () => {",
+    "this.#cancelTimer = this.#options.runtime.clock.schedule(1e12, () => {",
+  ),
+  server(
+    "server: members who were added elsewhere are not looked for",
+    "delivery/change-follower.ts",
+    "else if (membershipMoved) await",
+    "else if (membershipMoved && conversationId === '') await",
+  ),
+  server(
+    "store: a key that is taken does not matter",
+    "store/sqlite/sqlite-message-store.ts",
+    ".run(...key, entry.messageId).changes === 0",
+    ".run(...key, entry.messageId).changes < 0",
+  ),
+  server(
+    "server: no look-up of the key before a refusal",
+    "operations/append-authorized.ts",
+    "const entry = await context.messages.find(key);",
+    "const entry = undefined as Awaited<ReturnType<typeof context.messages.find>>;",
+  ),
+  server(
+    "store: acknowledged before the commit",
+    "store/sqlite/group-commit.ts",
+    `
+      this.#connection.transact(() => {
+        const context = this.#begin();
+        for (const { job } of batch) job.run(context);
+        context.flush();
+      });`,
+    EARLY_ACKNOWLEDGEMENT,
+  ),
+  server(
+    "server: off by one in a track's gap",
+    "delivery/deliverer.ts",
+    "after: track.head,",
+    "after: track.head + 1,",
+  ),
+  server(
+    "server: a track takes what comes early for what comes next",
+    "delivery/track.ts",
+    `      next = this.#early.get(this.head + 1)
+    ) {`,
+    `      next = this.#early.get(this.head + 1) ?? [...this.#early.values()][0]
+    ) {`,
+  ),
+  server(
+    "server: a lane is not blocked after a failure",
+    "session/lane.ts",
+    `if (outcome.status === "refused" && outcome.error.retryable) this.#blocked = true;`,
+    "",
+  ),
+  server(
+    "server: a refused draft does not block those behind it",
+    "operations/append-authorized.ts",
+    `blocked = outcome.status === "refused" && outcome.error.retryable;`,
+    "blocked = false;",
+  ),
+  server(
+    "server: intervals ignored in ranges",
+    "operations/get-range.ts",
+    "for (const interval of ascending ? intervals : [...intervals].reverse()) {",
+    "for (const interval of [{ from: intervals.length > 9 ? 2 : 1, to: undefined as number | undefined }]) {",
+  ),
+  server(
+    "server: intervals ignored in delivery",
+    "delivery/track.ts",
+    "if (this.#members.delete(userId)) this.environment.left(userId, this);",
+    "this.environment.left(userId, this);",
+  ),
+  server(
+    "server: a new member gets the whole run",
+    "delivery/track.ts",
+    "const after = Math.max(first.messageId, from) - 1;",
+    "const after = Math.min(first.messageId, from) - 1;",
+  ),
+  server(
+    "server: authorization cached for ever",
+    "operations/send-messages.ts",
+    "attempt++ === 0 && message.replyTo === undefined",
+    "attempt++ >= 0 && message.replyTo === undefined",
+  ),
+  server(
+    "store: the membership version is not checked",
+    "store/sqlite/sqlite-message-store.ts",
+    "draft.membershipVersion === state.membershipVersion",
+    "draft.membershipVersion <= state.membershipVersion",
+  ),
+  server(
+    "server: former members may write",
+    "operations/authorize-member.ts",
+    "if (!participation.member)",
+    "if (!participation.member && participation.intervals.length === 0)",
+  ),
+  server(
+    "server: welcome before the tracks are laid",
+    "session/session.ts",
+    "await deliverer.attach(this);",
+    "void deliverer.attach(this).catch(() => {});",
+  ),
+  server(
+    "server: a fingerprint is not compared",
+    "operations/get-range.ts",
+    "if (entry?.fingerprint !== fingerprint) {",
+    "if (entry?.fingerprint === 0) {",
+  ),
+  server(
+    "server: a position beyond the head is no divergence",
+    "operations/get-range.ts",
+    "if (after > head)",
+    "if (after > head + 1e9)",
+  ),
+  server(
+    "store: a cursor of a lost history is taken",
+    "store/sqlite/feed-position.ts",
+    "if (boot === undefined || change >=",
+    "if (boot === undefined || change - 1e9 >=",
+  ),
+  server(
+    "store: a former member's row goes on",
+    "store/sqlite/conversation-rows.ts",
+    "CASE WHEN p.left_at IS NULL THEN c.head ELSE p.left_at - 1 END AS head,",
+    "c.head AS head,",
+  ),
+  server(
+    "store: a former member's row shows the latest message",
+    "store/sqlite/conversation-rows.ts",
+    "WHEN p.left_at IS NOT NULL THEN p.left_latest",
+    "WHEN p.left_at IS NOT NULL THEN c.latest",
+  ),
+  server("server: keys are told to everybody", "delivery/to-entry.ts", "...(mine && {", "...(true && {"),
+  server(
+    "server: a stale membership is followed",
+    "delivery/deliverer.ts",
+    "if (track === undefined || track.head <= knownAt) break;",
+    "if (track === undefined || track.head <= knownAt + 1e9) break;",
+  ),
+  server(
+    "server: a pong's cursor runs ahead",
+    "delivery/change-follower.ts",
+    "      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });",
+    `      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
+      this.#position = changes.cursor;`,
+  ),
+];

@@ -1,0 +1,165 @@
+import type Database from "better-sqlite3";
+import { type ChatServer, createChatServer, type Registry, type ServerSettings } from "@chat/server";
+import { sqlite } from "@chat/server/sqlite";
+import type { Chance } from "./chance.js";
+import { faultyRegistry } from "./faulty-registry.js";
+import { faultyStore } from "./faulty-store.js";
+import type { Network, ServerEnd } from "./network.js";
+import type { Oracle } from "./oracle.js";
+import { PartyClock } from "./party-clock.js";
+import { Party, type Scheduler } from "./scheduler.js";
+import type { Trace } from "./trace.js";
+import { unreliableLine, type Weather } from "./unreliable-line.js";
+import type { WeakFanout } from "./weak-fanout.js";
+
+/** What the servers of a world share. */
+export interface ServerOptions {
+  readonly scheduler: Scheduler;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly oracle: Oracle;
+  readonly network: Network;
+  readonly fanout: WeakFanout;
+  readonly settings: Partial<ServerSettings>;
+  readonly storeWeather: Weather;
+  readonly registryWeather: Weather;
+  /** The disk of the moment; another one once a backup was restored. */
+  readonly database: () => Database.Database;
+  readonly registry: () => Registry;
+  /** Whether the engine tells at once that another server wrote. */
+  readonly watches: boolean;
+}
+
+interface Run extends ServerEnd {
+  readonly chat: ChatServer;
+  wrote: () => void;
+}
+
+/** One server: its process runs, dies at any point, and runs again. */
+export class ServerNode {
+  readonly clock: PartyClock;
+  /** Told when this server has committed something. */
+  onCommit: () => void = () => {};
+  #run: Run | undefined;
+  #runs = 0;
+  /** Steps that the process has to live; Infinity if it is well. */
+  #steps = Infinity;
+
+  constructor(
+    readonly name: string,
+    private readonly options: ServerOptions,
+  ) {
+    this.clock = new PartyClock(options.scheduler);
+  }
+
+  get end(): ServerEnd | undefined {
+    return this.#run;
+  }
+
+  get frozenUntil(): number {
+    return this.#run?.party.frozenUntil ?? 0;
+  }
+
+  start(): void {
+    if (this.#run !== undefined) return;
+    const { scheduler, trace, oracle, fanout, settings } = this.options;
+    const party = new Party(this.name);
+    const chance = this.options.chance.fork(`${this.name} run ${++this.#runs}`);
+    const runtime = this.clock.runtime(party, chance, trace);
+    const step = (): void => this.#step(party);
+    const line = { party, scheduler, chance: chance.fork("lines"), trace, step };
+    const store = faultyStore({
+      inner: sqlite(this.options.database(), { allowVolatile: true }),
+      party,
+      chance: line.chance,
+      trace,
+      weather: this.options.storeWeather,
+      call: unreliableLine({ ...line, backend: "store", weather: this.options.storeWeather }),
+      stored: (entry) => {
+        oracle.stored(entry);
+        this.onCommit();
+      },
+      watch: (listener) => {
+        run.wrote = () => scheduler.after(chance.float() * 50, party, listener);
+        return () => {};
+      },
+    });
+    const registryLine = unreliableLine({
+      ...line,
+      backend: "registry",
+      weather: this.options.registryWeather,
+    });
+    this.#steps = Infinity;
+    trace.note(this.name, "starts");
+    const chat = createChatServer({
+      store,
+      authenticate: ({ token }) => ({ userId: token }),
+      fanout: fanout.of(party, step),
+      registry: faultyRegistry(this.options.registry(), registryLine),
+      serverId: this.name,
+      settings,
+      runtime,
+    });
+    const run: Run = { party, chat, step, wrote: () => {} };
+    this.#run = run;
+    chat.ready().catch(() => {
+      // What watches over servers starts it again.
+      trace.hit("server could not start");
+      if (!party.alive) return;
+      this.kill();
+      scheduler.after(1_000, undefined, () => this.start());
+    });
+  }
+
+  /** Another server has committed something. */
+  otherWrote(): void {
+    if (this.options.watches) this.#run?.wrote();
+  }
+
+  /** The process is gone, from one instruction to the next. */
+  kill(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    run.party.alive = false;
+    this.options.trace.note(this.name, "dies");
+    this.options.network.serverDied(run, this.options.chance);
+  }
+
+  /** It will die after so many more steps: between any two of a store call, its answer, a send, a publish. */
+  dieAfter(steps: number): void {
+    if (this.#run !== undefined) this.#steps = steps;
+  }
+
+  /** It is told to end, and comes back. */
+  restart(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    const { scheduler, trace } = this.options;
+    trace.note(this.name, "is told to end");
+    this.#run = undefined;
+    run.chat.close().then(
+      () => trace.note(this.name, "has ended"),
+      (error: unknown) => trace.fail("a server ends without an error", String(error)),
+    );
+    scheduler.after(20_000, undefined, () => {
+      run.party.alive = false;
+      this.options.network.serverDied(run, this.options.chance);
+      this.start();
+    });
+  }
+
+  /** It stands still, as a process does that is stopped, swapped out or collecting garbage. */
+  pause(duration: number): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.options.trace.note(this.name, `stands still for ${Math.round(duration)} ms`);
+    run.party.frozenUntil = Math.max(run.party.frozenUntil, this.options.scheduler.now + duration);
+  }
+
+  #step(party: Party): void {
+    if (this.#run?.party !== party || --this.#steps > 0) return;
+    this.options.trace.hit("fault server died at a step");
+    this.kill();
+  }
+}

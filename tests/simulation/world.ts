@@ -1,0 +1,214 @@
+import { newUuid } from "@chat/protocol";
+import Database from "better-sqlite3";
+import { inProcessRegistry, type Registry, type ServerSettings } from "@chat/server";
+import { sqliteRegistry } from "@chat/server/sqlite";
+import type { Group } from "./actions.js";
+import { Chance } from "./chance.js";
+import { Device } from "./device.js";
+import { Network, type ServerEnd } from "./network.js";
+import { Oracle, type OracleSnapshot } from "./oracle.js";
+import { PartyClock } from "./party-clock.js";
+import { Party, Scheduler } from "./scheduler.js";
+import { ServerNode } from "./server-node.js";
+import { Trace } from "./trace.js";
+import type { Weather } from "./unreliable-line.js";
+import { WeakFanout } from "./weak-fanout.js";
+
+const USERS = ["ann", "bob", "cyd", "dan", "eve"];
+const MOST_GROUPS = 6;
+const FAULTS: readonly Group[] = [
+  "members",
+  "network",
+  "server",
+  "pause",
+  "store",
+  "fanout",
+  "registry",
+  "clock",
+  "device",
+  "storage",
+  "sleep",
+  "backup",
+];
+/** How often a seed has each kind of fault. Fewer kinds at a time go deeper. */
+const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
+
+/** Something that a device still held when the store lost it. */
+interface Owed {
+  readonly text: string;
+  readonly device: Device;
+}
+
+/** One seed's world: its servers, devices, backends and network, on one virtual time. */
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly trace: Trace;
+  readonly oracle: Oracle;
+  readonly chance: Chance;
+  readonly users: readonly string[];
+  readonly servers: ServerNode[] = [];
+  readonly devices: Device[] = [];
+  readonly network: Network;
+  readonly fanout: WeakFanout;
+  readonly storeWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
+  readonly registryWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
+  /** The kinds of actions that this seed has. */
+  readonly groups: ReadonlySet<Group>;
+  /** Messages that must come back after a restored backup. */
+  owed: Owed[] = [];
+  /** True from the first restored backup on. */
+  hasLostHistory = false;
+  #database: Database.Database;
+  #registry: Registry;
+  readonly #newRegistry: () => Registry;
+  #backup: { readonly bytes: Buffer; readonly oracle: OracleSnapshot } | undefined;
+  #groupsMade = 0;
+  readonly #catchUpEntries: number;
+
+  constructor(seed: number, without: ReadonlySet<string>, keptLines: number) {
+    const { scheduler } = this;
+    const trace = (this.trace = new Trace(() => scheduler.now, keptLines));
+    const oracle = (this.oracle = new Oracle(trace));
+    const chance = (this.chance = new Chance(`seed ${seed}`));
+    this.groups = new Set<Group>([
+      "app",
+      ...FAULTS.filter((group) => chance.happens(SHARE[group] ?? 0.6) && !without.has(group)),
+    ]);
+    this.#database = new Database(":memory:");
+    // A worker of its own, so that its clock is the world's: the processes of one machine share theirs.
+    const shared = new PartyClock(scheduler).runtime(new Party("registry"), chance.fork("registry"), trace);
+    this.#newRegistry = chance.happens(0.5)
+      ? () => inProcessRegistry(shared.clock)
+      : () => sqliteRegistry(this.#database, { runtime: shared, allowVolatile: true });
+    this.#registry = this.#newRegistry();
+    const losesMost = this.groups.has("fanout") ? chance.pick([0, 0.1, 0.5, 0.9]) : 0;
+    this.fanout = new WeakFanout(scheduler, trace, chance.fork("fan-out"), {
+      loses: losesMost,
+      doubles: 0,
+      usual: 2,
+      longest: 30,
+    });
+    this.network = new Network(
+      scheduler,
+      trace,
+      chance.fork("network"),
+      () => this.#route(),
+      (frame, to, request) => oracle.inspect(frame, to, request),
+    );
+    this.#catchUpEntries = chance.pick([5, 40, 1_000]);
+    this.users = USERS.slice(0, chance.between(3, USERS.length));
+    const settings: Partial<ServerSettings> = {
+      heartbeatInterval: chance.pick([4_000, 25_000]),
+      ...(chance.happens(0.2) && { sendQueueBytes: 12_000 }),
+      ...(chance.happens(0.2) && { laneMessages: 4 }),
+    };
+    const watches = chance.happens(0.3);
+    const servers = chance.between(2, 3);
+    for (let number = 1; number <= servers; number++) {
+      const node = new ServerNode(`s${number}`, {
+        scheduler,
+        chance: chance.fork("servers"),
+        trace,
+        oracle,
+        network: this.network,
+        fanout: this.fanout,
+        settings,
+        storeWeather: this.storeWeather,
+        registryWeather: this.registryWeather,
+        database: () => this.#database,
+        registry: () => this.#registry,
+        watches,
+      });
+      node.onCommit = () => {
+        for (const other of this.servers) if (other !== node) other.otherWrote();
+      };
+      this.servers.push(node);
+    }
+    for (const userId of this.users) {
+      const count = chance.between(1, 3);
+      for (let number = 1; number <= count; number++) this.addDevice(userId, `${userId}${number}`);
+    }
+  }
+
+  get database(): Database.Database {
+    return this.#database;
+  }
+
+  /** One more device of a user. */
+  addDevice(userId: string, name: string): Device {
+    const { scheduler, trace, oracle, network } = this;
+    const device = new Device({
+      name,
+      userId,
+      scheduler,
+      chance: this.chance.fork(`device ${name}`),
+      trace,
+      oracle,
+      network,
+      catchUpEntries: this.#catchUpEntries,
+      isStrict: () => !this.hasLostHistory,
+    });
+    this.devices.push(device);
+    return device;
+  }
+
+  /** An id for another group; undefined once there are enough. */
+  newGroup(): string | undefined {
+    return this.#groupsMade < MOST_GROUPS ? `g${++this.#groupsMade}` : undefined;
+  }
+
+  later(delay: number, run: () => void): void {
+    this.scheduler.after(delay, undefined, run);
+  }
+
+  backup(): void {
+    this.trace.note("disk", "is backed up");
+    this.#backup = { bytes: this.#database.serialize(), oracle: this.oracle.snapshot() };
+  }
+
+  /** The disk is as it was at the backup; every server starts anew. */
+  restore(): void {
+    if (this.#backup === undefined) return;
+    const { bytes, oracle } = this.#backup;
+    void this.#noteWhatIsOwed().then(() => {
+      for (const server of this.servers) server.kill();
+      const gone = this.oracle.restore(oracle);
+      this.trace.hit("fault backup restored");
+      this.trace.note("disk", `is restored and lacks ${gone.length} entries`);
+      this.hasLostHistory ||= gone.length > 0;
+      this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
+      this.#database.close();
+      this.#database = new Database(bytes);
+      if (this.chance.happens(0.3)) this.#renameHistory();
+      this.#registry = this.#newRegistry();
+      for (const server of this.servers) this.later(1_000, () => server.start());
+    });
+  }
+
+  /** The operator says that this is another history: devices forget the old one. */
+  #renameHistory(): void {
+    this.trace.hit("fault epoch reset");
+    this.#database.prepare("UPDATE chat_store SET epoch = ?").run(newUuid(this.chance));
+    this.owed = [];
+  }
+
+  /** What a device had will not come back. */
+  wiped(device: Device): void {
+    this.owed = this.owed.filter((owed) => owed.device !== device);
+  }
+
+  async #noteWhatIsOwed(): Promise<void> {
+    for (const device of this.devices) {
+      if (device.disk.broken) continue;
+      for (const text of await device.disk.ownTexts(true)) {
+        // What is lost already, the operator's reset of the history included, is nobody's debt any more.
+        if (this.oracle.entryOf(text) !== undefined) this.owed.push({ text, device });
+      }
+    }
+  }
+
+  /** Where a new connection goes: to any server, also one that is not there. */
+  #route(): ServerEnd | undefined {
+    return this.network.chance.pick(this.servers).end;
+  }
+}
