@@ -37,6 +37,8 @@ export default defineConfig({
   build: {
     outDir: "../../dist/page",
     emptyOutDir: true,
+    // For browsers before these, :dir() would become a list of languages, which chats do not name.
+    cssTarget: ["chrome120", "firefox115", "safari16.4"],
     rollupOptions: {
       input: [join(page, "index.html"), serviceWorker],
       output: {

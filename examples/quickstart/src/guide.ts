@@ -52,6 +52,9 @@ export async function startGuide({ url, chat, login, recorded }: GuideOptions): 
     if (direct.summary.latest !== undefined) return;
     await replay(userId);
     await everybody.addMembers([userId]);
+    await (
+      await everybody.send(`${name} is here.`)
+    ).stored;
     await direct.send(`Hello ${name}, welcome!`);
     await (
       await direct.send(TO_TRY)
@@ -59,9 +62,10 @@ export async function startGuide({ url, chat, login, recorded }: GuideOptions): 
   }
 
   /**
-   * Each newcomer gets the recorded conversation as a group of its own, since members of a group see what was said from the time on
-   * when they joined. The speakers write through the HTTP service, as a backend of yours would. Each line has an idempotency key, so
-   * if the server dies half-way it can all be done again, and no line is there twice.
+   * Each newcomer gets the recorded conversation as a group of its own, since members of a group see what
+   * was said from the time on when they joined. The speakers write through the HTTP service, as a backend
+   * of yours would. Each line has an idempotency key, so if the server dies half-way it can all be done
+   * again, and no line is there twice.
    */
   async function replay(userId: string): Promise<void> {
     const id = `ubuntu-2005/${userId}`;

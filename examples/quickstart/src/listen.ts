@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 const USUAL_PORT = 3000;
 
 /**
- * Listens on port 3000, or a free one when that is taken; on PORT, and on no other, where it is set. Only this machine can connect,
- * unless HOST says otherwise: the example's login lets everybody in.
+ * Listens on port 3000, or a free one when that is taken; on PORT, and on no other, where it is set. Only
+ * this machine can connect, unless HOST says otherwise: the example's login lets everybody in.
  * @returns the address
  * @throws Error with a sentence for the console
  */

@@ -9,8 +9,9 @@ export interface Login {
 }
 
 /**
- * The smallest login that can be: whoever gives a name gets a token for it. A real application has a login of its own
- * (passwords, single sign-on…) and hands out its own tokens; the chat server only asks whose a token is.
+ * The smallest login that can be: whoever gives a name gets a token for it. A real application has a login
+ * of its own (passwords, single sign-on…) and hands out its own tokens; the chat server only asks whose a
+ * token is.
  *
  * A token is the user id and a signature over it, under a secret of this installation.
  */

@@ -1,6 +1,9 @@
 import { spawn } from "node:child_process";
 
-/** Opens the page for somebody who sits at this machine's own screen. Where that cannot be known, or fails, nothing happens. */
+/**
+ * Opens the page for somebody who sits at this machine's own screen. Where that cannot be known, or fails,
+ * nothing happens.
+ */
 export function openBrowser(url: string): void {
   const { CI, SSH_CONNECTION, BROWSER, DISPLAY, WAYLAND_DISPLAY } = process.env;
   if (!process.stdout.isTTY || CI || SSH_CONNECTION || BROWSER === "none") return;

@@ -21,14 +21,14 @@ async function main(): Promise<void> {
   mkdirSync(data, { recursive: true });
   const login = createLogin(join(data, "login-secret"));
 
-  // The chat server: where messages live, and whose a token is. ------------------------------------------------
+  // The chat server: where messages live, and whose a token is. ---------------------------------------------
   const chat = createChatServer({
     store: sqlite(new Database(join(data, "chat.db"))),
     authenticate: ({ token }) => ({ userId: login.verify(token) }),
   });
   await chat.ready();
 
-  // The application: an Express app like any other, and the chat is one more part of it. ------------------------
+  // The application: an Express app like any other, and the chat is one more part of it. --------------------
   const app = express();
   app.disable("x-powered-by");
   app.set("env", "production"); // an error is answered without its stack
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   chat.attach(server, { path: "/chat" });
   const address = await listen(server, process.env);
 
-  // Shows newcomers around, and keeps the first screen from being empty. -----------------------------------------
+  // Shows newcomers around, and keeps the first screen from being empty. ------------------------------------
   const recorded = readRecordedConversation(join(folder, "seed", "ubuntu-irc-2005-06-27.txt"));
   const guide = await startGuide({ url: `${address}/chat`, chat, login, recorded });
 

@@ -1,5 +1,6 @@
 /**
- * The user id of the person who logs in, or is written to, under a name: "Ana", "ana " and "ANA" are the same person.
+ * The user id of the person who logs in, or is written to, under a name: "Ana", "ana " and "ANA" are the
+ * same person.
  * @returns undefined if the name cannot be one
  */
 export function toUserId(name: string): string | undefined {

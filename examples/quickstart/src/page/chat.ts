@@ -1,6 +1,9 @@
 import type { ChatClient, Conversation, ConversationSummary, TimelineMessage } from "@chat/client";
 
-/** What this application adds to messages: when it was said, if that was long before it was stored (see src/guide.ts). */
+/**
+ * What this application adds to messages: when it was said, if that was long before it was stored (see
+ * src/guide.ts).
+ */
 export interface QuickstartData {
   readonly entry: { readonly saidAt?: number };
 }

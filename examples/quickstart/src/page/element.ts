@@ -1,4 +1,7 @@
-/** What an element is given besides its tag. Text is always set as text: nothing that a user wrote is ever read as HTML. */
+/**
+ * What an element is given besides its tag. Text is always set as text: nothing that a user wrote is ever
+ * read as HTML.
+ */
 interface Properties {
   readonly class?: string;
   readonly text?: string;

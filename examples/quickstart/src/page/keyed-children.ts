@@ -8,8 +8,8 @@ interface Drawing<T> {
 }
 
 /**
- * Keeps the children of an element in step with a list: what stays is not touched, so that focus, selection and a screen
- * reader's place stay where they are.
+ * Keeps the children of an element in step with a list: what stays is not touched, so that focus,
+ * selection and a screen reader's place stay where they are.
  */
 export function keyedChildren<T>(
   parent: HTMLElement,

@@ -6,23 +6,25 @@ import { askForLogin } from "./views/login.js";
 /*
  * For tests, these data-testid attributes stay as they are:
  *
- * login-name, login-submit, login-error      the first screen
- * conversation-list                          holds conversation-item (data-conversation-id, data-new="true"), and in each
- *                                            conversation-name, conversation-snippet, new-mark
- * conversation-title, back, open-members     header of the conversation
- * message-list                               holds message (data-message-id once stored; own ones data-state="pending|stored|failed"),
- *                                            day, event (who came and went); in a message: sender, message-text, message-state,
- *                                            retry and discard (failed ones)
- * load-older, new-messages, timeline-note    around the messages: older ones, newer ones out of sight, what is missing
+ * login-name, login-submit, login-error    the first screen
+ * conversation-list                        holds conversation-item (data-conversation-id, data-new="true");
+ *                                          in each conversation-name, conversation-snippet, new-mark
+ * conversation-title, back, open-members   header of the conversation
+ * message-list                             holds message, day and event (who came and went)
+ * message                                  data-message-id once stored; data-state="pending|stored|failed" if own;
+ *                                          holds sender, message-text, message-state, and if failed retry, discard
+ * load-older, new-messages, timeline-note  older ones, newer ones out of sight, what is missing
  * composer, composer-error, send
- * offline-banner, banner-action              the banner has the class "shown" while there is something to say
- * connection-status                          data-connection="connecting|online|offline|stopped", data-pending="3", data-synced="true"
+ * offline-banner, banner-action            the banner has the class "shown" while there is something to say
+ * connection-status                        data-connection="connecting|online|offline|stopped|closed",
+ *                                          data-pending="3", data-synced="true"
  * work-offline, memory-notice
- * new-direct → direct-name, direct-submit    dialogs, each with a dialog-error
- * new-group → group-name, group-members, group-submit
- * open-profile, my-name → profile-user-id, profile-name, profile-submit, second-person, log-out
- * members                                    panel: member-list, member (data-user-id), remove-member, add-member-name, add-member,
- *                                            members-error, leave, close-members
+ * new-direct                               opens a dialog: direct-name, direct-submit, dialog-error
+ * new-group                                group-name, group-members, group-submit, dialog-error
+ * open-profile, my-name                    profile-user-id, profile-name, profile-submit, dialog-error,
+ *                                          second-person, log-out
+ * members                                  a panel: member-list, member (data-user-id), remove-member,
+ *                                          add-member-name, add-member, members-error, leave, close-members
  */
 
 async function run(): Promise<never> {

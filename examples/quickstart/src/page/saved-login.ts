@@ -8,7 +8,10 @@ export interface SavedLogin {
   readonly name: string;
 }
 
-/** This tab's login; in a new tab the last one of the device. Several people may share a browser, each in a tab. */
+/**
+ * This tab's login; in a new tab the last one of the device. Several people may share a browser, each in a
+ * tab.
+ */
 export function savedLogin(): SavedLogin | undefined {
   const userId = tabStorage.get("user") ?? deviceStorage.get("last user");
   const text = userId === undefined ? undefined : deviceStorage.get(`login ${userId}`);

@@ -2,8 +2,8 @@
 /// <reference lib="es2022" />
 /// <reference lib="webworker" />
 
-// Keeps the page's own files, so that it opens offline. It never touches the chat's requests, nor anything else:
-// messages are kept by the chat client.
+// Keeps the page's own files, so that it opens offline. It never touches the chat's requests, nor anything
+// else: messages are kept by the chat client.
 
 declare const self: ServiceWorkerGlobalScope;
 /** Put in by vite.config.ts. */

@@ -49,7 +49,9 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   async function follow(): Promise<void> {
     const route = currentRoute();
     if (route.screen !== "conversation") {
+      const left = openId;
       show(undefined);
+      if (left !== undefined) list.focus(left);
       return;
     }
     const { conversationId } = route;

@@ -14,7 +14,10 @@ const WORDS = {
   closed: "Closed",
 } as const;
 
-/** Whether the server is there, and what that means for what is written; and the switch for working offline on purpose. */
+/**
+ * Whether the server is there, and what that means for what is written; and the switch for working offline
+ * on purpose.
+ */
 export function showConnectionStatus(chat: Chat, logInAgain: () => void): () => void {
   const banner = byId("banner", HTMLElement);
   const action = byId("banner-action", HTMLButtonElement);
@@ -28,7 +31,7 @@ export function showConnectionStatus(chat: Chat, logInAgain: () => void): () => 
 
   function draw(): void {
     const { connection, storage, pending, synced, error } = chat.status;
-    // The browser may know before the client does that the network is gone; but a server on this machine needs none.
+    // The browser may know first that the network is gone; but a server on this machine needs none.
     const isCut = connection === "online" && !navigator.onLine && pending > 0;
     beatPatience(connection === "connecting" || isCut);
 

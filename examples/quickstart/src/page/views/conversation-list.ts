@@ -12,6 +12,8 @@ export interface ConversationListView {
   /** Marks the conversation that is on the screen. */
   select(conversationId: string | undefined): void;
   redraw(): void;
+  /** Puts the keyboard on a conversation. */
+  focus(conversationId: string): void;
   close(): void;
 }
 
@@ -90,6 +92,10 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
       drawSoon();
     },
     redraw: drawSoon,
+    focus(conversationId) {
+      const link = linksIn(list).find(({ hash }) => hash === linkTo(conversationId));
+      link?.focus();
+    },
     close() {
       stop.abort();
       clearInterval(midnight);

@@ -24,7 +24,7 @@ export function createRow(row: TimelineRow, context: RowContext): HTMLElement {
     case "event":
       return element("li", { class: "event", testId: "event", isolated: true });
     case "message":
-      return row.isOwn ? createOwnMessage(row.message.key, context) : createMessage();
+      return row.isOwn ? createOwnMessage(row.message, context) : createMessage(row.message);
   }
 }
 
@@ -43,7 +43,7 @@ export function updateRow(node: HTMLElement, row: TimelineRow, context: RowConte
   }
 }
 
-function createMessage(): HTMLElement {
+function createMessage(message: ChatMessage): HTMLElement {
   return element(
     "li",
     { class: "message", testId: "message" },
@@ -52,12 +52,13 @@ function createMessage(): HTMLElement {
       "div",
       { class: "bubble" },
       element("p", { class: "sender", testId: "sender", isolated: true }),
-      ...body(),
+      ...body(message),
     ),
   );
 }
 
-function createOwnMessage(key: string, { conversation }: RowContext): HTMLElement {
+function createOwnMessage(message: ChatMessage, { conversation }: RowContext): HTMLElement {
+  const { key } = message;
   const retry = element("button", { text: "Try again", testId: "retry", attributes: { type: "button" } });
   const discard = element("button", { text: "Discard", testId: "discard", attributes: { type: "button" } });
   const reason = element("span", { class: "reason" });
@@ -67,35 +68,41 @@ function createOwnMessage(key: string, { conversation }: RowContext): HTMLElemen
   return element(
     "li",
     { class: "message own", testId: "message" },
-    element("div", { class: "bubble" }, element("p", { class: "sender", text: "You" }), ...body()),
+    element("div", { class: "bubble" }, element("p", { class: "sender", text: "You" }), ...body(message)),
     element("p", { class: "failure" }, reason, retry, discard),
   );
 }
 
-function body(): HTMLElement[] {
+function body({ text = "" }: ChatMessage): HTMLElement[] {
   return [
-    element("p", { class: "text", testId: "message-text", isolated: true }),
+    element("p", { class: "text", text, testId: "message-text", isolated: true }),
     element("span", { class: "meta" }, element("time")),
   ];
 }
 
 function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "message" }>, chat: Chat): void {
   const { message, isOwn, startsRun } = row;
-  const time = part(node, "time") as HTMLTimeElement;
-  const at = saidAt(message);
   node.classList.toggle("starts-run", startsRun);
-  setText(part(node, ".text"), message.text ?? "");
-  setText(time, timeOfDay(at));
-  time.dateTime = new Date(at).toISOString();
-  time.title = fullTime(at);
+  updateTime(part(node, "time") as HTMLTimeElement, saidAt(message));
   if (message.messageId !== undefined) node.dataset["messageId"] = String(message.messageId);
   if (isOwn) {
     updateState(node, message);
   } else {
     const name = nameOf(chat, message.senderId);
-    setText(part(node, ".sender"), name);
+    const sender = part(node, ".sender");
+    if (sender.textContent === name) return;
+    sender.textContent = name;
     drawAvatar(part(node, ".avatar"), message.senderId, name);
   }
+}
+
+/** The server's clock may differ from this device's, which is what a message shows until it is stored. */
+function updateTime(node: HTMLTimeElement, time: number): void {
+  const exact = new Date(time).toISOString();
+  if (node.dateTime === exact) return;
+  node.dateTime = exact;
+  node.title = fullTime(time);
+  setText(node, timeOfDay(time));
 }
 
 function updateState(node: HTMLElement, { state, error }: ChatMessage): void {
