@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { PATIENCE } from "./world/chat-page.js";
 import { story } from "./world/story.js";
 
 story(
@@ -63,7 +64,7 @@ story("the same user in two tabs: both work, the second in memory, no message tw
     second.send("b1", "b2", "b3"),
     bo.page.send("c1", "c2", "c3"),
   ]);
-  await expect.poll(async () => (await bo.page.texts()).length).toBe(11);
+  await expect.poll(async () => (await bo.page.texts()).length, PATIENCE).toBe(11);
   const order = await bo.page.texts();
   for (const tab of ["a", "b", "c"]) {
     expect(order.filter((text) => text.startsWith(tab))).toEqual(

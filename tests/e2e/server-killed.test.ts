@@ -35,7 +35,7 @@ story(
       (await ana.page.messages()).filter(({ state }) => state === "pending").length;
     expect(await waiting()).toBeGreaterThan(0);
 
-    await world.server.restart();
+    await world.server.start();
     await ana.page.expectBanner("hidden");
     await bo.page.expectBanner("hidden");
     await ana.page.waitUntilAllSent();

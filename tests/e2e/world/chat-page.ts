@@ -2,8 +2,8 @@ import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { SCREENSHOTS, WANTS_SCREENSHOTS } from "./screenshots.js";
 
-/** How long a person would wait before they think that something is wrong. */
-export const PATIENCE = { timeout: 20_000, interval: 50 };
+/** For `expect.poll`. After a server was gone for a while, a client may wait for 16 seconds before it tries again. */
+export const PATIENCE = { timeout: 30_000, interval: 50 };
 
 /** One message as it is on the screen. */
 export interface ShownMessage {

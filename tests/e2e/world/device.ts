@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
-import { ChatPage } from "./chat-page.js";
+import { ChatPage, PATIENCE } from "./chat-page.js";
 import { Gate } from "./gate.js";
 import type { QuickstartServer } from "./quickstart-server.js";
 
@@ -24,7 +24,6 @@ export class Device {
   readonly #context: BrowserContext;
   readonly #server: QuickstartServer;
   readonly #problems: string[] = [];
-  readonly #expected: RegExp[] = [];
 
   private constructor(context: BrowserContext, gate: Gate, server: QuickstartServer) {
     this.#context = context;
@@ -55,7 +54,7 @@ export class Device {
       timezoneId: "Europe/Vienna",
       reducedMotion: "reduce",
     });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(PATIENCE.timeout);
     if (before) await context.addInitScript(before);
     return new Device(context, gate, server);
   }
@@ -78,16 +77,10 @@ export class Device {
     await this.#context.setOffline(false);
   }
 
-  /** A complaint of the browser's console that belongs to the story. */
-  expectComplaint(complaint: RegExp): void {
-    this.#expected.push(complaint);
-  }
-
   /** Errors that nobody expected: uncaught ones, those in the console (among them what the page's CSP forbade), dialogs. */
   get problems(): readonly string[] {
-    const expected = [...this.#expected];
-    if (this.gate.wasCut || this.#server.wasKilled) expected.push(NETWORK_COMPLAINT);
-    return this.#problems.filter((problem) => !expected.some((pattern) => pattern.test(problem)));
+    if (!this.gate.wasCut && !this.#server.wasKilled) return this.#problems;
+    return this.#problems.filter((problem) => !NETWORK_COMPLAINT.test(problem));
   }
 
   /** Pictures of all tabs, for who wants to see why a test failed. */

@@ -36,7 +36,7 @@ export class QuickstartServer {
     return this.#wasKilled;
   }
 
-  /** Resolves when it listens. */
+  /** Resolves when it listens. After a kill: on the same port and data. */
   async start(): Promise<void> {
     if (!existsSync(join(folder, "dist/server.js"))) {
       throw new Error("The quickstart is not built. `npm test` does so, as does `npm run build`.");
@@ -75,11 +75,6 @@ export class QuickstartServer {
   async kill(): Promise<void> {
     this.#wasKilled = true;
     await this.#end("SIGKILL");
-  }
-
-  /** Starts again on the same port and data. */
-  async restart(): Promise<void> {
-    await this.start();
   }
 
   /** Ends for good, and leaves nothing behind. */
