@@ -174,7 +174,8 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     const mine = generation;
     let frames;
     try {
-      frames = codec.decode(new Uint8Array(data as ArrayBuffer));
+      // A text message is no frame either: it becomes bytes that are none.
+      frames = codec.decode(new Uint8Array(typeof data === "string" ? [0xc1] : (data as ArrayBuffer)));
     } catch (error) {
       return unreadable(error);
     }

@@ -75,7 +75,10 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   /** Takes out of the reorder buffer what continues what is held. */
   function drain(replica: Replica): void {
     let next: Span | undefined;
-    const reachable = ({ after }: Span): boolean => after <= curMax(replica.ranges);
+    const reachable = ({ after }: Span): boolean => {
+      const held = curMax(replica.ranges);
+      return held > 0 && after <= held;
+    };
     while (replica.trust === "sure" && (next = replica.early.find(reachable)) !== undefined) {
       replica.early.splice(replica.early.indexOf(next), 1);
       replicas.apply(replica, next, true);
@@ -208,7 +211,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     receive(replica, span) {
       const held = curMax(replica.ranges);
       replica.target = Math.max(replica.target, span.through);
-      if (held === 0) replicas.apply(replica, span, true);
+      // What is on the screen begins with a page, and not with whatever comes first.
+      if (held === 0 && replica.view === undefined) replicas.apply(replica, span, true);
       else replica.early.push(span);
       drain(replica);
       const waiting = replica.early.reduce((sum, { entries }) => sum + entries.length, 0);

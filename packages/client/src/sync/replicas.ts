@@ -184,6 +184,7 @@ export function createReplicas(
         ({ messageId: id }) =>
           id > after && id <= through && !ranges.some(({ from, to }) => from <= id && id <= to),
       );
+      const { head } = replica.row;
       const continues = before > 0 ? after <= before : live;
       // Something between was not seen: who came or went in it is not known.
       if (
@@ -210,7 +211,10 @@ export function createReplicas(
         cut(replica);
       }
       commit(replica, { entries: [{ conversationId: replica.id, entries: fresh }], removeOutbox });
-      if (continues) for (const entry of fresh) if (entry.messageId > before) arrived(replica, entry);
+      for (const entry of fresh) {
+        // Neither what was asked for of the past, nor what the row counted already when it came.
+        if (entry.messageId > before && (continues || entry.messageId > head)) arrived(replica, entry);
+      }
     },
 
     prepend(replica, from, entries) {

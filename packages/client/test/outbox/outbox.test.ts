@@ -1,7 +1,7 @@
 import { ChatError, type ClientFrame } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { CLIENT_LIMITS } from "../../src/client-limits.js";
-import type { ChatClient, MessageContent, SentMessage } from "../../src/public-types.js";
+import type { MessageContent, SentMessage } from "../../src/public-types.js";
 import { createWorld, texts, type World } from "../world.js";
 
 let world: World;
@@ -372,7 +372,7 @@ describe("what can't be sent", () => {
 
 test("a message that is pending when the client closes is told so, and stays", async () => {
   const { client, send } = await begin();
-  (client as ChatClient).disconnect();
+  (client).disconnect();
   const { stored } = await send("later");
   const rejection = expect(stored).rejects.toMatchObject({ code: "closed" });
   await client.close();

@@ -32,7 +32,7 @@ const scene = fc
       createdAt: 0,
     }));
     const shuffled = outbox
-      .map((item) => ({ item, at: order.next().value }))
+      .map((item) => ({ item, at: order.next().value as number }))
       .sort((a, b) => a.at - b.at)
       .map(({ item }) => item);
     return { entries, outbox: shuffled };

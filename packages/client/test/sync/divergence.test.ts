@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { ChatClient } from "../../src/public-types.js";
+import { createWorld, texts, type World } from "../world.js";
+
+let world: World;
+afterEach(() => world.close());
+
+function divergences(client: ChatClient): { above: number; resent: number }[] {
+  const all: { above: number; resent: number }[] = [];
+  client.on("diverged", ({ above, resent }) => all.push({ above, resent }));
+  return all;
+}
+
+describe("a restored backup", () => {
+  test("takes a device back to the common prefix, and its own messages are sent again, once, in order", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const caches = { ana: world.cache(), bo: world.cache() };
+    const ana = world.device("ana", { cache: caches.ana });
+    const bo = world.device("bo", { cache: caches.bo });
+    await clock.advance(1_000);
+    for (const client of [ana, bo]) void texts(client, room);
+    const send = async (client: ChatClient, ...messages: string[]) => {
+      for (const text of messages) await client.conversations.get(room)!.send(text);
+      await clock.advance(100);
+    };
+    await send(ana, "a1");
+    await send(bo, "b1");
+    const backup = server.backup();
+    await send(ana, "a2", "a3");
+    await send(bo, "b2");
+    await send(ana, "a4");
+    const keys = ana.conversations.get(room)!.timeline.messages.map(({ key, text }) => [text, key]);
+    const heard = { ana: divergences(ana), bo: divergences(bo) };
+    server.restore(backup);
+    await ana.conversations.get(room)!.send("a5");
+    await clock.advance(10_000);
+    const log = server.log(room).flatMap(({ text }) => text ?? []);
+    expect(log.slice(0, 2)).toEqual(["a1", "b1"]);
+    expect([...log].sort()).toEqual(["a1", "a2", "a3", "a4", "a5", "b1", "b2"]);
+    expect(log.filter((text) => ["a2", "a3", "a4"].includes(text))).toEqual(["a2", "a3", "a4"]);
+    for (const client of [ana, bo]) {
+      expect(texts(client, room)).toEqual(log);
+      expect(client.status).toMatchObject({ pending: 0, synced: true });
+    }
+    expect(heard).toEqual({ ana: [{ above: 3, resent: 3 }], bo: [{ above: 3, resent: 1 }] });
+    // Their lines are the same ones still.
+    const after = new Map(ana.conversations.get(room)!.timeline.messages.map(({ key, text }) => [text, key]));
+    for (const [text, key] of keys) if (text?.startsWith("a")) expect(after.get(text)).toBe(key);
+    for (const cache of Object.values(caches)) {
+      const kept = await cache.read(room, { after: 0, before: Infinity, limit: 100, order: "ascending" });
+      expect(kept.map(({ fingerprint }) => fingerprint)).toEqual(
+        server.log(room).map((entry) => entry.fingerprint),
+      );
+      expect((await cache.load()).outbox).toEqual([]);
+    }
+  });
+
+  test("is noticed when the server's log has grown past what is held", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    for (let count = 0; count < 20; count++) server.post(room, "bo", `p${count}`);
+    const backup = server.backup();
+    for (let count = 0; count < 20; count++) server.post(room, "bo", `lost ${count}`);
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    void texts(client, room);
+    await clock.advance(100);
+    const heard = divergences(client);
+    client.disconnect();
+    server.restore(backup);
+    for (let count = 0; count < 40; count++) server.post(room, "bo", `new ${count}`);
+    client.connect();
+    await clock.advance(2_000);
+    expect(heard).toEqual([{ above: 21, resent: 0 }]);
+    expect(texts(client, room)).toEqual(
+      server
+        .log(room)
+        .flatMap(({ text }) => text ?? [])
+        .slice(-texts(client, room).length),
+    );
+    expect(texts(client, room).at(-1)).toBe("new 39");
+    expect(client.conversations.get(room)!.timeline.state).toBe("complete");
+  });
+
+  test("is noticed before an island is fetched above it", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const backup = server.backup();
+    server.post(room, "bo", "lost");
+    const client = world.device("ana", { catchUpEntries: 10 });
+    await clock.advance(1_000);
+    void texts(client, room);
+    client.disconnect();
+    server.restore(backup);
+    for (let count = 0; count < 500; count++) server.post(room, "bo", `new ${count}`);
+    client.connect();
+    await clock.advance(2_000);
+    const { timeline } = client.conversations.get(room)!;
+    while (timeline.hasOlder) {
+      const loading = timeline.loadOlder({ limit: 200 });
+      await clock.advance(50);
+      await loading;
+    }
+    expect(texts(client, room)).toEqual(server.log(room).flatMap(({ text }) => text ?? []));
+  });
+
+  test("in which nothing happened since is noticed too, by a device that was restarted", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const cache = world.cache();
+    const before = world.device("ana", { cache });
+    await clock.advance(1_000);
+    const backup = server.backup();
+    // Stored and acknowledged after the last cursor.
+    await before.conversations.get(room)!.send("mine");
+    await clock.advance(100);
+    expect(before.status.pending).toBe(0);
+    await before.close();
+    server.restore(backup);
+    expect(server.log(room)).toHaveLength(1);
+    const after = world.device("ana", { cache });
+    await clock.advance(2_000);
+    expect(server.log(room).map(({ text }) => text)).toEqual([undefined, "mine"]);
+    expect(after.status.pending).toBe(0);
+  });
+
+  test("leaves out a reply to what is lost", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const conversation = client.conversations.get(room)!;
+    await conversation.send("kept");
+    await clock.advance(100);
+    const backup = server.backup();
+    await conversation.send("lost");
+    await conversation.send({ text: "to kept", replyTo: 2 });
+    await conversation.send({ text: "to lost", replyTo: 3 });
+    await clock.advance(100);
+    server.restore(backup);
+    await clock.advance(5_000);
+    expect(server.log(room).map(({ text, replyTo }) => [text, replyTo])).toEqual([
+      [undefined, undefined],
+      ["kept", undefined],
+      ["lost", undefined],
+      ["to kept", 2],
+      ["to lost", undefined],
+    ]);
+  });
+});
+
+describe("another epoch", () => {
+  test("makes the device forget everything but its id and its outbox", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.createGroup(["ana", "bo"], "room");
+    server.createGroup(["ana", "bo"], "gone");
+    server.post("room", "bo", "old");
+    const cache = world.cache();
+    const client = world.device("ana", { cache });
+    const heard = divergences(client);
+    await clock.advance(1_000);
+    for (const room of ["room", "gone"]) void texts(client, room);
+    client.users.get("bo");
+    await clock.advance(100);
+    const { deviceId } = (await cache.load()).meta;
+    const conversation = client.conversations.get("room")!;
+    client.disconnect();
+    await conversation.send("waiting");
+    server.changeEpoch();
+    server.createGroup(["bo", "ana"], "room");
+    server.post("room", "bo", "new");
+    client.connect();
+    await clock.advance(2_000);
+    expect(client.conversations.items).toEqual([conversation]);
+    expect(texts(client, "room")).toEqual(server.log("room").flatMap(({ text }) => text ?? []));
+    expect(texts(client, "room").sort()).toEqual(["new", "waiting"]);
+    expect(texts(client, "gone")).toEqual([]);
+    expect(heard).toEqual([]);
+    const kept = await cache.load();
+    expect(kept.meta.deviceId).toBe(deviceId);
+    expect(kept.meta.epoch).toBeDefined();
+    expect(kept.outbox).toEqual([]);
+    expect(kept.conversations.map(({ row }) => row.conversationId)).toEqual(["room"]);
+    const entries = await cache.read("room", { after: 0, before: Infinity, limit: 10, order: "ascending" });
+    expect(entries.map(({ fingerprint }) => fingerprint)).toEqual(
+      server.log("room").map((entry) => entry.fingerprint),
+    );
+  });
+});
