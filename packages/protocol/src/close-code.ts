@@ -8,6 +8,8 @@ export const CLOSE_CODES = {
   helloTimeout: { code: 4408, terminal: false },
   tooLarge: { code: 4413, terminal: false },
   unsupportedVersion: { code: 4426, terminal: true },
+  /** More frames or bytes than a connection may send in the time, or more connections than a user may have. */
+  rateLimited: { code: 4420, terminal: false },
   /** The device did not take what was sent to it fast enough; it syncs after reconnecting. */
   slowConsumer: { code: 4429, terminal: false },
   /** Another connection of the same device took over. */

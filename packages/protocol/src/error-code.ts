@@ -50,6 +50,8 @@ export const ERROR_CODES = {
   membership_moved: { retryable: true },
   /** Too much is waiting; refused before anything was stored. */
   overloaded: { retryable: true },
+  /** More than this connection or user may ask for in the time; refused before anything was stored. */
+  rate_limited: { retryable: true },
   /** The store did not answer, is locked, full or broken. Nothing was acknowledged. */
   store_unavailable: { retryable: true },
   /** The server is going away. */
