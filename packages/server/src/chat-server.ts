@@ -1,13 +1,20 @@
 import type { Server } from "node:http";
 import {
   ChatError,
+  CLOSE_CODES,
   createServerCodec,
   isChatError,
-  LIMITS,
   newUuid,
   type Runtime,
   systemRuntime,
 } from "@chat/protocol";
+import { type AllowedOrigins, originCheck } from "./admission/allowed-origins.js";
+import { Door, type Place } from "./admission/door.js";
+import { guardedLog } from "./admission/guarded-log.js";
+import { loggableError } from "./admission/loggable-error.js";
+import { countedReads, measuredMessages, type Metrics } from "./admission/metrics.js";
+import { OperationRates } from "./admission/operation-rates.js";
+import { reportTally, Tally } from "./admission/tally.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "./delivery/envelope.js";
@@ -15,14 +22,16 @@ import type { Fanout } from "./fanout/fanout.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
+import { peerOf } from "./mount/peer-of.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { Registry, ServerIdentity } from "./registry/registry.js";
 import { type Authenticate, authenticateWithin } from "./session/authenticate.js";
+import { errorFrame } from "./session/error-frame.js";
 import { Session, type SessionEnvironment } from "./session/session.js";
 import type { Peer, Socket } from "./session/socket.js";
-import { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
+import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 import type { ChatStore, StoreInfo } from "./store/chat-store.js";
 
 /** What a server is made of. */
@@ -41,6 +50,19 @@ export interface ChatServerOptions {
   readonly settings?: Partial<ServerSettings>;
   /** Time, randomness and log. The system's by default, without a log. */
   readonly runtime?: Runtime;
+  /**
+   * The origins whose pages may connect and call the HTTP service: a list such as `["https://app.example"]`, or a check of
+   * your own. By default those whose host is the one that the request was sent to. Requests without an Origin
+   * header (apps, servers, scripts) pass: only browsers send it, and only browsers can be lured into connecting.
+   */
+  readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * The address that limits per address and `authenticate` go by. By default the socket's, which behind a proxy is the
+   * proxy's: then read it from the header that your proxy sets, and that it takes off what comes from outside.
+   */
+  readonly clientAddress?: (peer: Peer) => string | undefined;
+  /** Where figures go, see docs/security.md. */
+  readonly metrics?: Metrics;
 }
 
 /** A chat engine inside an application's own process. */
@@ -70,17 +92,6 @@ export interface ChatServer {
   close(): Promise<void>;
 }
 
-function assertSettings(settings: ServerSettings): void {
-  for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
-    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-      throw new ChatError("invalid_argument", `The setting ${name} must be a number that is not negative.`);
-    }
-  }
-  if (settings.textCharacters < 1 || settings.textCharacters > LIMITS.textCharactersCeiling) {
-    throw new ChatError("invalid_argument", `textCharacters must be 1 to ${LIMITS.textCharactersCeiling}.`);
-  }
-}
-
 /**
  * Creates a chat server and begins to open its store. The promise that it keeps: a message that was acknowledged is
  * never lost, never doubled and never out of order on any device of any member.
@@ -89,8 +100,13 @@ function assertSettings(settings: ServerSettings): void {
 export function createChatServer(options: ChatServerOptions): ChatServer {
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   assertSettings(settings);
-  const runtime = options.runtime ?? systemRuntime();
-  const { store, fanout } = options;
+  const { clock, random, log } = options.runtime ?? systemRuntime();
+  const runtime: Runtime = { clock, random, log: guardedLog(log) };
+  const { store, fanout, metrics, clientAddress } = options;
+  const isAllowedOrigin = originCheck(options.allowedOrigins);
+  const door = new Door(settings);
+  const rates = new OperationRates(clock, settings);
+  const tally = new Tally();
   const registry = options.registry ?? inProcessRegistry(runtime.clock);
   const codec = createServerCodec();
   const identity: ServerIdentity = {
@@ -98,6 +114,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     incarnation: newUuid(runtime.random),
   };
   const sessions = new Set<Session>();
+  const places = new WeakMap<Session, Place>();
   let closing: Promise<void> | undefined;
   let cancelLease = (): void => {};
   let cancelFanout = (): void => {};
@@ -112,14 +129,14 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       // The change feed brings it.
       runtime.log("warn", "announce_failed", {
         conversationId: envelope.conversationId,
-        error: String(error),
+        ...loggableError(error),
       });
     }
   }
 
   const deliverer = new Deliverer({
     runtime,
-    messages: store.messages,
+    messages: countedReads(store.messages, () => tally.gapReads++),
     conversations: store.conversations,
     encode: (frame) => codec.encode(frame),
     ...(fanout !== undefined && { announce: (envelope: Envelope) => void announce(envelope, fanout) }),
@@ -128,7 +145,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const context: OperationContext = {
     runtime,
     settings,
-    messages: store.messages,
+    messages: metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
     conversations: store.conversations,
     contested: new OneAtATime(),
     publish: (entries) => deliverer.publish(entries),
@@ -138,7 +155,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   function keepLease(): void {
     cancelLease = runtime.clock.schedule(settings.registryLease / 3, () => {
       renew()
-        .catch((error: unknown) => runtime.log("warn", "lease_not_renewed", { error: String(error) }))
+        .catch((error: unknown) => runtime.log("warn", "lease_not_renewed", { ...loggableError(error) }))
         .finally(() => {
           if (closing === undefined) keepLease();
         });
@@ -167,7 +184,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   }
 
   const started = start().catch((error: unknown) => {
-    runtime.log("error", "start_failed", { error: error instanceof Error ? error.message : String(error) });
+    runtime.log("error", "start_failed", {
+      ...loggableError(error),
+      ...(isChatError(error) && { reason: error.message }),
+    });
     throw isChatError(error)
       ? error
       : new ChatError("internal", "The chat server could not start.", { cause: error });
@@ -184,27 +204,52 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     registry,
     identity,
     ready: () => started,
-    ended: (session) => sessions.delete(session),
+    rates,
+    tally,
+    ended(session) {
+      sessions.delete(session);
+      places.get(session)?.leave();
+    },
   };
 
-  function accept(socket: Socket, peer: Peer): Session {
-    const session = new Session(environment, socket, peer);
+  function accept(socket: Socket, peer: Peer, place: Place): Session {
+    const session = new Session(environment, socket, peer, place);
     if (closing !== undefined) session.close("goingAway");
     else sessions.add(session);
     return session;
   }
 
+  /** For sockets of any other kind; the place goes with the session, as nobody tells what becomes of the socket. */
+  function acceptOther(socket: Socket, peer: Peer): ReturnType<ChatServer["accept"]> {
+    try {
+      const place = door.enter(peer.address);
+      const session = accept(socket, peer, place);
+      if (sessions.has(session)) places.set(session, place);
+      else place.leave();
+      return session;
+    } catch (error) {
+      if (!isChatError(error)) throw error;
+      tally.refused(error.code);
+      socket.send(codec.encode(errorFrame(0, error)));
+      socket.close(CLOSE_CODES.goingAway.code, "goingAway");
+      return { receive() {}, socketClosed() {} };
+    }
+  }
+
   const service = createConversationService({
     context,
+    isAllowedOrigin,
+    rates,
+    tally,
     ready: () =>
       closing === undefined
         ? started
         : Promise.reject(new ChatError("shutting_down", "The server is going away.")),
-    authenticate: (token, request) =>
+    authenticate: (token, request, address) =>
       authenticateWithin(settings.authenticateDeadline, runtime, options.authenticate, {
         token,
         headers: Object.fromEntries(request.headers),
-        address: undefined,
+        address,
       }),
   });
 
@@ -223,32 +268,44 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     for (const session of [...sessions]) session.close("goingAway");
     cancelLease();
     cancelFanout();
+    cancelReport();
     await follower.close();
     deliverer.close();
     try {
       await started;
       await registry.leave(identity);
     } catch (error) {
-      runtime.log("warn", "leave_failed", { error: String(error) });
+      runtime.log("warn", "leave_failed", { ...loggableError(error) });
     }
     await fanout?.close();
     await store.close();
   }
 
+  const cancelReport =
+    metrics === undefined
+      ? (): void => {}
+      : reportTally(tally, metrics, clock, settings.metricsInterval, () => sessions.size);
   const detachers: (() => void)[] = [];
 
   return {
-    handler: createNodeHandler(service),
+    handler: createNodeHandler(service, (request) => peerOf(request, clientAddress, runtime.log).address),
     async fetch(request) {
       const missing = (): Response => Response.json({ error: { code: "not_found" } }, { status: 404 });
       return (await service(request)) ?? missing();
     },
     attach(server, { path }) {
-      const detach = attachWebSocket(server, path, runtime.clock, accept);
+      const detach = attachWebSocket(server, path, {
+        clock,
+        isAllowedOrigin,
+        peerOf: (request) => peerOf(request, clientAddress, runtime.log),
+        enter: (address) => door.enter(address),
+        accept,
+        refused: (code) => tally.refused(code),
+      });
       detachers.push(detach);
       return detach;
     },
-    accept,
+    accept: acceptOther,
     async ready() {
       await started;
     },

@@ -1,4 +1,6 @@
 export { ChatError, type ErrorCode, isChatError } from "@chat/protocol";
+export type { AllowedOrigins } from "./admission/allowed-origins.js";
+export type { CounterName, GaugeName, HistogramName, Metrics } from "./admission/metrics.js";
 export { type ChatServer, type ChatServerOptions, createChatServer } from "./chat-server.js";
 export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";

@@ -1,4 +1,4 @@
-import { LIMITS } from "@chat/protocol";
+import { ChatError, LIMITS } from "@chat/protocol";
 
 /** Every limit and interval of a server, by name. Times are ms, sizes bytes. */
 export interface ServerSettings {
@@ -22,6 +22,34 @@ export interface ServerSettings {
   readonly reconcileInterval: number;
   /** A server that has not renewed for so long counts as gone. */
   readonly registryLease: number;
+  /** Connections of this server. */
+  readonly connections: number;
+  /** Connections of one user to this server. */
+  readonly connectionsPerUser: number;
+  /** Connections of one address that have not yet been welcomed. */
+  readonly unidentifiedPerAddress: number;
+  /** Frames of one connection at once, and per second for good; beyond it the connection is closed. */
+  readonly frameBurst: number;
+  readonly frameRate: number;
+  /** Bytes of one connection at once, and per second for good; beyond it the connection is closed. */
+  readonly byteBurst: number;
+  readonly byteRate: number;
+  /** Messages that one user may send to this server at once, and per second for good; beyond it they are `rate_limited`. */
+  readonly sendBurst: number;
+  readonly sendRate: number;
+  /** The same for reading: ranges of history, single conversations, profiles. */
+  readonly readBurst: number;
+  readonly readRate: number;
+  /** The same for pages of conversations, changes and members. */
+  readonly listBurst: number;
+  readonly listRate: number;
+  /** The same for creating conversations, and changing members and profiles. */
+  readonly writeBurst: number;
+  readonly writeRate: number;
+  /** How much of the four rates above one connection may use, 0 to 1. */
+  readonly connectionShare: number;
+  /** Between two reports to `metrics`. */
+  readonly metricsInterval: number;
   /** Over how long the devices of a closing server are told to spread their reconnects. */
   readonly drainSpread: number;
   /** How long `close()` waits for requests under way. */
@@ -39,6 +67,57 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   laneMessages: 1_000,
   reconcileInterval: 1_000,
   registryLease: 30_000,
+  // Below the 65,536 file descriptors that a service is commonly given: a flood ends here, with an answer, and not there.
+  connections: 50_000,
+  // Every tab and device of a person and then some; a runaway script that reconnects without closing is stopped.
+  connectionsPerUser: 100,
+  // A hello takes two round trips, so that 64 slots pass hundreds of devices a second out of one office.
+  unidentifiedPerAddress: 64,
+  // Three times the requests that the rates below let through, pings and refused ones included.
+  frameBurst: 10_000,
+  frameRate: 1_000,
+  // Thirty of the largest messages at once, four a second; a person types less than 100 bytes a second.
+  byteBurst: 33_554_432,
+  byteRate: 4_194_304,
+  // A day's outbox at once; afterwards, thirty times what the fastest human being types.
+  sendBurst: 1_000,
+  sendRate: 200,
+  // A first sync with some hundred conversations at once; scrolling asks for some pages a second.
+  readBurst: 2_000,
+  readRate: 200,
+  // 400 pages are 80,000 conversations; a reconnect takes one or two.
+  listBurst: 400,
+  listRate: 40,
+  // Nobody founds twenty groups a second; each takes a transaction, and is told to up to 10,000 members.
+  writeBurst: 200,
+  writeRate: 20,
+  // A device that runs wild leaves its user's others as much as it takes.
+  connectionShare: 0.5,
+  metricsInterval: 1_000,
   drainSpread: 2_000,
   drainDeadline: 10_000,
 };
+
+/** @throws ChatError `invalid_argument` for settings out of range */
+export function assertSettings(settings: ServerSettings): void {
+  for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
+    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
+      throw new ChatError("invalid_argument", `The setting ${name} must be a number that is not negative.`);
+    }
+  }
+  for (const operation of ["frame", "byte", "send", "read", "list", "write"] as const) {
+    if (settings[`${operation}Burst` as const] < 1 || settings[`${operation}Rate` as const] <= 0) {
+      throw new ChatError(
+        "invalid_argument",
+        `${operation}Burst must be 1 or more, ${operation}Rate above 0.`,
+      );
+    }
+  }
+  if (settings.connectionShare <= 0 || settings.connectionShare > 1 || settings.metricsInterval < 1) {
+    const sentence = "connectionShare must be above 0 and at most 1, metricsInterval 1 ms or more.";
+    throw new ChatError("invalid_argument", sentence);
+  }
+  if (settings.textCharacters < 1 || settings.textCharacters > LIMITS.textCharactersCeiling) {
+    throw new ChatError("invalid_argument", `textCharacters must be 1 to ${LIMITS.textCharactersCeiling}.`);
+  }
+}

@@ -8,14 +8,21 @@ import {
   type JsonObject,
   LIMITS,
 } from "@chat/protocol";
+import type { OriginCheck } from "../admission/allowed-origins.js";
+import { loggableDefect } from "../admission/loggable-error.js";
+import type { OperationClass, OperationRates } from "../admission/operation-rates.js";
+import { sendWithinRate } from "../admission/send-within-rate.js";
+import type { Tally } from "../admission/tally.js";
 import { getConversation } from "../operations/get-conversation.js";
 import { getRange } from "../operations/get-range.js";
 import { listConversations } from "../operations/list-conversations.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
-import { sendMessages } from "../operations/send-messages.js";
+import { crossOrigin } from "./cross-origin.js";
 
 /** The device of requests that name none; an application's backend, say. */
 const NO_DEVICE = "00000000-0000-4000-8000-000000000000";
+
+const HEALTH = "/health";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   unauthenticated: 401,
@@ -26,20 +33,27 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   cursor_invalid: 409,
   frame_too_large: 413,
   limit_exceeded: 422,
+  rate_limited: 429,
   internal: 500,
 };
 
 /** What the service works with. */
 export interface ConversationServiceOptions {
   readonly context: OperationContext;
+  readonly isAllowedOrigin: OriginCheck;
+  readonly rates: OperationRates;
+  readonly tally: Tally;
   /** Resolves when the server is ready. */
   ready(): Promise<unknown>;
   /** The user of a bearer token. @throws ChatError `unauthenticated` */
-  authenticate(token: string, request: Request): Promise<string>;
+  authenticate(token: string, request: Request, address: string | undefined): Promise<string>;
 }
 
-/** Answers a request to the HTTP service; undefined for a path that is not its own. */
-export type ConversationService = (request: Request) => Promise<Response | undefined>;
+/**
+ * Answers a request to the HTTP service; undefined for a path that is not its own.
+ * @param address of who asks, where it is known
+ */
+export type ConversationService = (request: Request, address?: string) => Promise<Response | undefined>;
 
 type Route = (caller: Caller, parameters: URLSearchParams, request: Request, id: string) => Promise<unknown>;
 
@@ -85,12 +99,14 @@ function json(status: number, value: unknown): Response {
  * Paths are relative to where the application mounted it.
  */
 export function createConversationService(options: ConversationServiceOptions): ConversationService {
-  const { context } = options;
+  const { context, rates, tally } = options;
 
-  const routes: readonly { method: string; path: RegExp; run: Route }[] = [
+  /** `counts` is what a request takes off the user's rates here; sending does so after its key was looked up. */
+  const routes: readonly { method: string; path: RegExp; counts?: OperationClass; run: Route }[] = [
     {
       method: "GET",
       path: /^\/conversations$/,
+      counts: "list",
       async run(caller, parameters) {
         const page = parameters.get("page");
         const limit = integer(parameters, "limit") ?? 50;
@@ -100,11 +116,13 @@ export function createConversationService(options: ConversationServiceOptions): 
     {
       method: "GET",
       path: /^\/conversations\/([^/]+)$/,
+      counts: "read",
       run: (caller, _parameters, _request, id) => getConversation(context, caller, id),
     },
     {
       method: "GET",
       path: /^\/conversations\/([^/]+)\/messages$/,
+      counts: "read",
       async run(caller, parameters, _request, id) {
         const after = integer(parameters, "after");
         const around = integer(parameters, "around");
@@ -135,7 +153,7 @@ export function createConversationService(options: ConversationServiceOptions): 
         const kind = optionalOf<string>(body, "kind", "string");
         const data = optionalOf<JsonObject>(body, "data", "object");
         const replyTo = optionalOf<number>(body, "replyTo", "number");
-        const outcomes = await sendMessages(context, caller, id, [
+        const outcomes = await sendWithinRate(context, rates.ofUser(caller.userId), caller, id, [
           {
             clientMessageId,
             ...(text !== undefined && { text }),
@@ -146,13 +164,14 @@ export function createConversationService(options: ConversationServiceOptions): 
         ]);
         const outcome = outcomes[0]!;
         if (outcome.status === "refused") throw outcome.error;
+        tally.acknowledged++;
         const { messageId, createdAt } = outcome.entry;
         return { messageId, createdAt };
       },
     },
   ];
 
-  async function callerOf(request: Request): Promise<Caller> {
+  async function callerOf(request: Request, address: string | undefined): Promise<Caller> {
     const token = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (token === undefined || token.length > LIMITS.tokenBytes) {
       throw new ChatError("unauthenticated", "Send the token as Authorization: Bearer ….");
@@ -160,46 +179,80 @@ export function createConversationService(options: ConversationServiceOptions): 
     const deviceId = request.headers.get("chat-device-id") ?? NO_DEVICE;
     if (!isUuid(deviceId))
       throw new ChatError("invalid_argument", "Chat-Device-Id must be a UUID in lower case.");
-    return { userId: await options.authenticate(token, request), deviceId };
+    return { userId: await options.authenticate(token, request, address), deviceId };
   }
 
   function failure(error: unknown): Response {
     if (!isChatError(error)) {
       context.runtime.log("error", "http_request_failed", {
-        error: error instanceof Error ? error.stack : "unknown",
+        ...loggableDefect(error),
       });
       return failure(new ChatError("internal", "The server failed; try again."));
     }
+    // An `internal` that an operation made hides a defect: its cause is for the log.
+    if (error.code === "internal" && error.cause !== undefined) {
+      context.runtime.log("error", "http_request_failed", { ...loggableDefect(error.cause) });
+    }
+    tally.refused(error.code);
     const known = isErrorCode(error.code) ? STATUS[error.code] : undefined;
     const status = known ?? (isErrorCode(error.code) && ERROR_CODES[error.code].retryable ? 503 : 400);
-    return json(status, { error: { code: error.code, message: error.message, retryable: error.retryable } });
+    const { code, message, retryable, retryAfter } = error;
+    const response = json(status, {
+      error: { code, message, retryable, ...(retryAfter !== undefined && { retryAfter }) },
+    });
+    if (retryAfter !== undefined) response.headers.set("retry-after", `${Math.ceil(retryAfter / 1_000)}`);
+    return response;
   }
 
-  return async (request) => {
-    const url = new URL(request.url);
+  async function answer(
+    request: Request,
+    url: URL,
+    address: string | undefined,
+  ): Promise<Response | undefined> {
+    if (url.pathname === HEALTH) {
+      if (request.method !== "GET" && request.method !== "HEAD") return undefined;
+      await options.ready();
+      return json(200, { status: "ok" });
+    }
+    for (const { method, path, counts, run } of routes) {
+      const match = request.method === method ? path.exec(url.pathname) : null;
+      if (match === null) continue;
+      let id: string;
+      try {
+        id = decodeURIComponent(match[1] ?? "");
+      } catch {
+        throw new ChatError(
+          "invalid_argument",
+          "The conversation id in the path is not percent-encoded UTF-8.",
+        );
+      }
+      await options.ready();
+      const caller = await callerOf(request, address);
+      const refusal = counts === undefined ? undefined : rates.ofUser(caller.userId).take(counts);
+      if (refusal !== undefined) throw refusal;
+      return json(200, await run(caller, url.searchParams, request, id));
+    }
+    return undefined;
+  }
+
+  /** Answers; a refusal is an answer too. */
+  async function answerAny(
+    request: Request,
+    url: URL,
+    address: string | undefined,
+  ): Promise<Response | undefined> {
     try {
-      if (url.pathname === "/health") {
-        if (request.method !== "GET" && request.method !== "HEAD") return undefined;
-        await options.ready();
-        return json(200, { status: "ok" });
-      }
-      for (const { method, path, run } of routes) {
-        const match = request.method === method ? path.exec(url.pathname) : null;
-        if (match === null) continue;
-        let id: string;
-        try {
-          id = decodeURIComponent(match[1] ?? "");
-        } catch {
-          throw new ChatError(
-            "invalid_argument",
-            "The conversation id in the path is not percent-encoded UTF-8.",
-          );
-        }
-        await options.ready();
-        const caller = await callerOf(request);
-        return json(200, await run(caller, url.searchParams, request, id));
-      }
-      return undefined;
+      return await answer(request, url, address);
+    } catch (error) {
+      return failure(error);
+    }
+  }
+
+  return async (request, address) => {
+    const url = new URL(request.url);
+    if (url.pathname !== HEALTH && !routes.some(({ path }) => path.test(url.pathname))) return undefined;
+    try {
+      return await crossOrigin(request, options.isAllowedOrigin, () => answerAny(request, url, address));
     } catch (error) {
       return failure(error);
     }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Clock, LIMITS, SUBPROTOCOL } from "@chat/protocol";
+import { type Clock, isChatError, LIMITS, SUBPROTOCOL } from "@chat/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { OriginCheck } from "../admission/allowed-origins.js";
+import type { Place } from "../admission/door.js";
 import type { Peer, Socket } from "../session/socket.js";
 
 /** Fragments of one WebSocket message; a client has no reason to send more than one. */
@@ -14,20 +16,39 @@ const CLOSE_TIMEOUT = 5_000;
 /** What the mount tells of a socket, once it is open. */
 export interface SocketEvents {
   receive(bytes: Uint8Array): void;
+  /** A ping or pong of WebSocket itself. */
+  controlFrame(): void;
   socketClosed(): void;
 }
 
-/** Opens a session for a socket. */
-export type Accept = (socket: Socket, peer: Peer) => SocketEvents;
-
-function refuse(socket: Duplex, status: string, sentence: string): void {
-  socket.on("error", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(sentence)}\r\n\r\n${sentence}`,
-  );
+/** What the mount needs of the server. */
+export interface MountEnvironment {
+  readonly clock: Clock;
+  readonly isAllowedOrigin: OriginCheck;
+  /** Who is behind a request, by the application's `clientAddress` if it has one. */
+  peerOf(request: IncomingMessage): Peer;
+  /** Takes a place for a connection. @throws ChatError `overloaded` if there is none */
+  enter(address: string | undefined): Place;
+  /** Opens a session for a socket. The mount gives the place back. */
+  accept(socket: Socket, peer: Peer, place: Place): SocketEvents;
+  /** An upgrade was refused with this error code. */
+  refused(code: string): void;
 }
 
-function adapt(webSocket: WebSocket, request: IncomingMessage, clock: Clock, accept: Accept): void {
+function refuse(socket: Duplex, status: string, sentence: string, retryAfter?: number): void {
+  const headers = [
+    `HTTP/1.1 ${status}`,
+    "Connection: close",
+    "Content-Type: text/plain",
+    `Content-Length: ${Buffer.byteLength(sentence)}`,
+    ...(retryAfter === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfter / 1_000)}`]),
+  ];
+  // Once said, the socket goes: whoever does not close their half must not hold ours open.
+  socket.end(`${headers.join("\r\n")}\r\n\r\n${sentence}`, () => socket.destroy());
+}
+
+function adapt(webSocket: WebSocket, peer: Peer, place: Place, environment: MountEnvironment): void {
+  const { clock } = environment;
   const socket: Socket = {
     send(bytes) {
       // A socket that is closing drops what it is given; the device syncs when it is back.
@@ -44,13 +65,15 @@ function adapt(webSocket: WebSocket, request: IncomingMessage, clock: Clock, acc
       return webSocket.bufferedAmount;
     },
   };
-  const events = accept(socket, { headers: request.headers, address: request.socket.remoteAddress });
+  const events = environment.accept(socket, peer, place);
   webSocket.on("message", (bytes: Buffer, isBinary) => {
     if (isBinary) events.receive(bytes);
     else webSocket.close(1003, "frames are binary");
   });
   // Without a listener, an error of one peer (too large, bad UTF-8, reset) would end the process.
   webSocket.on("error", () => webSocket.terminate());
+  webSocket.on("ping", () => events.controlFrame());
+  webSocket.on("pong", () => events.controlFrame());
   webSocket.on("close", () => events.socketClosed());
 }
 
@@ -58,7 +81,7 @@ function adapt(webSocket: WebSocket, request: IncomingMessage, clock: Clock, acc
  * Takes WebSocket upgrades for one path on the application's HTTP server, and leaves all others alone.
  * @returns detaches from the server
  */
-export function attachWebSocket(server: Server, path: string, clock: Clock, accept: Accept): () => void {
+export function attachWebSocket(server: Server, path: string, environment: MountEnvironment): () => void {
   const webSocketServer = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -69,12 +92,24 @@ export function attachWebSocket(server: Server, path: string, clock: Clock, acce
     handleProtocols: () => SUBPROTOCOL,
   });
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // Node takes its own listener off a socket that is upgraded: without one, a reset would end the process.
+    const onError = (): void => void socket.destroy();
     const url = request.url ?? "/";
     const query = url.indexOf("?");
     if ((query === -1 ? url : url.slice(0, query)) !== path) {
       // Somebody else's, unless nobody else is there to answer.
-      if (server.listenerCount("upgrade") === 1)
-        refuse(socket, "404 Not Found", "There is no WebSocket at this path.");
+      if (server.listenerCount("upgrade") > 1) return;
+      socket.on("error", onError);
+      refuse(socket, "404 Not Found", "There is no WebSocket at this path.");
+      return;
+    }
+    socket.on("error", onError);
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !environment.isAllowedOrigin(origin, host)) {
+      environment.refused("forbidden");
+      const sentence =
+        "Pages of this origin may not use the chat; the server's option allowedOrigins says which may.";
+      refuse(socket, "403 Forbidden", sentence);
       return;
     }
     const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(/\s*,\s*/);
@@ -82,9 +117,22 @@ export function attachWebSocket(server: Server, path: string, clock: Clock, acce
       refuse(socket, "400 Bad Request", `This server speaks the WebSocket subprotocol ${SUBPROTOCOL}.`);
       return;
     }
-    webSocketServer.handleUpgrade(request, socket, head, (webSocket) =>
-      adapt(webSocket, request, clock, accept),
-    );
+    const peer = environment.peerOf(request);
+    let place: Place;
+    try {
+      place = environment.enter(peer.address);
+    } catch (error) {
+      if (!isChatError(error)) throw error;
+      environment.refused(error.code);
+      refuse(socket, "503 Service Unavailable", error.message, error.retryAfter);
+      return;
+    }
+    // Until the network's socket is gone, not only the session: one that lingers takes memory too.
+    socket.once("close", place.leave);
+    webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off("error", onError);
+      adapt(webSocket, peer, place, environment);
+    });
   };
   server.on("upgrade", onUpgrade);
   return () => server.off("upgrade", onUpgrade);

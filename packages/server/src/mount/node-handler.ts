@@ -31,8 +31,14 @@ async function bodyOf(
   return Buffer.concat(chunks);
 }
 
-/** Adapts the service to Node. A path that is not the service's goes to `next`, or is answered 404. */
-export function createNodeHandler(service: ConversationService): NodeHandler {
+/**
+ * Adapts the service to Node. A path that is not the service's goes to `next`, or is answered 404.
+ * @param addressOf the address that `authenticate` is told
+ */
+export function createNodeHandler(
+  service: ConversationService,
+  addressOf: (request: IncomingMessage) => string | undefined,
+): NodeHandler {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const headers = new Headers();
     for (const [name, value] of Object.entries(request.headers)) {
@@ -47,6 +53,7 @@ export function createNodeHandler(service: ConversationService): NodeHandler {
           headers,
           ...(body !== undefined && { body }),
         }),
+        addressOf(request),
       );
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;

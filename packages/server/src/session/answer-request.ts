@@ -1,4 +1,5 @@
 import type { ClientFrame, ServerFrame } from "@chat/protocol";
+import type { OperationClass } from "../admission/operation-rates.js";
 import { addMembers, removeMembers } from "../operations/change-members.js";
 import { createConversation } from "../operations/create-conversation.js";
 import { getConversation } from "../operations/get-conversation.js";
@@ -10,6 +11,24 @@ import { getUsers, setProfile } from "../operations/user-profiles.js";
 
 /** The requests that are one question and one answer; hello, ping and send-message are the session's own. */
 export type PlainRequest = Exclude<ClientFrame, { type: "hello" | "ping" | "send-message" }>;
+
+const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
+  "get-range": "read",
+  "get-conversation": "read",
+  "get-users": "read",
+  "list-conversations": "list",
+  "list-changes": "list",
+  "list-members": "list",
+  "create-conversation": "write",
+  "add-members": "write",
+  "remove-members": "write",
+  "set-profile": "write",
+};
+
+/** What a request is counted as. */
+export function classOf(request: PlainRequest): OperationClass {
+  return CLASSES[request.type];
+}
 
 /**
  * Carries out one request and gives the frame that answers it: the only switch on the type of a frame.

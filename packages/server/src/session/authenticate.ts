@@ -1,4 +1,5 @@
 import { type Cancel, ChatError, isChatError, isId, type Runtime } from "@chat/protocol";
+import { loggableError } from "../admission/loggable-error.js";
 import type { Peer } from "./socket.js";
 
 /** What the application's `authenticate` is given. */
@@ -45,7 +46,7 @@ export async function authenticateWithin(
     return userId;
   } catch (error) {
     if (isChatError(error)) throw error;
-    runtime.log("info", "authentication_refused", { error: error instanceof Error ? error.name : "unknown" });
+    runtime.log("info", "authentication_refused", { ...loggableError(error) });
     throw new ChatError("unauthenticated", "The token was refused; get a new one.", { cause: error });
   } finally {
     cancel();

@@ -1,4 +1,5 @@
 import { joinFrames, LIMITS } from "@chat/protocol";
+import type { Tally } from "../admission/tally.js";
 import type { Socket } from "./socket.js";
 
 /**
@@ -11,11 +12,13 @@ export class SendQueue {
 
   /**
    * @param budget bytes that may wait, here and in the socket
+   * @param tally counts what is sent
    * @param overflow called when a frame would exceed it; the frame is dropped, and the socket is to be closed
    */
   constructor(
     private readonly socket: Socket,
     private readonly budget: number,
+    private readonly tally: Pick<Tally, "framesSent">,
     private readonly overflow: () => void,
   ) {}
 
@@ -43,6 +46,7 @@ export class SendQueue {
     const frames = this.#frames;
     this.#frames = [];
     this.#bytes = 0;
+    this.tally.framesSent += frames.length;
     let message: Uint8Array[] = [];
     let bytes = 0;
     for (const frame of frames) {

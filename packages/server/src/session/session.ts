@@ -5,7 +5,6 @@ import {
   CLOSE_CODES,
   type CloseReason,
   type Codec,
-  firstCharacters,
   type HelloFrame,
   isChatError,
   LIMITS,
@@ -14,16 +13,22 @@ import {
   type SendMessageFrame,
   type ServerFrame,
 } from "@chat/protocol";
+import type { Place } from "../admission/door.js";
+import { loggableDefect, loggableError } from "../admission/loggable-error.js";
+import type { Allowance, OperationRates } from "../admission/operation-rates.js";
+import { sendWithinRate } from "../admission/send-within-rate.js";
+import type { Tally } from "../admission/tally.js";
 import type { ChangeFollower } from "../delivery/change-follower.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { OperationContext } from "../operations/operation-context.js";
-import { MembershipCache, sendMessages } from "../operations/send-messages.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 import type { AppendOutcome } from "../store/message-store.js";
-import { answerRequest } from "./answer-request.js";
+import { answerRequest, classOf } from "./answer-request.js";
 import { type Authenticate, authenticateWithin } from "./authenticate.js";
-import { Lane } from "./lane.js";
+import { errorFrame } from "./error-frame.js";
+import { FloodGuard } from "./flood-guard.js";
+import { Lanes } from "./lanes.js";
 import { SendQueue } from "./send-queue.js";
 import type { Peer, Socket } from "./socket.js";
 
@@ -36,11 +41,20 @@ export interface SessionEnvironment {
   readonly follower: Pick<ChangeFollower, "position">;
   readonly registry: Registry;
   readonly identity: ServerIdentity;
+  readonly rates: OperationRates;
+  readonly tally: Tally;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
   ready(): Promise<{ readonly epoch: string }>;
   /** Called once, when a session is over. */
   ended(session: Session): void;
 }
+
+/** Why a connection is closed after an error of these codes. */
+const REASONS: ReadonlyMap<string, CloseReason> = new Map([
+  ["frame_too_large", "tooLarge"],
+  ["rate_limited", "rateLimited"],
+  ["unauthenticated", "unauthenticated"],
+]);
 
 type State = "awaiting-hello" | "joining" | "open" | "closed";
 
@@ -49,9 +63,12 @@ export class Session implements Recipient {
   readonly #environment: SessionEnvironment;
   readonly #socket: Socket;
   readonly #peer: Peer;
+  readonly #place: Place;
+  readonly #flood: FloodGuard;
   readonly #queue: SendQueue;
-  readonly #lanes = new Map<string, Lane>();
-  readonly #memberships = new MembershipCache();
+  readonly #lanes: Lanes;
+  /** What this connection may ask for; from the welcome on. */
+  #allowance: Allowance = { take: () => undefined };
   #state: State = "awaiting-hello";
   #userId = "";
   #deviceId = "";
@@ -62,12 +79,23 @@ export class Session implements Recipient {
   #draining = false;
   #heardAt: number;
 
-  constructor(environment: SessionEnvironment, socket: Socket, peer: Peer) {
+  /** @param place taken for the socket; whoever took it gives it back when the socket is gone */
+  constructor(environment: SessionEnvironment, socket: Socket, peer: Peer, place: Place) {
     this.#environment = environment;
     this.#socket = socket;
     this.#peer = peer;
-    const { runtime, settings } = environment.context;
-    this.#queue = new SendQueue(socket, settings.sendQueueBytes, () => this.close("slowConsumer"));
+    this.#place = place;
+    const { context, tally } = environment;
+    const { runtime, settings } = context;
+    this.#flood = new FloodGuard(runtime.clock, settings);
+    this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, () => this.close("slowConsumer"));
+    this.#lanes = new Lanes(
+      (callback) => runtime.clock.nextTurn(callback),
+      settings.laneMessages,
+      (conversationId, messages, memberships) =>
+        sendWithinRate(context, this.#allowance, this, conversationId, messages, memberships),
+      (message, outcome) => this.#answerSend(message, outcome),
+    );
     this.#heardAt = runtime.clock.monotonic();
     this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
       if (this.#state === "awaiting-hello") {
@@ -100,12 +128,15 @@ export class Session implements Recipient {
     this.#heardAt = this.#environment.context.runtime.clock.monotonic();
     let frames;
     try {
+      this.#flood.takeBytes(bytes.length);
       frames = this.#environment.codec.decode(bytes);
+      this.#flood.takeFrames(frames.length);
     } catch (error) {
-      const reason = isChatError(error) && error.code === "frame_too_large" ? "tooLarge" : "malformed";
-      this.#fail(this.#toChatError(error), reason);
+      const failure = this.#toChatError(error);
+      this.#fail(failure, REASONS.get(failure.code) ?? "malformed");
       return;
     }
+    this.#environment.tally.framesReceived += frames.length;
     for (const frame of frames) {
       if (this.isOver) return;
       if (this.#state === "awaiting-hello" && frame.type !== "hello") {
@@ -124,6 +155,16 @@ export class Session implements Recipient {
       } else {
         this.#handle(frame);
       }
+    }
+  }
+
+  /** A ping or pong of WebSocket itself came: no sign of life to us, but work all the same. */
+  controlFrame(): void {
+    if (this.isOver) return;
+    try {
+      this.#flood.takeFrames(1);
+    } catch (error) {
+      this.#fail(this.#toChatError(error), "rateLimited");
     }
   }
 
@@ -152,6 +193,7 @@ export class Session implements Recipient {
   close(reason: CloseReason): void {
     if (this.#state === "closed") return;
     if (reason === "slowConsumer") {
+      this.#environment.tally.slowConsumers++;
       this.#environment.context.runtime.log("warn", "slow_consumer", { userId: this.#userId });
     } else {
       this.#queue.flush();
@@ -187,8 +229,10 @@ export class Session implements Recipient {
       );
     } else if (frame.type === "send-message") {
       this.#underWay++;
-      this.#laneOf(frame.conversationId).push(frame);
+      this.#lanes.push(frame);
     } else {
+      const refusal = this.#allowance.take(classOf(frame));
+      if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
       // From now on, so that no change falls between the answer and the watching.
       if (frame.type === "get-users") {
         this.#environment.deliverer.watchUsers(
@@ -222,6 +266,8 @@ export class Session implements Recipient {
         throw new ChatError("unauthenticated", "The token belongs to another user than the hello names.");
       }
       if (this.isOver) return;
+      this.#place.identify(userId);
+      this.#allowance = this.#environment.rates.ofConnection(userId);
       this.#userId = userId;
       this.#deviceId = hello.deviceId;
       this.#record = { userId, deviceId: hello.deviceId, connectionId: newUuid(runtime.random) };
@@ -251,11 +297,7 @@ export class Session implements Recipient {
     } catch (error) {
       const failure = this.#toChatError(error);
       if (this.#record !== undefined) this.#leave();
-      this.#fail(
-        failure,
-        failure.code === "unauthenticated" ? "unauthenticated" : "goingAway",
-        hello.requestId,
-      );
+      this.#fail(failure, REASONS.get(failure.code) ?? "goingAway", hello.requestId);
     }
   }
 
@@ -285,46 +327,20 @@ export class Session implements Recipient {
     this.#send({ type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) });
   }
 
-  #laneOf(conversationId: string): Lane {
-    let lane = this.#lanes.get(conversationId);
-    if (lane === undefined) {
-      if (this.#lanes.size >= MembershipCache.CONVERSATIONS) this.#dropIdleLanes();
-      const { runtime, settings } = this.#environment.context;
-      lane = new Lane(
-        (callback) => runtime.clock.nextTurn(callback),
-        settings.laneMessages,
-        (messages) =>
-          sendMessages(this.#environment.context, this, conversationId, messages, this.#memberships),
-        (message, outcome) => this.#answerSend(message, outcome),
-      );
-      this.#lanes.set(conversationId, lane);
-    }
-    return lane;
-  }
-
-  #dropIdleLanes(): void {
-    for (const [conversationId, lane] of this.#lanes) if (lane.isIdle) this.#lanes.delete(conversationId);
-  }
-
   #answerSend({ requestId }: SendMessageFrame, outcome: AppendOutcome): void {
     this.#underWay--;
     if (outcome.status === "refused") {
       this.#answerError(requestId, this.#toChatError(outcome.error));
       return;
     }
+    this.#environment.tally.acknowledged++;
     const { messageId, createdAt, ordinal, fingerprint } = outcome.entry;
     this.#send({ type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint });
   }
 
   #answerError(requestId: number, error: ChatError): void {
-    this.#send({
-      type: "error",
-      requestId,
-      code: error.code,
-      message: firstCharacters(error.message, LIMITS.errorMessageCharacters),
-      retryable: error.retryable,
-      ...(error.retryAfter !== undefined && { retryAfter: Math.round(error.retryAfter) }),
-    });
+    this.#environment.tally.refused(error.code);
+    this.#send(errorFrame(requestId, error));
   }
 
   /** What isn't a ChatError is a defect here: it is logged, and the device learns no details. */
@@ -340,20 +356,15 @@ export class Session implements Recipient {
   #logDefect(error: unknown): void {
     this.#environment.context.runtime.log("error", "request_failed", {
       userId: this.#userId,
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      ...loggableDefect(error),
     });
   }
 
   /** Reports what is wrong with the connection itself, and closes it. */
   #fail(error: ChatError, reason: CloseReason, requestId = 0): void {
     if (this.isOver) return;
-    const frame = this.#environment.codec.encode({
-      type: "error",
-      requestId,
-      code: error.code,
-      message: firstCharacters(error.message, LIMITS.errorMessageCharacters),
-      retryable: error.retryable,
-    });
+    this.#environment.tally.refused(error.code);
+    const frame = this.#environment.codec.encode(errorFrame(requestId, error));
     if (this.#state === "open") this.#queue.push(frame);
     else this.#socket.send(frame);
     this.close(reason);
@@ -379,7 +390,7 @@ export class Session implements Recipient {
     if (this.#record === undefined) return;
     registry.unregister(identity, this.#record).catch((error: unknown) => {
       // The record goes with the lease.
-      context.runtime.log("warn", "unregister_failed", { error: String(error) });
+      context.runtime.log("warn", "unregister_failed", { ...loggableError(error) });
     });
   }
 }

@@ -1,0 +1,54 @@
+import type { Logger } from "@chat/protocol";
+
+type Field = string | number | boolean;
+
+const ID = /^[^\p{Cc}]{1,128}$/u;
+const WORD = /^[\w$.-]{1,64}$/;
+const FRAMES = /^(\s+at .*:\d+:\d+\)?(\n|$))*$/;
+
+function matches(pattern: RegExp) {
+  return (value: Field): Field | undefined =>
+    typeof value === "string" && pattern.test(value) ? value : undefined;
+}
+
+function number(value: Field): Field | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+/** An error printed as `Name: sentence` keeps its name: sentences of drivers quote what people wrote. */
+function errorName(value: Field): Field | undefined {
+  return typeof value === "string" ? /^[\w$.-]{1,64}(?=$|:)/.exec(value)?.[0] : undefined;
+}
+
+/** All that a log line may hold, and what each field must look like. */
+const FIELDS: Readonly<Record<string, (value: Field) => Field | undefined>> = {
+  userId: matches(ID),
+  deviceId: matches(ID),
+  conversationId: matches(ID),
+  serverId: matches(ID),
+  error: errorName,
+  code: matches(WORD),
+  cause: matches(WORD),
+  stack: matches(FRAMES),
+  /** Why the server could not start: a sentence of its own, made before anybody has written anything. */
+  reason: (value) => (typeof value === "string" ? value : undefined),
+  head: number,
+  delivered: number,
+  connections: number,
+  duration: number,
+};
+
+/**
+ * Lets through what is on the list. A field that is not named there, or does not look as it should, is left out: who adds a
+ * line to the log can't print a token, a text or a name by mistake.
+ */
+export function guardedLog(log: Logger): Logger {
+  return (level, event, fields) => {
+    const allowed: Record<string, Field> = {};
+    for (const [name, value] of Object.entries(fields)) {
+      const field = value === undefined || !Object.hasOwn(FIELDS, name) ? undefined : FIELDS[name]!(value);
+      if (field !== undefined) allowed[name] = field;
+    }
+    log(level, event, allowed);
+  };
+}

@@ -1,0 +1,74 @@
+import { ChatError, type Clock } from "@chat/protocol";
+import type { ServerSettings } from "../settings.js";
+import { KeyedTokenBuckets, type Rate, TokenBucket } from "./token-bucket.js";
+
+/** What operations are counted as: storing a message, reading, listing, changing conversations and profiles. */
+export type OperationClass = "send" | "read" | "list" | "write";
+
+/** What one asker may still do. */
+export interface Allowance {
+  /** Takes one operation off. @returns the refusal, if it was one too many */
+  take(operation: OperationClass): ChatError | undefined;
+}
+
+/** The users whose rates are remembered; each takes about 100 bytes. A forgotten one begins anew. */
+const USERS = 100_000;
+
+const CLASSES: readonly OperationClass[] = ["send", "read", "list", "write"];
+
+function rateOf(settings: ServerSettings, operation: OperationClass, share = 1): Rate {
+  const burst = settings[`${operation}Burst` as const];
+  const perSecond = settings[`${operation}Rate` as const];
+  return { burst: Math.max(1, burst * share), perSecond: perSecond * share };
+}
+
+function byClass<T>(make: (operation: OperationClass) => T): Record<OperationClass, T> {
+  return Object.fromEntries(CLASSES.map((operation) => [operation, make(operation)])) as Record<
+    OperationClass,
+    T
+  >;
+}
+
+function refusal(whose: string, wait: number): ChatError {
+  return new ChatError("rate_limited", `Too many requests of this ${whose}; wait before the next one.`, {
+    retryAfter: Math.ceil(wait),
+  });
+}
+
+/** How many operations a user, and a connection of theirs, may ask this server for in the time. */
+export class OperationRates {
+  readonly #users: Record<OperationClass, KeyedTokenBuckets>;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly settings: ServerSettings,
+  ) {
+    this.#users = byClass((operation) => new KeyedTokenBuckets(clock, rateOf(settings, operation), USERS));
+  }
+
+  /** What a user may do, over all connections and HTTP. */
+  ofUser(userId: string): Allowance {
+    return {
+      take: (operation) => {
+        const wait = this.#users[operation].take(userId);
+        return wait === 0 ? undefined : refusal("user", wait);
+      },
+    };
+  }
+
+  /** What one connection of a user may do: its share, as long as the user has any left. */
+  ofConnection(userId: string): Allowance {
+    const user = this.ofUser(userId);
+    const { connectionShare } = this.settings;
+    const own = byClass(
+      (operation) => new TokenBucket(this.clock, rateOf(this.settings, operation, connectionShare)),
+    );
+    return {
+      take(operation) {
+        const wait = own[operation].take();
+        // The connection goes first: one that floods must not use up what the user's others need.
+        return wait === 0 ? user.take(operation) : refusal("connection", wait);
+      },
+    };
+  }
+}

@@ -1,0 +1,31 @@
+import { ChatError, type Clock } from "@chat/protocol";
+import { TokenBucket } from "../admission/token-bucket.js";
+import type { ServerSettings } from "../settings.js";
+
+/** What one connection may send, whatever it is: beyond it nothing is answered any more, and the connection ends. */
+export class FloodGuard {
+  readonly #frames: TokenBucket;
+  readonly #bytes: TokenBucket;
+
+  constructor(clock: Clock, settings: ServerSettings) {
+    this.#frames = new TokenBucket(clock, { burst: settings.frameBurst, perSecond: settings.frameRate });
+    this.#bytes = new TokenBucket(clock, { burst: settings.byteBurst, perSecond: settings.byteRate });
+  }
+
+  /** Bytes off the network, before they are decoded. @throws ChatError `rate_limited` */
+  takeBytes(bytes: number): void {
+    refuseAfter(this.#bytes.take(bytes), "bytes");
+  }
+
+  /** The frames in them; a message without frames, and a ping of WebSocket itself, count as one. @throws ChatError `rate_limited` */
+  takeFrames(frames: number): void {
+    refuseAfter(this.#frames.take(Math.max(1, frames)), "frames");
+  }
+}
+
+function refuseAfter(wait: number, what: string): void {
+  if (wait === 0) return;
+  throw new ChatError("rate_limited", `This connection sent too many ${what} in too short a time.`, {
+    retryAfter: Math.ceil(wait),
+  });
+}
