@@ -219,11 +219,8 @@ export function createClientCore<C extends CustomData>(
         return void listSync.pong(frame);
       case "going-away":
         return;
-      case "error": {
-        const { code, message, retryable, retryAfter } = frame;
-        const more = { retryable, ...(retryAfter !== undefined && { retryAfter }) };
-        return void requests.answer(frame.requestId, new ChatError(code, message, more));
-      }
+      case "error":
+        return requests.answer(frame.requestId, new ChatError(frame.code, frame.message, frame));
       default:
         requests.answer(frame.requestId, frame);
     }

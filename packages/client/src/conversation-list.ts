@@ -36,7 +36,7 @@ export function createConversationList<C extends CustomData>(
       readonly members: readonly string[];
       readonly id?: string;
       readonly name?: string;
-      readonly data?: C["conversation"];
+      readonly data?: C["conversation"] | undefined;
     },
     signal: AbortSignal | undefined,
   ): Promise<Conversation<C>> {
@@ -51,8 +51,8 @@ export function createConversationList<C extends CustomData>(
         conversationId,
         clientMessageId: newUuid(random),
         members,
-        ...(name !== undefined && { name }),
-        ...(data !== undefined && { data }),
+        name,
+        data,
       },
       { signal },
     );

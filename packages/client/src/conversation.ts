@@ -1,4 +1,12 @@
-import { assertId, type ConversationRow, LIMITS, newUuid, type Random } from "@chat/protocol";
+import {
+  assertId,
+  type ConversationRow,
+  type Entry,
+  kindOf,
+  LIMITS,
+  newUuid,
+  type Random,
+} from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
 import type { Outbox } from "./outbox/outbox.js";
 import type {
@@ -11,9 +19,9 @@ import type {
   Timeline,
   TimelineMessage,
 } from "./public-types.js";
+import { defined } from "./runtime/defined.js";
 import type { Topic } from "./runtime/notifier.js";
 import type { Replica } from "./sync/replica.js";
-import type { Entry } from "@chat/protocol";
 
 /** What conversations need of their surroundings. */
 export interface ConversationEnvironment<C extends CustomData> {
@@ -69,23 +77,15 @@ export function createConversation<C extends CustomData>(
 
     async retry(key) {
       const { text, kind, data, replyTo } = outbox.failed(key);
-      const sent = await send({
-        ...(text !== undefined && { text }),
-        ...(kind !== undefined && { kind }),
-        ...(data !== undefined && { data: data }),
-        ...(replyTo !== undefined && { replyTo }),
-      });
+      const sent = await send({ text, kind, data, replyTo } as MessageContent<C>);
       await outbox.remove(key);
       return sent;
     },
     discard: (key) => outbox.remove(key),
 
     async members({ page, limit = LIMITS.membersPerRequest, signal } = {}) {
-      const { members, next } = await ask(
-        { type: "list-members", conversationId, limit, ...(page !== undefined && { page }) },
-        { signal },
-      );
-      return { items: members, ...(next !== undefined && { next }) };
+      const { members, next } = await ask({ type: "list-members", conversationId, limit, page }, { signal });
+      return defined({ items: members, next });
     },
     addMembers: (userIds, options) => change("add-members", userIds, options),
     removeMembers: (userIds, options) => change("remove-members", userIds, options),
@@ -95,16 +95,18 @@ export function createConversation<C extends CustomData>(
 
 function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSummary<C> {
   const { conversationId, type, name, data, peerId, memberCount, member, role, createdAt, latest } = row;
-  return Object.freeze({
-    id: conversationId,
-    type,
-    ...(name !== undefined && { name }),
-    ...(data !== undefined && { data: data }),
-    ...(peerId !== undefined && { peerId }),
-    memberCount,
-    member,
-    role,
-    createdAt,
-    ...(latest && { latest: Object.freeze({ ...latest, kind: latest.kind ?? "text" }) }),
-  });
+  return Object.freeze(
+    defined({
+      id: conversationId,
+      type,
+      name,
+      data,
+      peerId,
+      memberCount,
+      member,
+      role,
+      createdAt,
+      latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
+    }),
+  );
 }

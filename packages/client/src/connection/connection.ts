@@ -187,11 +187,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       else if (frame.type === "welcome") welcome(frame);
       else if (frame.type === "going-away") backAt = clock.monotonic() + frame.reconnectDelay;
       else if (frame.type === "error" && (frame.requestId === 0 || state !== "online")) {
-        const { code, message, retryable, retryAfter } = frame;
-        refusal = new ChatError(code, message, {
-          retryable,
-          ...(retryAfter !== undefined && { retryAfter }),
-        });
+        refusal = new ChatError(frame.code, frame.message, frame);
       } else if (state === "online") {
         if (frame.type === "pong") {
           pongDue = 0;

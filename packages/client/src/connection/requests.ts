@@ -9,7 +9,14 @@ import {
 import { backoff } from "../runtime/backoff.js";
 
 type Named<F, T> = Extract<F, { readonly type: T }>;
-type Loose<F> = F extends unknown ? Omit<F, "requestId"> : never;
+/** Optional fields may also be given as undefined: on the wire it is the same. */
+type Loose<F> = F extends unknown
+  ? {
+      [K in keyof F as K extends "requestId" ? never : K]: object extends Pick<F, K>
+        ? F[K] | undefined
+        : F[K];
+    }
+  : never;
 
 /** Which frame answers which request. */
 interface Answers {
@@ -130,7 +137,7 @@ export function createRequests(
     unanswered.delete(entry.requestId);
     entry.requestId = ++lastId;
     unanswered.set(lastId, entry);
-    send({ ...entry.request, requestId: lastId });
+    send({ ...entry.request, requestId: lastId } as ClientFrame);
   }
 
   return {

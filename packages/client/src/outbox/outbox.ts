@@ -11,6 +11,7 @@ import type { CacheChanges, OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
+import { defined } from "../runtime/defined.js";
 import { checkContent, type Content } from "./check-content.js";
 
 /** What the outbox needs of its surroundings. */
@@ -96,12 +97,7 @@ function newSlot(item: OutboxItem, state: Slot["state"]): Slot {
 
 /** What entries and outbox items have in common. */
 function contentOf({ text, kind, data, replyTo }: Content): Content {
-  return {
-    ...(text !== undefined && { text }),
-    ...(kind !== undefined && kind !== ENTRY_KINDS.text && { kind }),
-    ...(data !== undefined && { data }),
-    ...(replyTo !== undefined && { replyTo }),
-  };
+  return defined({ text, kind: kind === ENTRY_KINDS.text ? undefined : kind, data, replyTo });
 }
 
 /**
@@ -169,7 +165,7 @@ export function createOutbox(
           conversationId,
           clientMessageId,
           ...content,
-          ...(first && { first }),
+          first: first || undefined,
         },
         { mode: "once" },
       );

@@ -59,7 +59,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   /** Asks for a part of a log, in its turn. */
   async function range(
     replica: Replica,
-    query: { after?: number; before?: number; fingerprint?: number; limit: number },
+    query: { after?: number; before?: number; fingerprint?: number | undefined; limit: number },
   ): Promise<Span & { readonly head: number; readonly firstId: number }> {
     if (free === 0) await new Promise<void>((resolve) => queue.push(resolve));
     else free--;
@@ -107,7 +107,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       after: held,
       // Far behind, or in doubt, it is only asked whether what is held is still the server's.
       limit: far || trust === "suspect" ? 1 : LIMITS.rangeEntries,
-      ...(fingerprint !== undefined && { fingerprint }),
+      fingerprint,
     });
     const island = far ? range(replica, { before: target + 1, limit: LIMITS.rangeEntries }) : undefined;
     island?.catch(() => {});

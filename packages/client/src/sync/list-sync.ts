@@ -89,10 +89,7 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     let page: string | undefined;
     do {
       const touches = replicas.touches();
-      const answer = await ask(
-        { type: "list-conversations", limit: LIMITS.pageRows, ...(page !== undefined && { page }) },
-        session,
-      );
+      const answer = await ask({ type: "list-conversations", limit: LIMITS.pageRows, page }, session);
       first ??= answer.cursor;
       page = answer.next;
       take(answer.rows, touches);

@@ -1,5 +1,6 @@
 import { type Entry, kindOf } from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
+import { defined } from "../runtime/defined.js";
 import type { CustomData, TimelineMessage } from "../public-types.js";
 
 /** Makes lines of entries and outbox items; the same object for the same one. @param userId who sends from this device */
@@ -11,27 +12,21 @@ export function createLines<C extends CustomData>(
     let line = lines.get(source);
     if (line === undefined) {
       const { text, data, replyTo, createdAt, clientMessageId } = source;
-      line = Object.freeze({
-        ...("messageId" in source
-          ? {
-              key: clientMessageId ?? String(source.messageId),
-              messageId: source.messageId,
-              senderId: source.senderId,
-              state: "stored" as const,
-            }
-          : {
-              key: source.clientMessageId,
-              senderId: userId,
-              ...(source.failure
-                ? { state: "failed" as const, error: source.failure }
-                : { state: "pending" as const }),
-            }),
-        kind: kindOf(source),
-        createdAt,
-        ...(text !== undefined && { text }),
-        ...(data !== undefined && { data: data }),
-        ...(replyTo !== undefined && { replyTo }),
-      });
+      const stored = "messageId" in source;
+      line = Object.freeze(
+        defined({
+          key: clientMessageId ?? String(stored && source.messageId),
+          messageId: stored ? source.messageId : undefined,
+          senderId: stored ? source.senderId : userId,
+          state: stored ? "stored" : source.failure ? "failed" : "pending",
+          error: stored ? undefined : source.failure,
+          kind: kindOf(source),
+          createdAt,
+          text,
+          data,
+          replyTo,
+        } as const),
+      );
       lines.set(source, line);
     }
     return line;

@@ -2,6 +2,7 @@ import { isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
 import type { Ask } from "../connection/requests.js";
 import type { CustomData, RequestOptions, User, UserDirectory } from "../public-types.js";
 import { checkProfile } from "./check-profile.js";
+import { defined } from "../runtime/defined.js";
 import type { Topic } from "../runtime/notifier.js";
 
 /** What the directory needs of its surroundings. */
@@ -60,7 +61,7 @@ export function createUsers<C extends CustomData>(
       if (asked.length === 0 || !online) return;
       for (const userId of asked) wanted.set(userId, true);
       askSoon();
-      const users = asked.map((userId) => ({ userId, ...version(profiles.get(userId)) }));
+      const users = asked.map((userId) => defined({ userId, version: profiles.get(userId)?.version }));
       try {
         take((await ask({ type: "get-users", users }, { mode: "session" })).profiles);
       } catch (error) {
@@ -75,12 +76,7 @@ export function createUsers<C extends CustomData>(
   function userOf({ userId, name, avatarUrl, data }: UserProfile): User<C> {
     let user = shown.get(userId);
     if (user === undefined) {
-      user = Object.freeze({
-        id: userId,
-        ...(name !== undefined && { name }),
-        ...(avatarUrl !== undefined && { avatarUrl }),
-        ...(data !== undefined && { data: data }),
-      });
+      user = Object.freeze(defined({ id: userId, name, avatarUrl, data }));
       shown.set(userId, user);
     }
     return user;
@@ -99,15 +95,7 @@ export function createUsers<C extends CustomData>(
       subscribe: (listener) => topic.subscribe(listener),
       async setProfile({ name, avatarUrl, data }, { signal }: RequestOptions = {}) {
         checkProfile(name, data);
-        const { profiles: answered } = await ask(
-          {
-            type: "set-profile",
-            ...(name !== undefined && { name }),
-            ...(avatarUrl !== undefined && { avatarUrl }),
-            ...(data !== undefined && { data }),
-          },
-          { signal },
-        );
+        const { profiles: answered } = await ask({ type: "set-profile", name, avatarUrl, data }, { signal });
         take(answered);
         return userOf(answered[0]!);
       },
@@ -132,8 +120,4 @@ export function createUsers<C extends CustomData>(
 
     all: () => [...profiles.values()],
   };
-}
-
-function version(profile: UserProfile | undefined): { version?: number } {
-  return profile ? { version: profile.version } : {};
 }
