@@ -12,12 +12,11 @@ export type NodeHandler = (
 /** The body: as the application's own body parser left it, or read here, up to a limit. */
 async function bodyOf(
   request: IncomingMessage & { body?: unknown },
-): Promise<string | Uint8Array | undefined> {
+): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
   if (request.method === "GET" || request.method === "HEAD") return undefined;
   if (request.body !== undefined && request.readableEnded) {
-    return typeof request.body === "string" || request.body instanceof Uint8Array
-      ? request.body
-      : JSON.stringify(request.body);
+    if (request.body instanceof Uint8Array) return new Uint8Array(request.body);
+    return typeof request.body === "string" ? request.body : JSON.stringify(request.body);
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
