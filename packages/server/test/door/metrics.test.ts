@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Metrics } from "../../src/index.js";
-import { openServer } from "../open-server.js";
+import { openServer, temporaryFolder } from "../open-server.js";
 import { RawDevice } from "../raw-device.js";
 import { VirtualClock } from "../virtual-clock.js";
 import { createRoom } from "./create-room.js";
@@ -66,7 +67,26 @@ describe("metrics", () => {
     expect(metrics.counters).toEqual(before);
   });
 
-  it("count gaps that had to be read, and refused connections and HTTP requests", async () => {
+  it("count gaps that had to be read", async () => {
+    const clock = new VirtualClock();
+    const metrics = new Recorder();
+    const file = join(temporaryFolder(), "chat.db");
+    // Without fan-out between them, one server learns from the change feed what the other stored.
+    const here = await openServer({ runtime: clock.runtime }, file);
+    const there = await openServer({ runtime: clock.runtime, metrics }, file);
+    const ana = await RawDevice.open(here, "ana");
+    const bo = await RawDevice.open(there, "bo");
+    await createRoom(ana, ["bo"]);
+    clock.advance(1_000);
+    await bo.until((frame) => frame.type === "conversation-changed");
+    await ana.send("room", "hello");
+    clock.advance(1_000);
+    await bo.until((frame) => frame.type === "entries" && frame.through === 2);
+    clock.advance(1_000);
+    expect(metrics.counters["chat_gap_reads_total"]).toBeGreaterThan(0);
+  });
+
+  it("count refused connections and HTTP requests", async () => {
     const clock = new VirtualClock();
     const metrics = new Recorder();
     const server = await openServer({ runtime: clock.runtime, metrics, settings: { connections: 1 } });
