@@ -6,7 +6,37 @@ import Database from "better-sqlite3";
 import { serve } from "./serve.js";
 
 const database = new Database(process.argv[2]);
-const chat = createChatServer({ store: sqlite(database), authenticate: ({ token }) => ({ userId: token }) });
+// One connection sends here what a thousand people would: the rates that stop such a flood are raised, not switched off.
+const many = 10_000_000;
+const settings = {
+  sendBurst: many,
+  sendRate: many,
+  readBurst: many,
+  readRate: many,
+  listBurst: many,
+  listRate: many,
+};
+const more = {
+  writeBurst: many,
+  writeRate: many,
+  frameBurst: many,
+  frameRate: many,
+  byteBurst: 1e12,
+  byteRate: 1e12,
+};
+const chat = createChatServer({
+  store: sqlite(database),
+  authenticate: ({ token }) => ({ userId: token }),
+  settings: {
+    sendBurst: 1e9,
+    sendRate: 1e9,
+    frameBurst: 1e9,
+    frameRate: 1e9,
+    byteBurst: 1e12,
+    byteRate: 1e12,
+  },
+  settings: { ...settings, ...more, unidentifiedPerAddress: 10_000, connectionsPerUser: 10_000 },
+});
 const server = createServer(chat.handler);
 chat.attach(server, { path: "/chat" });
 await chat.ready();
