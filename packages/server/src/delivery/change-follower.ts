@@ -87,8 +87,9 @@ export class ChangeFollower {
     while (more && !this.#closed && this.#position !== undefined) {
       const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
       for (const { conversationId, head, membershipMoved } of changes.conversations) {
-        if (deliverer.headOf(conversationId) !== undefined) await deliverer.reach(conversationId, head);
-        else if (membershipMoved) await deliverer.discover(conversationId);
+        // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
+        if (membershipMoved) await deliverer.discover(conversationId);
+        await deliverer.reach(conversationId, head);
       }
       const users = deliverer.watchedAmong(changes.users);
       if (users.length > 0) {

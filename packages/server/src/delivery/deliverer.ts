@@ -248,11 +248,11 @@ export class Deliverer {
     if (track.wanted > track.head) await this.#catchUp(track);
   }
 
-  /** Lays tracks for users of this server who, by the store, have become members of a conversation without a track. */
+  /** Adds users of this server who, by the store, have become members of a conversation to its track, laying it if need be. */
   async discover(conversationId: string): Promise<void> {
-    if (this.#tracks.has(conversationId)) return;
     const { conversations } = this.#options;
-    const userIds = this.userIds;
+    const track = this.#tracks.get(conversationId);
+    const userIds = this.userIds.filter((userId) => track?.has(userId) !== true);
     for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
       const roles = await conversations.roles(
         conversationId,
