@@ -252,7 +252,7 @@ export class Deliverer {
   async discover(conversationId: string): Promise<void> {
     const { conversations } = this.#options;
     const track = this.#tracks.get(conversationId);
-    const userIds = this.userIds.filter((userId) => track?.has(userId) !== true);
+    const userIds = this.userIds.filter((userId) => track?.hasMember(userId) !== true);
     for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
       const roles = await conversations.roles(
         conversationId,
