@@ -22,7 +22,19 @@ const chat = createChatServer({
   authenticate: ({ token }) => ({ userId: token }),
   runtime,
   // A connection that was silenced is to be found out within the run.
-  settings: { heartbeatInterval: 3_000 },
+  settings: {
+    heartbeatInterval: 3_000,
+    // Fourteen years of talk in minutes, all of it from one address, and all who join added by one account.
+    sendBurst: 100_000,
+    sendRate: 100_000,
+    readBurst: 100_000,
+    readRate: 100_000,
+    listBurst: 100_000,
+    listRate: 100_000,
+    writeBurst: 100_000,
+    writeRate: 100_000,
+    unidentifiedPerAddress: 10_000,
+  },
 });
 const http = createServer();
 

@@ -4,6 +4,7 @@ import {
   CLOSE_CODES,
   createServerCodec,
   isChatError,
+  type Logger,
   newUuid,
   type Runtime,
   systemRuntime,
@@ -48,7 +49,9 @@ export interface ChatServerOptions {
   readonly serverId?: string;
   /** Limits and intervals that differ from the defaults. */
   readonly settings?: Partial<ServerSettings>;
-  /** Time, randomness and log. The system's by default, without a log. */
+  /** Where log lines go: event names, ids, codes and figures, never what a user wrote. Nowhere by default. */
+  readonly log?: Logger;
+  /** Time, randomness and log, all of them: for tests and simulations. The system's by default. */
   readonly runtime?: Runtime;
   /**
    * The origins whose pages may connect and call the HTTP service: a list such as `["https://app.example"]`, or a check of
@@ -100,7 +103,7 @@ export interface ChatServer {
 export function createChatServer(options: ChatServerOptions): ChatServer {
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   assertSettings(settings);
-  const { clock, random, log } = options.runtime ?? systemRuntime();
+  const { clock, random, log } = options.runtime ?? systemRuntime(options.log);
   const runtime: Runtime = { clock, random, log: guardedLog(log) };
   const { store, fanout, metrics, clientAddress } = options;
   const isAllowedOrigin = originCheck(options.allowedOrigins);

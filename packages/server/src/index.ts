@@ -1,4 +1,4 @@
-export { ChatError, type ErrorCode, isChatError } from "@chat/protocol";
+export { ChatError, type ErrorCode, isChatError, type Logger } from "@chat/protocol";
 export type { AllowedOrigins } from "./admission/allowed-origins.js";
 export type { CounterName, GaugeName, HistogramName, Metrics } from "./admission/metrics.js";
 export { type ChatServer, type ChatServerOptions, createChatServer } from "./chat-server.js";
