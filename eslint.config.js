@@ -19,9 +19,10 @@ const layers = {
     ...Object.fromEntries(stores.map((layer) => [layer, stores])),
     delivery: stores,
     operations: [...stores, "delivery"],
-    session: [...stores, "delivery", "operations"],
-    http: [...stores, "delivery", "operations"],
-    mount: [...stores, "delivery", "operations", "session", "http"],
+    admission: [...stores, "delivery", "operations"],
+    session: [...stores, "delivery", "operations", "admission"],
+    http: [...stores, "delivery", "operations", "admission"],
+    mount: [...stores, "delivery", "operations", "admission", "session", "http"],
   },
 };
 const facades = "index|chat-client|conversation|chat-server";
