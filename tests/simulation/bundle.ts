@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -16,6 +16,9 @@ const SMALL_PAGES: readonly Patch[] = [
   { file: "packages/protocol/src/limits.ts", find: "pageRows: 200,", replace: "pageRows: 3," },
   { file: "packages/protocol/src/limits.ts", find: "rangeEntries: 200,", replace: "rangeEntries: 12," },
 ];
+
+/** Bundles of this process, which go with it. */
+const written = new Set<string>();
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
@@ -72,6 +75,9 @@ export async function bundle(name: string, mutation: readonly Patch[] = []): Pro
       },
     ],
   });
+  if (written.size === 0)
+    process.once("exit", () => written.forEach((path) => rmSync(path, { force: true })));
+  written.add(outfile);
   const unused = patches.find((patch) => !used.has(patch));
   if (unused !== undefined) throw new Error(`${unused.file} is no part of what is simulated`);
   return outfile;

@@ -10,8 +10,6 @@ export interface CampaignOptions {
   readonly seeds: number;
   readonly steps: number;
   readonly without: readonly string[];
-  /** Ends with the first failure. */
-  readonly stopAtFailure: boolean;
   readonly progress: (done: number, failed: number) => void;
 }
 
@@ -31,13 +29,13 @@ export interface CampaignResult {
 
 /** Plays seeds side by side, one on each core. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { bundle, seed, seeds, steps, without, stopAtFailure, progress } = options;
+  const { bundle, seed, seeds, steps, without, progress } = options;
   const results: SeedResult[] = [];
   let next = seed;
   let failed = 0;
   const play = async (): Promise<void> => {
     const runner = new SeedRunner(bundle);
-    while (next < seed + seeds && !(stopAtFailure && failed > 0)) {
+    while (next < seed + seeds) {
       const result = await runner.run({ seed: next++, steps, without, lines: 60 });
       results.push(result);
       if (result.failure !== undefined) failed++;

@@ -65,7 +65,6 @@ async function campaign(): Promise<number> {
     seeds,
     steps,
     without,
-    stopAtFailure: false,
     progress(done, failed) {
       if (performance.now() - shown < 5_000 && done < seeds) return;
       shown = performance.now();

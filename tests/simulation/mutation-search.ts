@@ -74,6 +74,7 @@ export async function searchMutations(options: {
       const kill = await findKill(mutation, reference, order, steps);
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       if (kill === undefined) survivors.push(mutation.name);
+      if (kill === undefined) kills.delete(mutation.name);
       else kills.set(mutation.name, kill);
       const how = kill === undefined ? `survived ${seeds} seeds` : `seed ${kill.seed}: ${kill.invariant}`;
       console.log(`${mutation.name}: ${how} (${seconds} s)`);

@@ -35,8 +35,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: members who were added elsewhere are not looked for",
     "delivery/change-follower.ts",
-    "else if (membershipMoved) await",
-    "else if (membershipMoved && conversationId === '') await",
+    "if (membershipMoved) await",
+    "if (membershipMoved && conversationId === '') await",
   ),
   server(
     "store: a key that is taken does not matter",
@@ -70,10 +70,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: a track takes what comes early for what comes next",
     "delivery/track.ts",
-    `      next = this.#early.get(this.head + 1)
-    ) {`,
-    `      next = this.#early.get(this.head + 1) ?? [...this.#early.values()][0]
-    ) {`,
+    "let next = this.#early.get(this.head + 1);",
+    "let next = this.#early.get(this.head + 1) ?? [...this.#early.values()][0];",
   ),
   server(
     "server: a lane is not blocked after a failure",

@@ -4,7 +4,7 @@ import type { World } from "./world.js";
 /** Virtual ms within which everything drains once the last fault is over. */
 export const DRAIN_BOUND = 120_000;
 /** Virtual ms within which a lost last message is repaired. */
-export const TAIL_BOUND = 10_000;
+const TAIL_BOUND = 10_000;
 
 /** Ends every fault, and has everybody run and connect. Connections that broke unnoticed stay so: that is for the ends to find out. */
 export async function endFaults(world: World): Promise<void> {

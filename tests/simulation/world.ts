@@ -177,9 +177,12 @@ export class World {
       this.trace.note("disk", `is restored and lacks ${gone.length} entries`);
       this.hasLostHistory ||= gone.length > 0;
       this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
+      const epoch = this.#epoch();
       this.#database.close();
       this.#database = new Database(bytes);
       if (this.chance.happens(0.3)) this.#renameHistory();
+      // Another epoch says that this is another history: devices forget the old one, their own messages too.
+      if (this.#epoch() !== epoch) this.owed = [];
       this.#registry = this.#newRegistry();
       for (const server of this.servers) this.later(1_000, () => server.start());
     });
@@ -189,7 +192,10 @@ export class World {
   #renameHistory(): void {
     this.trace.hit("fault epoch reset");
     this.#database.prepare("UPDATE chat_store SET epoch = ?").run(newUuid(this.chance));
-    this.owed = [];
+  }
+
+  #epoch(): unknown {
+    return this.#database.prepare("SELECT epoch FROM chat_store").pluck().get();
   }
 
   /** What a device had will not come back. */
