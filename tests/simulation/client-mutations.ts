@@ -15,15 +15,10 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "what lies beyond a gap is not put into the reorder buffer",
     "sync/gap-filler.ts",
-    "const reachable = ({ after }: Span): boolean => after <= curMax(replica.ranges);",
-    "const reachable = ({ after }: Span): boolean => after <= curMax(replica.ranges) + 1e9;",
+    "return held > 0 && after <= held;",
+    "return held > 0 && after <= held + 1e9;",
   ),
-  client(
-    "the filler sends no fingerprint",
-    "sync/gap-filler.ts",
-    "...(fingerprint !== undefined && { fingerprint }),\n    });\n    const island",
-    "});\n    const island",
-  ),
+  client("the filler sends no fingerprint", "sync/gap-filler.ts", "      fingerprint,\n    });", "    });"),
   client(
     "divergence ignored",
     "sync/gap-filler.ts",
@@ -52,8 +47,8 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "an entry that is held is told again",
     "sync/replicas.ts",
-    "for (const entry of fresh) if (entry.messageId > before) arrived(replica, entry);",
-    "for (const entry of span.entries) arrived(replica, entry);",
+    "if (entry.messageId > before && (continues || entry.messageId > head)) arrived(replica, entry);",
+    "if (continues || entry.messageId > head) arrived(replica, span.entries[0] ?? entry);",
   ),
   client(
     "the cursor of the changes is committed before what it vouches for",
@@ -105,8 +100,8 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "every send says that it is the first",
     "outbox/outbox.ts",
-    "...(first && { first }),",
-    "...({ first: true, was: first }),",
+    "first: first || undefined,",
+    "first: first || true,",
   ),
   client(
     "a message is sent before those before it are durable",
