@@ -23,6 +23,7 @@ const steps = [
   tests("unit"),
   tests("integration"),
   tests("docs snippets", "docs"),
+  tests("simulation"),
   tests("e2e"),
   { ...check("bench smoke", "npm run --silent bench -- --smoke"), alone: true, needs: "benchmarks" },
   { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), alone: true, needs: "tests/replay" },
@@ -46,7 +47,12 @@ function tests(name, project = name) {
     command: `vitest run --project ${project} --reporter=default --reporter=json --outputFile.json=${report}`,
     alone: true,
     limitMinutes: 30,
-    needs: { docs: "tests/docs", e2e: "tests/e2e", integration: "tests/integration" }[project],
+    needs: {
+      docs: "tests/docs",
+      e2e: "tests/e2e",
+      integration: "tests/integration",
+      simulation: "tests/simulation",
+    }[project],
     count(code) {
       if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] };
       const result = JSON.parse(readFileSync(report, "utf8"));
