@@ -296,7 +296,7 @@ export function createOutbox(
       lane.slots.push(...before);
       for (const slot of lane.slots) {
         slot.item = { ...slot.item, sequence: ++sequence };
-        // Its acknowledgement was of the history that is lost.
+        // Acknowledgements that waited went with what diverged.
         if (slot.state === "stored") slot.state = "waiting";
       }
       // Later sends may be in flight: those that come back go out behind them, and all later ones behind these.

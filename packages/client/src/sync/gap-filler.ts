@@ -1,12 +1,4 @@
-import {
-  ChatError,
-  type Entry,
-  isChatError,
-  isSendableKind,
-  kindOf,
-  LIMITS,
-  type Runtime,
-} from "@chat/protocol";
+import { type Entry, isChatError, isSendableKind, kindOf, LIMITS, type Runtime } from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
@@ -112,7 +104,6 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     const island = far ? range(replica, { before: target + 1, limit: LIMITS.rangeEntries }) : undefined;
     island?.catch(() => {});
     const page = await forward;
-    if (page.head < held) throw new ChatError("diverged", "The log ends below what is held.");
     replica.trust = "sure";
     add(replica, page);
     if (island) add(replica, await island);
@@ -135,7 +126,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       read: (query) => writer.read(replica.id, query),
       isCommon: ({ messageId, fingerprint }) =>
         range(replica, { after: messageId, fingerprint, limit: 1 }).then(
-          ({ head }) => head >= messageId,
+          () => true,
           (error: unknown) => {
             if (codeOf(error) !== "diverged") throw error;
             return false;
@@ -216,8 +207,10 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       else replica.early.push(span);
       drain(replica);
       const waiting = replica.early.reduce((sum, { entries }) => sum + entries.length, 0);
-      // Dropped, and fetched with the rest of the gap.
-      if (waiting > CLIENT_LIMITS.reorderEntries) replica.early = [];
+      // What lies beyond the gap is dropped, and fetched with the rest of it.
+      if (waiting > CLIENT_LIMITS.reorderEntries) {
+        replica.early = replica.early.filter(({ after }) => after < held);
+      }
       if (replica.trust !== "unsure") void fill(replica);
     },
 

@@ -82,6 +82,12 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     if (done.includes(false) || mine !== runs) throw new Error("interrupted");
   }
 
+  /** @throws if the connection goes away */
+  async function refreshAll(some: readonly Replica[]): Promise<void> {
+    const done = await Promise.all(some.map(({ id }) => refresh(id)));
+    if (done.includes(false)) throw new Error("interrupted");
+  }
+
   async function listAll(mine: number): Promise<void> {
     const applied = replicas.applied();
     const mentioned = (named = new Set());
@@ -94,12 +100,11 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
       page = answer.next;
       take(answer.rows, touches);
     } while (page !== undefined);
-    for (const replica of replicas.all()) {
-      if (mentioned.has(replica.id) || !replica.row.member) continue;
-      // It may have moved from one page to another meanwhile, unless it belongs to another history.
-      if (!replica.known) replicas.drop(replica);
-      else if (!(await refresh(replica.id))) throw new Error("interrupted");
-    }
+    // What was not named may have moved from one page to another meanwhile, or be a conversation that the user has left.
+    const unnamed = [...replicas.all()].filter(
+      ({ id, known, row }) => !mentioned.has(id) && (row.member || !known),
+    );
+    await refreshAll(unnamed);
     named = undefined;
     await fillAll(mine);
     commit(first, applied);
@@ -149,10 +154,7 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     for (let attempt = 0; mine === runs; attempt++) {
       try {
         if (cursor === undefined) await listAll(mine);
-        else {
-          const done = await Promise.all(doubtful.map(({ id }) => refresh(id)));
-          if (done.includes(false)) throw new Error("interrupted");
-        }
+        else await refreshAll(doubtful);
         if (mine === runs && cursor !== undefined) await listChanges(mine, cursor);
         if (mine !== runs) return;
         synced = true;

@@ -125,6 +125,8 @@ describe("a lost answer", () => {
     expect(sends().length).toBeGreaterThan(1);
     expect(new Set(sends().map(({ clientMessageId }) => clientMessageId)).size).toBe(1);
     expect(sends().every(({ first }) => first === true)).toBe(true);
+    const hellos = world.server.received.filter(({ frames }) => frames[0]?.type === "hello");
+    expect(hellos.length).toBe(sends().length);
     expect(stored(room)).toEqual(["once"]);
     expect(texts(client, room)).toEqual(["once"]);
     expect(client.status.pending).toBe(0);
@@ -281,8 +283,10 @@ describe("a restart", () => {
     expect(texts(after, room)).toEqual(["(m1)", "(m2)", "(m3)"]);
     expect(after.status).toMatchObject({ pending: 3, storage: "persistent" });
     await after.conversations.get(room)!.send("m4");
-    after.connect();
+    await after.close();
+    const last = world.device("ana", { cache });
     await clock.advance(1_000);
+    expect(last.status.pending).toBe(0);
     expect(stored(room)).toEqual(["m1", "m2", "m3", "m4"]);
     expect((await cache.load()).outbox).toEqual([]);
   });
@@ -372,7 +376,7 @@ describe("what can't be sent", () => {
 
 test("a message that is pending when the client closes is told so, and stays", async () => {
   const { client, send } = await begin();
-  (client).disconnect();
+  client.disconnect();
   const { stored } = await send("later");
   const rejection = expect(stored).rejects.toMatchObject({ code: "closed" });
   await client.close();

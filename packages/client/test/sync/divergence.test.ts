@@ -1,4 +1,6 @@
+import { ChatError } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
+import { CLIENT_LIMITS } from "../../src/client-limits.js";
 import type { ChatClient } from "../../src/public-types.js";
 import { createWorld, texts, type World } from "../world.js";
 
@@ -85,6 +87,112 @@ describe("a restored backup", () => {
     expect(client.conversations.get(room)!.timeline.state).toBe("complete");
   });
 
+  test("is noticed before anything live is put on top of what is lost", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    void texts(client, room);
+    server.post(room, "bo", "kept");
+    const backup = server.backup();
+    for (let count = 0; count < 3; count++) server.post(room, "bo", `lost ${count}`);
+    await clock.advance(100);
+    server.restore(backup);
+    // What could tell comes late, and the log grows past what was lost meanwhile.
+    server.faults.outgoing = (frame) =>
+      ["range", "conversation", "changes"].includes(frame.type) ? [500] : [0];
+    while (client.status.connection !== "online") await clock.advance(5);
+    for (let count = 0; count < 6; count++) {
+      server.post(room, "bo", `new ${count}`);
+      await clock.advance(10);
+    }
+    await clock.advance(60_000);
+    expect(texts(client, room)).toEqual(server.log(room).flatMap(({ text }) => text ?? []));
+  });
+
+  test("brings back the membership that a lost removal had ended", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["bo", "ana"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const backup = server.backup();
+    server.removeMembers(room, "bo", ["ana"]);
+    await clock.advance(100);
+    expect(client.conversations.items).toEqual([]);
+    server.restore(backup);
+    await clock.advance(5_000);
+    expect(client.conversations.items[0]!.summary).toMatchObject({ member: true, memberCount: 2 });
+  });
+
+  test("is noticed at the latest by an acknowledgement for a place that is taken", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    // More conversations than a first connect compares; who comes does not push the oldest up the list.
+    for (let index = 0; index < CLIENT_LIMITS.comparedConversations + 10; index++) {
+      server.createGroup(["ana", "bo"], `room ${index}`);
+    }
+    const cache = world.cache();
+    const before = world.device("ana", { cache });
+    await clock.advance(1_000);
+    void texts(before, "room 0");
+    await clock.advance(100);
+    const backup = server.backup();
+    server.addMembers("room 0", "bo", ["cy"]);
+    await clock.advance(100);
+    await before.close();
+    server.restore(backup);
+    const client = world.device("ana", { cache });
+    await clock.advance(1_000);
+    const conversation = client.conversations.get("room 0")!;
+    expect(conversation.summary.memberCount).toBe(3);
+    await conversation.send("mine");
+    await clock.advance(5_000);
+    void texts(client, "room 0");
+    await clock.advance(100);
+    expect(conversation.timeline.messages.map(({ messageId, text }) => [messageId, text])).toEqual([
+      [1, undefined],
+      [2, "mine"],
+    ]);
+    expect(conversation.summary.memberCount).toBe(2);
+    expect(client.status.pending).toBe(0);
+  });
+
+  test("is noticed before older history of the server is put among what is lost", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["bo", "ana"], "room");
+    const posts = (count: number, text: string) => {
+      for (let index = 0; index < count; index++) server.post(room, "bo", `${text} ${index}`);
+    };
+    posts(4, "kept");
+    const backup = server.backup();
+    posts(8, "lost");
+    const client = world.device("ana", { catchUpEntries: 10 });
+    await clock.advance(1_000);
+    void texts(client, room);
+    client.disconnect();
+    posts(500, "lost later");
+    client.connect();
+    await clock.advance(1_000);
+    expect(texts(client, room)).toHaveLength(200);
+    client.disconnect();
+    const { timeline } = client.conversations.get(room)!;
+    const loading = timeline.loadOlder();
+    server.restore(backup);
+    posts(400, "new");
+    client.connect();
+    await clock.advance(5_000);
+    await loading;
+    while (timeline.hasOlder) {
+      const more = timeline.loadOlder({ limit: 200 });
+      await clock.advance(50);
+      await more;
+    }
+    expect(texts(client, room)).toEqual(server.log(room).flatMap(({ text }) => text ?? []));
+  });
+
   test("is noticed before an island is fetched above it", async () => {
     world = createWorld();
     const { clock, server } = world;
@@ -129,6 +237,27 @@ describe("a restored backup", () => {
     expect(after.status.pending).toBe(0);
   });
 
+  test("puts what is lost before what waits", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const conversation = client.conversations.get(room)!;
+    const backup = server.backup();
+    for (const text of ["lost 1", "lost 2"]) await conversation.send(text);
+    await clock.advance(100);
+    server.restore(backup);
+    server.faults.incoming = (frame) =>
+      frame.type === "send-message" ? new ChatError("store_unavailable", "busy") : undefined;
+    for (const text of ["waits 1", "waits 2"]) await conversation.send(text);
+    await clock.advance(5_000);
+    expect(texts(client, room)).toEqual(["(lost 1)", "(lost 2)", "(waits 1)", "(waits 2)"]);
+    server.faults.incoming = undefined;
+    await clock.advance(60_000);
+    expect(texts(client, room)).toEqual(["lost 1", "lost 2", "waits 1", "waits 2"]);
+  });
+
   test("leaves out a reply to what is lost", async () => {
     world = createWorld();
     const { clock, server } = world;
@@ -156,6 +285,41 @@ describe("a restored backup", () => {
 });
 
 describe("another epoch", () => {
+  test("does not take an acknowledgement of the old one for one of the new", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const empty = server.backup();
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => (frame.type === "entries" || frame.type === "range" ? [] : [0]);
+    server.post(room, "bo", "unseen");
+    await client.conversations.get(room)!.send("mine");
+    await clock.advance(100);
+    expect(client.status.pending).toBe(1);
+    server.faults.outgoing = undefined;
+    server.changeEpoch(empty);
+    await clock.advance(5_000);
+    expect(server.log(room).map(({ text }) => text)).toEqual([undefined, "mine"]);
+    expect(client.status.pending).toBe(0);
+  });
+
+  test("in which the user has left a conversation, too, shows what they may still see of it", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["bo", "ana"], "room");
+    server.post(room, "bo", "still visible");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    void texts(client, room);
+    server.removeMembers(room, "bo", ["ana"]);
+    await clock.advance(100);
+    server.changeEpoch(server.backup());
+    await clock.advance(5_000);
+    expect(client.conversations.get(room)!.summary.member).toBe(false);
+    expect(texts(client, room)).toEqual(["still visible"]);
+  });
+
   test("makes the device forget everything but its id and its outbox", async () => {
     world = createWorld();
     const { clock, server } = world;

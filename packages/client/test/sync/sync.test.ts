@@ -63,6 +63,24 @@ describe("the first sync", () => {
     expect((await cache.load()).meta.cursor).toBeDefined();
   });
 
+  test("misses nothing that changed between two pages", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    for (let index = 0; index < 300; index++) server.createGroup(["ana", "bo"], `room ${index}`);
+    server.faults.outgoing = (frame) => (frame.type === "entries" ? [] : [0]);
+    let moved = false;
+    server.faults.incoming = (frame) => {
+      if (frame.type !== "list-conversations" || frame.page === undefined || moved) return undefined;
+      moved = true;
+      server.post("room 299", "bo", "between");
+      return undefined;
+    };
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    expect(moved).toBe(true);
+    expect(client.conversations.get("room 299")!.summary.latest?.snippet).toBe("between");
+  });
+
   test("forgets conversations that are no longer the user's", async () => {
     world = createWorld();
     const { clock, server } = world;
@@ -125,14 +143,18 @@ describe("a reconnect", () => {
     void texts(client, room);
     client.disconnect();
     const missed = fillRoom(room, 1_000, 11);
+    server.faults.outgoing = (frame) => (frame.type === "range" ? [300] : [0]);
     client.connect();
+    await clock.advance(400);
+    missed.push(...fillRoom(room, 3, 1_011));
     await clock.advance(2_000);
+    server.faults.outgoing = undefined;
     const { timeline } = client.conversations.get(room)!;
-    expect(texts(client, room)).toEqual(missed.slice(-200));
+    expect(texts(client, room)).toEqual(missed.slice(-203));
     expect(timeline).toMatchObject({ state: "complete", hasOlder: true });
     expect(await rangesOf(cache, room)).toEqual([
       { from: 1, to: 12 },
-      { from: 812, to: 1_011 },
+      { from: 812, to: 1_014 },
     ]);
     while (timeline.hasOlder) {
       const loading = timeline.loadOlder({ limit: 100 });
@@ -140,7 +162,7 @@ describe("a reconnect", () => {
       await loading;
     }
     expect(texts(client, room)).toEqual([...first, ...missed]);
-    expect(await rangesOf(cache, room)).toEqual([{ from: 1, to: 1_011 }]);
+    expect(await rangesOf(cache, room)).toEqual([{ from: 1, to: 1_014 }]);
   });
 
   test("does not keep a cursor for what could not be fetched", async () => {
@@ -158,6 +180,9 @@ describe("a reconnect", () => {
     client.connect();
     await clock.advance(10_000);
     expect(client.status.synced).toBe(false);
+    expect((await cache.load()).meta.cursor).toBe(cursor);
+    server.cut();
+    await clock.advance(10_000);
     expect((await cache.load()).meta.cursor).toBe(cursor);
     await client.close();
     server.faults.incoming = undefined;
@@ -184,7 +209,7 @@ describe("a reconnect", () => {
   });
 
   test("keeps conversations in the order of their activity, live or not", async () => {
-    world = createWorld();
+    world = createWorld({ heartbeatInterval: 500 });
     const { clock, server } = world;
     const rooms = ["a", "b", "c", "d"].map((id) => server.createGroup(["ana", "bo"], id));
     const cache = world.cache();
@@ -196,6 +221,8 @@ describe("a reconnect", () => {
       await clock.advance(100);
     }
     expect(shown()).toBe("bcad");
+    // A pong's cursor vouches for all that.
+    await clock.advance(1_000);
     client.disconnect();
     server.post("d", "bo", "x");
     server.post("a", "bo", "x");
@@ -254,7 +281,11 @@ describe("live spans", () => {
     expect(texts(client, room)).toEqual([]);
     const { cursor } = (await cache.load()).meta;
     server.faults.incoming = (frame) => (frame.type === "get-range" ? "lost" : undefined);
-    await clock.advance(20_000);
+    await clock.advance(15_000);
+    expect((await cache.load()).meta.cursor).toBe(cursor);
+    server.faults.incoming = (frame) => (frame.type === "ping" ? undefined : "lost");
+    server.cut();
+    await clock.advance(5_000);
     expect((await cache.load()).meta.cursor).toBe(cursor);
     server.faults.incoming = undefined;
     await clock.advance(60_000);
@@ -279,6 +310,8 @@ describe("live spans", () => {
     expect(client.conversations.get(room)!.timeline.state).toBe("filling");
     await clock.advance(60_000);
     expect(texts(client, room)).toEqual(all);
+    // What was dropped had to be fetched.
+    expect(requests("get-range").length - before).toBeGreaterThan(3);
   });
 
   test("for a conversation of which nothing is held begin a range", async () => {
