@@ -11,9 +11,9 @@ export type DevicePlan = "steady" | "wanders" | "returns" | "brief" | "new";
 /** The plan of the device that an account speaks from: it has to be online when something is said or done. */
 export function planSpeaker(random: SeededRandom): DevicePlan {
   const dice = random.float();
-  if (dice < 0.1) return "steady";
-  if (dice < 0.3) return "wanders";
-  return dice < 0.45 ? "returns" : "brief";
+  if (dice < 0.06) return "steady";
+  if (dice < 0.16) return "wanders";
+  return dice < 0.28 ? "returns" : "brief";
 }
 
 /** The plan of a device that only reads. */

@@ -13,7 +13,7 @@ export interface ExpectedEntry {
 }
 
 /** Half-open; `to` is undefined for who is still there. */
-export interface ExpectedInterval {
+interface ExpectedInterval {
   readonly from: number;
   readonly to: number | undefined;
 }

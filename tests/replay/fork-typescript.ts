@@ -5,9 +5,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
-/** Runs a TypeScript file of this folder in a process of its own, which has to end when it is disconnected. */
-export function forkTypeScript(file: string, args: readonly string[] = []): ChildProcess {
-  return fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+/** Runs a TypeScript file in a process of its own, which has to end when it is disconnected. */
+export function forkTypeScript(file: URL, args: readonly string[] = []): ChildProcess {
+  return fork(fileURLToPath(file), args, {
     // tsx finds the paths of the packages' sources in the tsconfig.json there.
     cwd: root,
     execArgv: ["--import", tsx],

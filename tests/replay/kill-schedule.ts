@@ -3,7 +3,7 @@ import type { ServerProcess } from "./server-process.js";
 
 /** Kills the server and starts it again, at random, as the steps of the logs go by. */
 export class KillSchedule {
-  readonly #server: ServerProcess;
+  readonly #server: Pick<ServerProcess, "kill" | "start">;
   readonly #onServer: () => void;
   readonly #onFailure: (error: unknown) => void;
   /** Steps at which the server is killed, ascending. */
@@ -17,7 +17,7 @@ export class KillSchedule {
    * @param onServer the server has gone, or is there again
    */
   constructor(
-    server: ServerProcess,
+    server: Pick<ServerProcess, "kill" | "start">,
     options: { readonly seed: number; readonly steps: number; readonly kills: number },
     onServer: () => void,
     onFailure: (error: unknown) => void,

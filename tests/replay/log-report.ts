@@ -4,7 +4,7 @@ import { DIFFERENCES, type Difference } from "./compare-entries.js";
  * What can be wrong. Besides the differences of a device's entries: `members` and `names` as devices show them, `live`:
  * what a client told or showed while it ran, `failed`: something that was to happen and did not.
  */
-export const TROUBLES = [...DIFFERENCES, "members", "names", "live", "failed"] as const;
+const TROUBLES = [...DIFFERENCES, "members", "names", "live", "failed"] as const;
 export type Trouble = Difference | (typeof TROUBLES)[number];
 
 /** What became of one log, or of all together. */

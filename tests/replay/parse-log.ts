@@ -2,7 +2,7 @@
 export type IgnoredReason = "topic" | "mode" | "empty" | "unreadable";
 
 /** What one line of an IRC log says. */
-export type LogEvent =
+type LogEvent =
   | { readonly type: "message" | "action" | "notice"; readonly nick: string; readonly text: string }
   | { readonly type: "join" | "leave"; readonly nick: string }
   | { readonly type: "kick"; readonly nick: string }

@@ -31,7 +31,7 @@ export const USAGE = `Plays real chat logs through real clients against a real s
   --excerpt           the two small excerpts that lie in the project
   --data DIR          where the logs are; also REPLAY_DATA; ../shared/data/ubuntu-irc by default
   --seed N            repeats the chances of another run; 1 by default
-  --concurrency N     logs that are played side by side; 6 by default
+  --concurrency N     logs that are played side by side; 8 by default
   --players N         processes that the clients share; 2 by default
   --kills N           how often the server is killed and started again; by default once for every 5 logs
   --no-kill           the server lives
@@ -68,7 +68,7 @@ export function parseOptions(argv: readonly string[], environment: NodeJS.Proces
       data: { type: "string", default: environment["REPLAY_DATA"] ?? "../shared/data/ubuntu-irc" },
       logs: { type: "string" },
       seed: { type: "string", default: "1" },
-      concurrency: { type: "string", default: "6" },
+      concurrency: { type: "string", default: "8" },
       players: { type: "string", default: "2" },
       kill: { type: "boolean", default: true },
       kills: { type: "string" },

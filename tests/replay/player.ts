@@ -50,7 +50,7 @@ export class Player {
   #ended = false;
 
   constructor(events: PlayerEvents) {
-    this.#process = forkTypeScript("player-child.ts");
+    this.#process = forkTypeScript(new URL("./player-child.ts", import.meta.url));
     this.#process.on("message", (message: FromPlayer) => {
       switch (message.type) {
         case "step":

@@ -23,6 +23,7 @@ export class ServerProcess {
   readonly #onDeath: (reason: string) => void;
   #process: ChildProcess | undefined;
   #port: number | undefined;
+  #over = false;
 
   /** @param onDeath the server ended although nobody killed it */
   constructor(
@@ -41,7 +42,8 @@ export class ServerProcess {
   }
 
   async start(): Promise<void> {
-    const server = forkTypeScript("server-child.ts", [this.#file]);
+    if (this.#over) throw new Error("The replay is over.");
+    const server = forkTypeScript(new URL("./server-child.ts", import.meta.url), [this.#file]);
     this.#process = server;
     const listening = new Promise<number>((resolve, reject) => {
       server.on("message", (message: ServerMessage) => {
@@ -69,8 +71,9 @@ export class ServerProcess {
     await exited;
   }
 
-  /** Kills without waiting, for when this process itself is about to end. */
+  /** Kills without waiting, for good: all is over. */
   killNow(): void {
+    this.#over = true;
     this.#forget()?.kill("SIGKILL");
   }
 
