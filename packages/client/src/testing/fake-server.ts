@@ -6,7 +6,6 @@ import {
   ENTRY_KINDS,
   type HelloFrame,
   isChatError,
-  joinFrames,
   type JsonObject,
   LIMITS,
   newUuid,
@@ -15,6 +14,7 @@ import {
   type ServerFrame,
   type UserProfile,
 } from "@chat/protocol";
+import { createFrameWriter } from "../connection/frame-writer.js";
 import type { Connect, Socket } from "../connection/socket.js";
 import {
   appendEntry,
@@ -370,14 +370,16 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
       });
     }
 
-    /** Frames that leave at the same moment travel in one message. */
+    /** Frames that leave at the same moment travel together, in as few messages as the limits allow. */
     let leaving: Uint8Array[] = [];
     function deliver(bytes: Uint8Array): void {
       if (leaving.push(bytes) > 1) return;
       clock.schedule(latency, () => {
-        const message = joinFrames(leaving);
+        const write = createFrameWriter((message) => {
+          if (open) socket.onmessage?.({ data: message.slice().buffer });
+        });
+        for (const frame of leaving) write(frame);
         leaving = [];
-        if (open) socket.onmessage?.({ data: message.slice().buffer });
       });
     }
 

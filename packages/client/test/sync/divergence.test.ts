@@ -179,7 +179,7 @@ describe("a restored backup", () => {
     expect(texts(client, room)).toHaveLength(200);
     client.disconnect();
     const { timeline } = client.conversations.get(room)!;
-    const loading = timeline.loadOlder();
+    const loading = timeline.loadOlder({ limit: 200 });
     server.restore(backup);
     posts(400, "new");
     client.connect();

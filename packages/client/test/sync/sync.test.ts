@@ -241,6 +241,23 @@ describe("a reconnect", () => {
   });
 });
 
+test("a conversation that moves while the changes are on their way stays above them", async () => {
+  world = createWorld({ heartbeatInterval: 500 });
+  const { clock, server } = world;
+  server.createGroup(["ana", "bo"], "quiet");
+  for (let index = 0; index < 25; index++) server.createGroup(["ana", "bo"], `room ${index}`);
+  const client = world.device("ana");
+  await clock.advance(3_000);
+  client.disconnect();
+  for (let index = 0; index < 5; index++) server.post(`room ${index}`, "bo", "missed");
+  server.faults.outgoing = (frame) => (frame.type === "changes" ? [500] : [0]);
+  client.connect();
+  await clock.advance(400);
+  server.post("quiet", "bo", "live");
+  await clock.advance(2_000);
+  expect(client.conversations.items.slice(0, 3).map(({ id }) => id)).toEqual(["quiet", "room 4", "room 3"]);
+});
+
 describe("live spans", () => {
   test.each([
     ["doubled", () => [0, 30]],
