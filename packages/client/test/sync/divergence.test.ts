@@ -169,7 +169,8 @@ describe("a restored backup", () => {
     posts(4, "kept");
     const backup = server.backup();
     posts(8, "lost");
-    const client = world.device("ana", { catchUpEntries: 10 });
+    const cache = world.cache();
+    const client = world.device("ana", { cache, catchUpEntries: 10 });
     await clock.advance(1_000);
     void texts(client, room);
     client.disconnect();
@@ -191,6 +192,8 @@ describe("a restored backup", () => {
       await more;
     }
     expect(texts(client, room)).toEqual(server.log(room).flatMap(({ text }) => text ?? []));
+    const kept = await cache.read(room, { after: 0, before: Infinity, limit: Infinity, order: "ascending" });
+    expect(kept.map(({ text }) => text)).toEqual(server.log(room).map(({ text }) => text));
   });
 
   test("is noticed before an island is fetched above it", async () => {
