@@ -118,7 +118,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       );
       replicas.applyRow(row, row.head >= curMax(replica.ranges));
     }
-    Object.assign(replica, { early: [], target: curMax(replica.ranges) });
+    replica.early = [];
+    replica.target = curMax(replica.ranges);
   }
 
   async function repair(replica: Replica): Promise<void> {
@@ -163,9 +164,13 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
         if (["disconnected", "closed"].includes(codeOf(error))) return false;
         report(error);
         attempt++;
-        if (!isChatError(error) || !error.retryable) {
+        if (codeOf(error) === "not_found") {
+          // The store has lost the whole conversation.
+          replicas.drop(replica);
+        } else if (!isChatError(error) || !error.retryable) {
           // It can't be had: what is held is all there is.
-          Object.assign(replica, { suspect: false, early: [], target: curMax(replica.ranges) });
+          const given: Partial<Replica> = { trust: "sure", early: [], target: curMax(replica.ranges) };
+          Object.assign(replica, given);
         }
       }
       if (attempt > 0 && !isCaughtUp(replica)) {

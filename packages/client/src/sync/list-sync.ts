@@ -54,6 +54,8 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
   /** Conversations that the server named since a full listing began. */
   let named: Set<string> | undefined;
   const refreshing = new Map<string, Promise<boolean>>();
+  /** The run in which the user was told to be no member any more. */
+  const leftIn = new Map<string, number>();
 
   /** @param applied what was held when the cursor was asked for */
   function commit(next: string, applied: number): void {
@@ -63,7 +65,13 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
   }
 
   function row(row: ConversationRow): Replica {
-    named?.add(row.conversationId);
+    const id = row.conversationId;
+    named?.add(id);
+    const old = replicas.get(id);
+    // An interval that has ended does not go on: this row was read before that, and overtaken on its way.
+    const stale = row.member && row.joinedAt === old?.row.joinedAt && leftIn.get(id) === runs;
+    if (old && stale) return old;
+    if (!row.member) leftIn.set(id, runs);
     const replica = replicas.applyRow(row);
     if (isFollowed(replica)) void filler.fill(replica);
     return replica;

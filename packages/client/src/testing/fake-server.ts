@@ -12,25 +12,11 @@ import {
   PROTOCOL_MINOR,
   type Runtime,
   type ServerFrame,
-  type UserProfile,
 } from "@chat/protocol";
 import { createFrameWriter } from "../connection/frame-writer.js";
 import type { Connect, Socket } from "../connection/socket.js";
-import {
-  appendEntry,
-  changeOf,
-  cursorOf,
-  entryFor,
-  type FakeConversation,
-  type FakeEntry,
-  type FakeState,
-  isMember,
-  maySee,
-  namedIn,
-  readRange,
-  rowOf,
-  visibleHead,
-} from "./fake-store.js";
+import { createFakeChat, emptyState, type FakeRecipient } from "./fake-chat.js";
+import type { FakeEntry, FakeState } from "./fake-store.js";
 
 /** A device's connection, as the server has it. */
 export interface FakeSession {
@@ -101,11 +87,7 @@ export interface FakeServer {
   changeEpoch(backup?: FakeState): void;
 }
 
-interface Session extends FakeSession {
-  readonly blocked: Set<string>;
-  readonly moved: Set<string>;
-  readonly watched: Set<string>;
-}
+type Session = FakeSession & FakeRecipient;
 
 /** Creates a {@link FakeServer}. */
 export function fakeServer(options: FakeServerOptions): FakeServer {
@@ -120,216 +102,9 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
   const faults: FakeFaults = {};
   const received: { frames: ClientFrame[] }[] = [];
   const sessions = new Set<Session>();
-  const users = new Map<string, UserProfile>();
+  const chat = createFakeChat(runtime, sessions);
+  const { append, changeMembers, conversationOf } = chat;
   let epoch = newUuid(random);
-  let state: FakeState = emptyState();
-
-  function emptyState(): FakeState {
-    return { conversations: new Map(), change: 0, boots: [{ id: newUuid(random), from: 0 }] };
-  }
-
-  const cursorNow = (): string => cursorOf(state);
-
-  function conversationOf(id: string): FakeConversation {
-    const conversation = state.conversations.get(id);
-    if (!conversation) throw new ChatError("not_found", "No such conversation.");
-    return conversation;
-  }
-
-  function append(conversation: FakeConversation, draft: Parameters<typeof appendEntry>[2]): FakeEntry {
-    const entry = appendEntry(state, conversation, draft, clock.now());
-    const moved = entry.kind === undefined ? [] : namedIn(entry);
-    for (const session of sessions) {
-      const { userId } = session;
-      if (moved.includes(userId)) {
-        session.send({ type: "conversation-changed", row: rowOf(conversation, userId) });
-      }
-      if (!isMember(conversation, userId) || !maySee(conversation, userId, entry.messageId)) continue;
-      session.moved.add(conversation.id);
-      session.send({
-        type: "entries",
-        conversationId: conversation.id,
-        after: entry.messageId - 1,
-        through: entry.messageId,
-        entries: [entryFor(entry, session)],
-      });
-    }
-    return entry;
-  }
-
-  function create(frame: {
-    conversationId: string;
-    conversationType: "direct" | "group";
-    creatorId: string;
-    deviceId: string;
-    clientMessageId: string;
-    members: readonly string[];
-    name?: string;
-    data?: JsonObject;
-  }): FakeConversation {
-    const { conversationId: id, conversationType: type, creatorId, members, name, data } = frame;
-    const named = [...new Set([creatorId, ...members])];
-    const pair = [...state.conversations.values()].find(
-      (other) =>
-        other.type === "direct" && type === "direct" && named.every((userId) => other.members.has(userId)),
-    );
-    const there = pair ?? state.conversations.get(id);
-    if (there) {
-      if (isMember(there, creatorId)) return there;
-      throw new ChatError("conflict", "This id is taken.");
-    }
-    const conversation: FakeConversation = {
-      id,
-      type,
-      createdAt: clock.now(),
-      log: [],
-      members: new Map(),
-      change: 0,
-      activity: 0,
-      ...(name !== undefined && { name }),
-      ...(data !== undefined && { data }),
-    };
-    state.conversations.set(id, conversation);
-    const { deviceId, clientMessageId } = frame;
-    const kind = ENTRY_KINDS.created;
-    append(conversation, { senderId: creatorId, deviceId, clientMessageId, kind, data: { members: named } });
-    return conversation;
-  }
-
-  function changeMembers(
-    conversation: FakeConversation,
-    kind: "members-added" | "members-removed",
-    by: { senderId: string; deviceId: string; clientMessageId: string },
-    members: readonly string[],
-  ): void {
-    if (!isMember(conversation, by.senderId)) throw new ChatError("forbidden", "Members only.");
-    const named = members.filter((userId) => isMember(conversation, userId) === (kind === "members-removed"));
-    if (named.length > 0) append(conversation, { ...by, kind, data: { members: named } });
-  }
-
-  function store(session: Session, frame: Extract<ClientFrame, { type: "send-message" }>): ServerFrame {
-    const { requestId, conversationId, clientMessageId, text, kind, data, replyTo, first } = frame;
-    if (first) session.blocked.delete(conversationId);
-    if (session.blocked.has(conversationId)) throw new ChatError("out_of_order", "One before it failed.");
-    const conversation = conversationOf(conversationId);
-    let stored = conversation.log.find(
-      (entry) => entry.clientMessageId === clientMessageId && entry.deviceId === session.deviceId,
-    );
-    if (!stored) {
-      if (!isMember(conversation, session.userId)) throw new ChatError("forbidden", "Members only.");
-      stored = append(conversation, {
-        senderId: session.userId,
-        deviceId: session.deviceId,
-        clientMessageId,
-        ...(text !== undefined && { text }),
-        ...(kind !== undefined && { kind }),
-        ...(data !== undefined && { data }),
-        ...(replyTo !== undefined && { replyTo }),
-      });
-    }
-    const { messageId, createdAt, ordinal, fingerprint } = stored;
-    return { type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint };
-  }
-
-  function answer(session: Session, frame: ClientFrame): ServerFrame {
-    const { requestId } = frame;
-    const { userId } = session;
-    switch (frame.type) {
-      case "hello":
-        throw new ChatError("hello_expected", "A connection has one hello.");
-      case "ping": {
-        const heads = [...session.moved].map((conversationId) => ({
-          conversationId,
-          head: visibleHead(conversationOf(conversationId), userId),
-        }));
-        session.moved.clear();
-        return { type: "pong", requestId, heads, cursor: cursorNow() };
-      }
-      case "send-message":
-        return store(session, frame);
-      case "get-range":
-        return {
-          type: "range",
-          requestId,
-          ...readRange(state.conversations.get(frame.conversationId), session, frame),
-        };
-      case "list-conversations": {
-        const rows = [...state.conversations.values()]
-          .filter((conversation) => isMember(conversation, userId))
-          .sort((a, b) => b.activity - a.activity)
-          .filter(({ activity }) => frame.page === undefined || activity < Number(frame.page))
-          .map((conversation) => rowOf(conversation, userId));
-        const page = rows.slice(0, frame.limit);
-        const next = page.length < rows.length ? { next: String(page.at(-1)!.activity) } : {};
-        return { type: "conversations", requestId, rows: page, cursor: cursorNow(), ...next };
-      }
-      case "list-changes": {
-        const since = changeOf(state, frame.cursor);
-        const changed = [...state.conversations.values()]
-          .flatMap((conversation) => {
-            const membership = conversation.members.get(userId);
-            if (!membership) return [];
-            const change = isMember(conversation, userId) ? conversation.change : membership.change;
-            return change > since ? { conversation, change } : [];
-          })
-          .sort((a, b) => a.change - b.change);
-        const page = changed.slice(0, frame.limit);
-        const more = page.length < changed.length;
-        return {
-          type: "changes",
-          requestId,
-          rows: page.map(({ conversation }) => rowOf(conversation, userId)),
-          cursor: more ? cursorOf({ ...state, change: page.at(-1)!.change }) : cursorNow(),
-          more,
-        };
-      }
-      case "create-conversation": {
-        const conversation = create({ ...frame, creatorId: userId, deviceId: session.deviceId });
-        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
-      }
-      case "get-conversation": {
-        const conversation = conversationOf(frame.conversationId);
-        if (!conversation.members.has(userId)) throw new ChatError("not_found", "No such conversation.");
-        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
-      }
-      case "add-members":
-      case "remove-members": {
-        const conversation = conversationOf(frame.conversationId);
-        const kind = frame.type === "add-members" ? ENTRY_KINDS.membersAdded : ENTRY_KINDS.membersRemoved;
-        const by = { senderId: userId, deviceId: session.deviceId, clientMessageId: frame.clientMessageId };
-        changeMembers(conversation, kind, by, frame.members);
-        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
-      }
-      case "list-members": {
-        const { members } = conversationOf(frame.conversationId);
-        const rows = [...members]
-          .filter(([, { intervals }]) => intervals.at(-1)!.to === undefined)
-          .map(([userId, { role, intervals }]) => ({ userId, role, joinedAt: intervals.at(-1)!.from }))
-          .filter(({ userId }) => frame.page === undefined || userId > frame.page)
-          .sort((a, b) => (a.userId < b.userId ? -1 : 1));
-        const page = rows.slice(0, frame.limit);
-        const next = page.length < rows.length ? { next: page.at(-1)!.userId } : {};
-        return { type: "members", requestId, members: page, ...next };
-      }
-      case "get-users": {
-        for (const { userId } of frame.users) session.watched.add(userId);
-        const profiles = frame.users.flatMap(({ userId, version }) => {
-          const profile = users.get(userId) ?? { userId, version: 0 };
-          return profile.version === version ? [] : profile;
-        });
-        return { type: "users", requestId, profiles };
-      }
-      case "set-profile": {
-        const { type: _, requestId: __, ...wanted } = frame;
-        const profile = { ...wanted, userId, version: (users.get(userId)?.version ?? 0) + 1 };
-        users.set(userId, profile);
-        for (const other of sessions) {
-          if (other.watched.has(userId)) other.send({ type: "user-changed", profile });
-        }
-        return { type: "users", requestId, profiles: [profile] };
-      }
-    }
-  }
 
   function handle(session: Session, frame: ClientFrame): void {
     const { requestId } = frame;
@@ -337,7 +112,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
       const fault = faults.incoming?.(frame, session);
       if (fault === "lost") return;
       if (fault) throw fault;
-      session.send(answer(session, frame));
+      session.send(chat.answer(session, frame));
     } catch (error) {
       const { code, message, retryable, retryAfter } = isChatError(error)
         ? error
@@ -466,16 +241,9 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     connect,
     faults,
     received,
-    createGroup([creatorId, ...members], id = newUuid(random), name) {
-      const { deviceId, clientMessageId } = nobody("");
-      const more = name === undefined ? {} : { name };
-      const group = {
-        conversationId: id,
-        conversationType: "group" as const,
-        creatorId: creatorId!,
-        members,
-      };
-      return create({ ...group, deviceId, clientMessageId, ...more }).id;
+    createGroup([creatorId, ...members], conversationId = newUuid(random), name) {
+      const group = { conversationId, conversationType: "group" as const, members };
+      return chat.create(nobody(creatorId!), { ...group, ...(name !== undefined && { name }) }).id;
     },
     post: (id, senderId, text, more) => append(conversationOf(id), { ...nobody(senderId), text, ...more }),
     addMembers: (id, byUserId, members) =>
@@ -490,17 +258,17 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     goAway(reconnectDelay) {
       for (const session of sessions) session.send({ type: "going-away", reconnectDelay });
     },
-    backup: () => structuredClone(state),
+    backup: () => structuredClone(chat.state),
     restore(backup) {
-      state = structuredClone(backup);
-      state.boots.push({ id: newUuid(random), from: state.change });
+      chat.state = structuredClone(backup);
+      chat.state.boots.push({ id: newUuid(random), from: chat.state.change });
       cut();
     },
     changeEpoch(backup) {
-      state = backup ? structuredClone(backup) : emptyState();
-      state.boots = [{ id: newUuid(random), from: state.change }];
+      chat.state = backup ? structuredClone(backup) : emptyState(runtime);
+      chat.state.boots = [{ id: newUuid(random), from: chat.state.change }];
       epoch = newUuid(random);
-      users.clear();
+      chat.users.clear();
       cut();
     },
   };

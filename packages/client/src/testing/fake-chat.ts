@@ -1,0 +1,289 @@
+import {
+  ChatError,
+  type ClientFrame,
+  ENTRY_KINDS,
+  type JsonObject,
+  newUuid,
+  type Runtime,
+  type ServerFrame,
+  type UserProfile,
+} from "@chat/protocol";
+import {
+  appendEntry,
+  changeOf,
+  cursorOf,
+  entryFor,
+  type FakeConversation,
+  type FakeEntry,
+  type FakeState,
+  isMember,
+  maySee,
+  namedIn,
+  readRange,
+  rowOf,
+  visibleHead,
+} from "./fake-store.js";
+
+/** What the fake chat needs to know of a connection. */
+export interface FakeRecipient {
+  readonly userId: string;
+  readonly deviceId: string;
+  /** Conversations whose sends are refused until one says `first`. */
+  readonly blocked: Set<string>;
+  /** Conversations that moved since the last pong. */
+  readonly moved: Set<string>;
+  /** Users of whose profiles it is told. */
+  readonly watched: Set<string>;
+  send(frame: ServerFrame): void;
+}
+
+/** Who does something, under which idempotency key. */
+export interface FakeActor {
+  readonly senderId: string;
+  readonly deviceId: string;
+  readonly clientMessageId: string;
+}
+
+/** What a server does: answers requests out of its state, and pushes to those who are connected. */
+export interface FakeChat {
+  state: FakeState;
+  readonly users: Map<string, UserProfile>;
+  /** @throws ChatError `not_found` */
+  conversationOf(id: string): FakeConversation;
+  append(conversation: FakeConversation, draft: Parameters<typeof appendEntry>[2]): FakeEntry;
+  create(
+    by: FakeActor,
+    conversation: {
+      readonly conversationId: string;
+      readonly conversationType: "direct" | "group";
+      readonly members: readonly string[];
+      readonly name?: string;
+      readonly data?: JsonObject;
+    },
+  ): FakeConversation;
+  changeMembers(
+    conversation: FakeConversation,
+    kind: "members-added" | "members-removed",
+    by: FakeActor,
+    members: readonly string[],
+  ): void;
+  /** @throws ChatError */
+  answer(session: FakeRecipient, frame: ClientFrame): ServerFrame;
+}
+
+/** A state in which nothing has happened yet. */
+export function emptyState({ random }: Pick<Runtime, "random">): FakeState {
+  return { conversations: new Map(), change: 0, boots: [{ id: newUuid(random), from: 0 }] };
+}
+
+/** @param sessions those who are connected; the set lives */
+export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecipient>): FakeChat {
+  const { clock } = runtime;
+  const users = new Map<string, UserProfile>();
+
+  const cursorNow = (): string => cursorOf(chat.state);
+
+  function conversationOf(id: string): FakeConversation {
+    const conversation = chat.state.conversations.get(id);
+    if (!conversation) throw new ChatError("not_found", "No such conversation.");
+    return conversation;
+  }
+
+  function append(conversation: FakeConversation, draft: Parameters<typeof appendEntry>[2]): FakeEntry {
+    const entry = appendEntry(chat.state, conversation, draft, clock.now());
+    const moved = entry.kind === undefined ? [] : namedIn(entry);
+    for (const session of sessions) {
+      const { userId } = session;
+      if (moved.includes(userId)) {
+        session.send({ type: "conversation-changed", row: rowOf(conversation, userId) });
+      }
+      if (!isMember(conversation, userId) || !maySee(conversation, userId, entry.messageId)) continue;
+      session.moved.add(conversation.id);
+      session.send({
+        type: "entries",
+        conversationId: conversation.id,
+        after: entry.messageId - 1,
+        through: entry.messageId,
+        entries: [entryFor(entry, session)],
+      });
+    }
+    return entry;
+  }
+
+  function create(by: FakeActor, request: Parameters<FakeChat["create"]>[1]): FakeConversation {
+    const { conversationId: id, conversationType: type, members, name, data } = request;
+    const { senderId: creatorId } = by;
+    const named = [...new Set([creatorId, ...members])];
+    const pair = [...chat.state.conversations.values()].find(
+      (other) =>
+        other.type === "direct" && type === "direct" && named.every((userId) => other.members.has(userId)),
+    );
+    const there = pair ?? chat.state.conversations.get(id);
+    if (there) {
+      if (isMember(there, creatorId)) return there;
+      throw new ChatError("conflict", "This id is taken.");
+    }
+    const conversation: FakeConversation = {
+      id,
+      type,
+      createdAt: clock.now(),
+      log: [],
+      members: new Map(),
+      change: 0,
+      activity: 0,
+      ...(name !== undefined && { name }),
+      ...(data !== undefined && { data }),
+    };
+    chat.state.conversations.set(id, conversation);
+    append(conversation, { ...by, kind: ENTRY_KINDS.created, data: { members: named } });
+    return conversation;
+  }
+
+  function changeMembers(
+    conversation: FakeConversation,
+    kind: "members-added" | "members-removed",
+    by: FakeActor,
+    members: readonly string[],
+  ): void {
+    if (!isMember(conversation, by.senderId)) throw new ChatError("forbidden", "Members only.");
+    const named = members.filter((userId) => isMember(conversation, userId) === (kind === "members-removed"));
+    if (named.length > 0) append(conversation, { ...by, kind, data: { members: named } });
+  }
+
+  function store(session: FakeRecipient, frame: Extract<ClientFrame, { type: "send-message" }>): ServerFrame {
+    const { requestId, conversationId, clientMessageId, text, kind, data, replyTo, first } = frame;
+    if (first) session.blocked.delete(conversationId);
+    if (session.blocked.has(conversationId)) throw new ChatError("out_of_order", "One before it failed.");
+    const conversation = conversationOf(conversationId);
+    let stored = conversation.log.find(
+      (entry) => entry.clientMessageId === clientMessageId && entry.deviceId === session.deviceId,
+    );
+    if (!stored) {
+      if (!isMember(conversation, session.userId)) throw new ChatError("forbidden", "Members only.");
+      stored = append(conversation, {
+        senderId: session.userId,
+        deviceId: session.deviceId,
+        clientMessageId,
+        ...(text !== undefined && { text }),
+        ...(kind !== undefined && { kind }),
+        ...(data !== undefined && { data }),
+        ...(replyTo !== undefined && { replyTo }),
+      });
+    }
+    const { messageId, createdAt, ordinal, fingerprint } = stored;
+    return { type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint };
+  }
+
+  function answer(session: FakeRecipient, frame: ClientFrame): ServerFrame {
+    const { requestId } = frame;
+    const { userId } = session;
+    switch (frame.type) {
+      case "hello":
+        throw new ChatError("hello_expected", "A connection has one hello.");
+      case "ping": {
+        const heads = [...session.moved].map((conversationId) => ({
+          conversationId,
+          head: visibleHead(conversationOf(conversationId), userId),
+        }));
+        session.moved.clear();
+        return { type: "pong", requestId, heads, cursor: cursorNow() };
+      }
+      case "send-message":
+        return store(session, frame);
+      case "get-range":
+        return {
+          type: "range",
+          requestId,
+          ...readRange(chat.state.conversations.get(frame.conversationId), session, frame),
+        };
+      case "list-conversations": {
+        const rows = [...chat.state.conversations.values()]
+          .filter((conversation) => isMember(conversation, userId))
+          .sort((a, b) => b.activity - a.activity)
+          .filter(({ activity }) => frame.page === undefined || activity < Number(frame.page))
+          .map((conversation) => rowOf(conversation, userId));
+        const page = rows.slice(0, frame.limit);
+        const next = page.length < rows.length ? { next: String(page.at(-1)!.activity) } : {};
+        return { type: "conversations", requestId, rows: page, cursor: cursorNow(), ...next };
+      }
+      case "list-changes": {
+        const since = changeOf(chat.state, frame.cursor);
+        const changed = [...chat.state.conversations.values()]
+          .flatMap((conversation) => {
+            const membership = conversation.members.get(userId);
+            if (!membership) return [];
+            const change = isMember(conversation, userId) ? conversation.change : membership.change;
+            return change > since ? { conversation, change } : [];
+          })
+          .sort((a, b) => a.change - b.change);
+        const page = changed.slice(0, frame.limit);
+        const more = page.length < changed.length;
+        return {
+          type: "changes",
+          requestId,
+          rows: page.map(({ conversation }) => rowOf(conversation, userId)),
+          cursor: more ? cursorOf({ ...chat.state, change: page.at(-1)!.change }) : cursorNow(),
+          more,
+        };
+      }
+      case "create-conversation": {
+        const { deviceId } = session;
+        const by = { senderId: userId, deviceId, clientMessageId: frame.clientMessageId };
+        const conversation = create(by, frame);
+        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
+      case "get-conversation": {
+        const conversation = conversationOf(frame.conversationId);
+        if (!conversation.members.has(userId)) throw new ChatError("not_found", "No such conversation.");
+        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
+      case "add-members":
+      case "remove-members": {
+        const conversation = conversationOf(frame.conversationId);
+        const kind = frame.type === "add-members" ? ENTRY_KINDS.membersAdded : ENTRY_KINDS.membersRemoved;
+        const by = { senderId: userId, deviceId: session.deviceId, clientMessageId: frame.clientMessageId };
+        changeMembers(conversation, kind, by, frame.members);
+        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
+      case "list-members": {
+        const { members } = conversationOf(frame.conversationId);
+        const rows = [...members]
+          .filter(([, { intervals }]) => intervals.at(-1)!.to === undefined)
+          .map(([userId, { role, intervals }]) => ({ userId, role, joinedAt: intervals.at(-1)!.from }))
+          .filter(({ userId }) => frame.page === undefined || userId > frame.page)
+          .sort((a, b) => (a.userId < b.userId ? -1 : 1));
+        const page = rows.slice(0, frame.limit);
+        const next = page.length < rows.length ? { next: page.at(-1)!.userId } : {};
+        return { type: "members", requestId, members: page, ...next };
+      }
+      case "get-users": {
+        for (const { userId } of frame.users) session.watched.add(userId);
+        const profiles = frame.users.flatMap(({ userId, version }) => {
+          const profile = users.get(userId) ?? { userId, version: 0 };
+          return profile.version === version ? [] : profile;
+        });
+        return { type: "users", requestId, profiles };
+      }
+      case "set-profile": {
+        const { type: _, requestId: __, ...wanted } = frame;
+        const profile = { ...wanted, userId, version: (users.get(userId)?.version ?? 0) + 1 };
+        users.set(userId, profile);
+        for (const other of sessions) {
+          if (other.watched.has(userId)) other.send({ type: "user-changed", profile });
+        }
+        return { type: "users", requestId, profiles: [profile] };
+      }
+    }
+  }
+
+  const chat: FakeChat = {
+    state: emptyState(runtime),
+    users,
+    conversationOf,
+    append,
+    create,
+    changeMembers,
+    answer,
+  };
+  return chat;
+}
