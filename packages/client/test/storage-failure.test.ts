@@ -107,4 +107,23 @@ describe("storage that fails", () => {
     expect(client.conversations.get(room)!.timeline.state).toBe("complete");
     expect(client.status.storage).toBe("memory");
   });
+
+  test("does not let messages be told again", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const { cache, state } = failing(world.cache());
+    const client = world.device("ana", { cache });
+    const heard: string[] = [];
+    client.on("message", ({ message }) => heard.push(message.text!));
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => (frame.type === "entries" ? [0, 500] : [0]);
+    server.post(room, "bo", "hello");
+    await clock.advance(100);
+    state.broken = true;
+    server.post(room, "bo", "again");
+    await clock.advance(2_000);
+    expect(client.status.storage).toBe("memory");
+    expect(heard).toEqual(["hello", "again"]);
+  });
 });

@@ -5,11 +5,6 @@ export function curMax(ranges: readonly HeldRange[]): number {
   return ranges.at(-1)?.to ?? 0;
 }
 
-/** True if the id is held. */
-export function holds(ranges: readonly HeldRange[], id: number): boolean {
-  return ranges.some(({ from, to }) => from <= id && id <= to);
-}
-
 /**
  * The ranges with the span (after, through] added: ascending, disjoint, never touching.
  * The same array if everything was held before.

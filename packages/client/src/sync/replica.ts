@@ -43,6 +43,8 @@ export interface Replica {
   filling: Promise<boolean> | undefined;
   /** Rises with the order in which live entries moved conversations up the list; 0 if the row's activity is the server's. */
   touched: number;
+  /** The highest id that was ever held: entries up to it are told to nobody again. */
+  heard: number;
   view: View | undefined;
 }
 

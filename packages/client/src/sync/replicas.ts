@@ -62,6 +62,7 @@ function newReplica(row: ConversationRow): Replica {
     known: true,
     filling: undefined,
     touched: 0,
+    heard: 0,
     view: undefined,
   };
 }
@@ -101,7 +102,7 @@ export function createReplicas(
   for (const [index, { row, ranges }] of newestFirst.entries()) {
     // Where the last page ended between two cursors, the newest conversations hold what no cursor vouches for.
     const appliedAt = index < CLIENT_LIMITS.comparedConversations ? ++applied : 0;
-    byId.set(row.conversationId, { ...newReplica(row), ranges, appliedAt });
+    byId.set(row.conversationId, { ...newReplica(row), ranges, heard: curMax(ranges), appliedAt });
     sawActivity(row);
   }
 
@@ -211,9 +212,11 @@ export function createReplicas(
         cut(replica);
       }
       commit(replica, { entries: [{ conversationId: replica.id, entries: fresh }], removeOutbox });
+      const { heard } = replica;
+      replica.heard = Math.max(heard, through);
       for (const entry of fresh) {
         // Neither what was asked for of the past, nor what the row counted already when it came.
-        if (entry.messageId > before && (continues || entry.messageId > head)) arrived(replica, entry);
+        if (entry.messageId > heard && (continues || entry.messageId > head)) arrived(replica, entry);
       }
     },
 
@@ -228,7 +231,7 @@ export function createReplicas(
 
     truncate(replica, above, row, putOutbox) {
       replica.ranges = truncateRanges(replica.ranges, above);
-      Object.assign(replica, { row, early: [], trust: "sure", target: row.head });
+      Object.assign(replica, { row, early: [], trust: "sure", target: row.head, heard: above });
       void writer.commit(
         {
           truncate: [{ conversationId: replica.id, above }],

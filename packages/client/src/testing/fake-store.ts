@@ -82,14 +82,6 @@ function hash(previous: number, text: string): number {
   return value >>> 0 || 1;
 }
 
-/** The member's view of a conversation, or undefined for somebody who never was one. */
-export function membershipOf(
-  conversation: FakeConversation | undefined,
-  userId: string,
-): Membership | undefined {
-  return conversation?.members.get(userId);
-}
-
 /** True if the user is a member now. */
 export function isMember(conversation: FakeConversation, userId: string): boolean {
   const membership = conversation.members.get(userId);
