@@ -38,7 +38,7 @@ const stepWithLoss = fc.oneof(
 );
 
 const USERS = ["ana", "bo", "cy"];
-export const OWNERS = ["ana", "ana", "bo", "cy"];
+const OWNERS = ["ana", "ana", "bo", "cy"];
 const ROOMS = ["r0", "r1", "r2"];
 
 interface Device {
@@ -47,11 +47,7 @@ interface Device {
   online: boolean;
 }
 
-export async function walk(
-  world: World,
-  steps: readonly { do: string; who: number; room: number }[],
-  seed: number,
-) {
+async function walk(world: World, steps: readonly { do: string; who: number; room: number }[], seed: number) {
   const { clock, server } = world;
   const random = seededRandom(seed);
   for (const room of ROOMS) server.createGroup(USERS, room);

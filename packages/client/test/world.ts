@@ -22,7 +22,7 @@ export interface World {
 }
 
 /** A cache that stays readable for the next client after `close`. */
-export function durable(cache: Cache): Cache {
+function durable(cache: Cache): Cache {
   return { ...cache, persistent: true, close: () => Promise.resolve() };
 }
 

@@ -38,7 +38,7 @@ export interface ConnectionEnvironment {
 }
 
 /** What the connection is doing. */
-export type ConnectionState = "connecting" | "online" | "offline" | "stopped" | "closed";
+type ConnectionState = "connecting" | "online" | "offline" | "stopped" | "closed";
 
 /** One connection to the server, made again whenever it is lost. */
 export interface Connection {

@@ -34,12 +34,12 @@ interface Answers {
 }
 
 /** A request without its requestId. */
-export type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
+type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
 /** The answer to a request. */
-export type AnswerOf<R extends Request> = Named<ServerFrame, Answers[R["type"]]>;
+type AnswerOf<R extends Request> = Named<ServerFrame, Answers[R["type"]]>;
 
 /** How a request is to be treated. */
-export interface RequestSettings {
+interface RequestSettings {
   readonly signal?: AbortSignal | undefined;
   /**
    * `call`: waits for a connection, and goes over to the next one; tried again when the failure is retryable.

@@ -30,7 +30,7 @@ export interface OutboxEnvironment {
 }
 
 /** A message in the outbox. */
-export interface Sent {
+interface Sent {
   readonly clientMessageId: string;
   /** Resolves to its entry; rejects when it was refused for good. */
   readonly stored: Promise<Entry>;

@@ -38,7 +38,7 @@ export interface FakeRecipient {
 }
 
 /** Who does something, under which idempotency key. */
-export interface FakeActor {
+interface FakeActor {
   readonly senderId: string;
   readonly deviceId: string;
   readonly clientMessageId: string;
