@@ -15,7 +15,7 @@ export const CLIENT_LIMITS = {
   /** Entries shown when a timeline is opened, and in one step back into history. */
   pageEntries: 50,
   /** Conversations whose end is compared with the server's on a first connect, newest first. */
-  comparedConversations: 50,
+  comparedConversations: 20,
   /** Requests that fill gaps, each of another conversation, which may be under way at once. */
   parallelFills: 8,
   /** From a request to `timeout`, unless the application sets another figure. */
