@@ -27,14 +27,6 @@ const more = {
 const chat = createChatServer({
   store: sqlite(database),
   authenticate: ({ token }) => ({ userId: token }),
-  settings: {
-    sendBurst: 1e9,
-    sendRate: 1e9,
-    frameBurst: 1e9,
-    frameRate: 1e9,
-    byteBurst: 1e12,
-    byteRate: 1e12,
-  },
   settings: { ...settings, ...more, unidentifiedPerAddress: 10_000, connectionsPerUser: 10_000 },
 });
 const server = createServer(chat.handler);
