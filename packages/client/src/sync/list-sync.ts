@@ -148,15 +148,14 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
     const mine = ++runs;
     synced = false;
     changed();
-    let doubtful = [...replicas.all()].filter(({ known, appliedAt }) => known && appliedAt > vouched);
+    const doubtful = [...replicas.all()].filter(({ known, appliedAt }) => known && appliedAt > vouched);
     // Listing everything brings their rows, too.
     if (doubtful.length > LIMITS.pageRows) cursor = undefined;
-    if (cursor === undefined) doubtful = [...replicas.all()];
     for (const replica of replicas.all()) {
       // Of another connection, and perhaps of a history that was lost since.
       replica.early = [];
       if (replica.ranges.length > 0 && replica.trust === "sure") {
-        replica.trust = doubtful.includes(replica) ? "suspect" : "unsure";
+        replica.trust = cursor === undefined || replica.appliedAt > vouched ? "suspect" : "unsure";
       }
     }
     for (let attempt = 0; mine === runs; attempt++) {
