@@ -28,11 +28,7 @@ const COLUMNS: readonly (readonly [keyof Figures, string, number])[] = [
 ];
 
 /** Ours divided by another subject's, pair by pair of the same round: what holds when the machine's speed drifts. */
-export function ratiosOf(
-  result: Result,
-  subject: string,
-  figure: keyof Figures,
-): ReturnType<typeof medianOf> {
+function ratiosOf(result: Result, subject: string, figure: keyof Figures): ReturnType<typeof medianOf> {
   const ours = result.runs["chat"]!;
   const others = result.runs[subject]!;
   return medianOf(ours.map((run, index) => run[figure] / others[index]![figure]));

@@ -11,7 +11,7 @@ export const ROLES = ["member", "admin", "owner"] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What the list shows of a conversation's latest entry that counts as a message. */
-export const latestMessageShape = {
+const latestMessageShape = {
   messageId: schema.uint,
   senderId: schema.id,
   createdAt: schema.uint,

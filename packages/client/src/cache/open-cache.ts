@@ -32,7 +32,7 @@ export interface OpenCacheOptions {
  * `no-locks`: without Web Locks (plain http) two tabs would share one device without knowing of each other;
  * `other-tab`: another tab of the same user has the database; `refused`: there is no IndexedDB, or it is of no use.
  */
-export type MemoryReason = "no-locks" | "other-tab" | "refused";
+type MemoryReason = "no-locks" | "other-tab" | "refused";
 
 /** The cache that could be had. */
 export interface OpenedCache {
