@@ -47,7 +47,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "an entry that is held is told again",
     "sync/replicas.ts",
-    "if (entry.messageId > before && (continues || entry.messageId > head)) arrived(replica, entry);",
+    "if (entry.messageId > heard && (continues || entry.messageId > head)) arrived(replica, entry);",
     "if (continues || entry.messageId > head) arrived(replica, span.entries[0] ?? entry);",
   ),
   client(
