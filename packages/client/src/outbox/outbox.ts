@@ -183,8 +183,10 @@ export function createOutbox(
       const { code, message, retryable, retryAfter } = isChatError(error)
         ? error
         : new ChatError("internal", String(error));
-      if (!retryable && code !== "closed") fail(slot, new ChatError(code, message));
-      else {
+      if (!retryable && code !== "closed") {
+        lane.attempt = 0;
+        fail(slot, new ChatError(code, message));
+      } else {
         lane.stalled = true;
         // Perhaps it is still under way: only over a new connection is it known to be the first.
         if (code === "timeout") environment.stuck();

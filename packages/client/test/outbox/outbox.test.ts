@@ -249,6 +249,23 @@ describe("a refusal", () => {
     expect(stored(room)).toEqual(["m1"]);
   });
 
+  test("for good is an answer, too: what fails after it begins with the shortest wait", async () => {
+    const { clock, server, room, client, send } = await begin();
+    let answer: ChatError | undefined = new ChatError("store_unavailable", "busy");
+    server.faults.incoming = (frame) => (frame.type === "send-message" ? answer : undefined);
+    await send("m1");
+    await clock.advance(10 * CLIENT_LIMITS.backoffCap);
+    answer = new ChatError("forbidden", "no");
+    await clock.advance(2 * CLIENT_LIMITS.backoffCap);
+    expect(texts(client, room)).toEqual(["m1!"]);
+    answer = new ChatError("store_unavailable", "busy");
+    await send("m2");
+    await clock.advance(10);
+    answer = undefined;
+    await clock.advance(CLIENT_LIMITS.backoffBase);
+    expect(stored(room)).toEqual(["m2"]);
+  });
+
   test("for now does not let later messages overtake", async () => {
     const { clock, server, room, send } = await begin();
     let broken = true;
