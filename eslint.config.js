@@ -25,7 +25,7 @@ const layers = {
     mount: [...stores, "delivery", "operations", "admission", "session", "http"],
   },
 };
-const facades = "index|chat-client|conversation|chat-server";
+const facades = "index|chat-client|conversation|chat-server|chat-server-options";
 const backends = "sql|sqlite|postgres|mysql|dynamodb|redis|nats|rabbitmq|sns-sqs|kafka|zookeeper";
 
 const noTesting = { regex: "(^|/)testing(/|$)", message: "Test suites are for tests." };

@@ -1,21 +1,20 @@
 import type { Server } from "node:http";
 import {
   ChatError,
-  CLOSE_CODES,
   createServerCodec,
   isChatError,
-  type Logger,
   newUuid,
   type Runtime,
   systemRuntime,
 } from "@chat/protocol";
-import { type AllowedOrigins, originCheck } from "./admission/allowed-origins.js";
-import { Door, type Place } from "./admission/door.js";
+import { originCheck } from "./admission/allowed-origins.js";
+import { Door } from "./admission/door.js";
 import { guardedLog } from "./admission/guarded-log.js";
 import { loggableError } from "./admission/loggable-error.js";
-import { countedReads, measuredMessages, type Metrics } from "./admission/metrics.js";
+import { countedReads, measuredMessages } from "./admission/metrics.js";
 import { OperationRates } from "./admission/operation-rates.js";
 import { reportTally, Tally } from "./admission/tally.js";
+import type { ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "./delivery/envelope.js";
@@ -27,46 +26,13 @@ import { peerOf } from "./mount/peer-of.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
-import type { Registry, ServerIdentity } from "./registry/registry.js";
-import { type Authenticate, authenticateWithin } from "./session/authenticate.js";
-import { errorFrame } from "./session/error-frame.js";
-import { Session, type SessionEnvironment } from "./session/session.js";
+import type { ServerIdentity } from "./registry/registry.js";
+import { authenticateWithin } from "./session/authenticate.js";
+import { RegistryLease } from "./session/registry-lease.js";
+import { SessionHost, type SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
 import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
-import type { ChatStore, StoreInfo } from "./store/chat-store.js";
-
-/** What a server is made of. */
-export interface ChatServerOptions {
-  /** Where messages and conversations live, for example `sqlite(new Database("chat.db"))`. */
-  readonly store: ChatStore;
-  /** The application's own check of who a token belongs to. */
-  readonly authenticate: Authenticate;
-  /** How several servers on one store tell each other at once what happened. Without it they find out by the change feed. */
-  readonly fanout?: Fanout;
-  /** Which server holds which session; goes with `fanout`. */
-  readonly registry?: Registry;
-  /** Names this server among those on one store; a random UUID by default. */
-  readonly serverId?: string;
-  /** Limits and intervals that differ from the defaults. */
-  readonly settings?: Partial<ServerSettings>;
-  /** Where log lines go: event names, ids, codes and figures, never what a user wrote. Nowhere by default. */
-  readonly log?: Logger;
-  /** Time, randomness and log, all of them: for tests and simulations. The system's by default. */
-  readonly runtime?: Runtime;
-  /**
-   * The origins whose pages may connect and call the HTTP service: a list such as `["https://app.example"]`, or a check of
-   * your own. By default those whose host is the one that the request was sent to. Requests without an Origin
-   * header (apps, servers, scripts) pass: only browsers send it, and only browsers can be lured into connecting.
-   */
-  readonly allowedOrigins?: AllowedOrigins;
-  /**
-   * The address that limits per address and `authenticate` go by. By default the socket's, which behind a proxy is the
-   * proxy's: then read it from the header that your proxy sets, and that it takes off what comes from outside.
-   */
-  readonly clientAddress?: (peer: Peer) => string | undefined;
-  /** Where figures go, see docs/security.md. */
-  readonly metrics?: Metrics;
-}
+import type { StoreInfo } from "./store/chat-store.js";
 
 /** A chat engine inside an application's own process. */
 export interface ChatServer {
@@ -80,7 +46,7 @@ export interface ChatServer {
    */
   attach(server: Server, options: { readonly path: string }): () => void;
   /** Serves one socket of any other kind: what `attach` does for those of `ws`. */
-  accept(socket: Socket, peer: Peer): { receive(bytes: Uint8Array): void; socketClosed(): void };
+  accept(socket: Socket, peer: Peer): SocketReceiver;
   /**
    * Resolves when the store is open and the server takes part.
    * @throws ChatError with a sentence for the operator; the server answers every request with it until closed
@@ -116,10 +82,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     serverId: options.serverId ?? newUuid(runtime.random),
     incarnation: newUuid(runtime.random),
   };
-  const sessions = new Set<Session>();
-  const places = new WeakMap<Session, Place>();
   let closing: Promise<void> | undefined;
-  let cancelLease = (): void => {};
   let cancelFanout = (): void => {};
 
   async function announce(envelope: Envelope, to: Fanout): Promise<void> {
@@ -155,26 +118,32 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     userChanged: (profile) => deliverer.userChanged(profile),
   };
 
-  function keepLease(): void {
-    cancelLease = runtime.clock.schedule(settings.registryLease / 3, () => {
-      renew()
-        .catch((error: unknown) => runtime.log("warn", "lease_not_renewed", { ...loggableError(error) }))
-        .finally(() => {
-          if (closing === undefined) keepLease();
-        });
-    });
-  }
-
-  async function renew(): Promise<void> {
-    if (await registry.renew(identity)) return;
-    runtime.log("warn", "lease_lost", { serverId: identity.serverId });
-    await registry.join(identity, settings.registryLease);
-    for (const { record } of sessions) if (record !== undefined) await registry.register(identity, record);
-  }
+  const host = new SessionHost(
+    {
+      context,
+      codec,
+      authenticate: options.authenticate,
+      deliverer,
+      follower,
+      registry,
+      identity,
+      ready: () => started,
+      rates,
+      tally,
+    },
+    door,
+  );
+  const lease = new RegistryLease({
+    runtime,
+    registry,
+    identity,
+    duration: settings.registryLease,
+    records: () => host.records(),
+  });
 
   async function start(): Promise<StoreInfo> {
     const info = await store.open({ runtime, groupMembers: settings.groupMembers });
-    await registry.join(identity, settings.registryLease);
+    await lease.begin();
     if (fanout !== undefined) {
       cancelFanout = await fanout.subscribe(identity.serverId, (bytes) => {
         const envelope = decodeEnvelope(bytes);
@@ -182,7 +151,6 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       });
     }
     await follower.start();
-    keepLease();
     return info;
   }
 
@@ -197,47 +165,6 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   });
   // Whoever asks is told; that nobody asks must not end the process.
   started.catch(() => {});
-
-  const environment: SessionEnvironment = {
-    context,
-    codec,
-    authenticate: options.authenticate,
-    deliverer,
-    follower,
-    registry,
-    identity,
-    ready: () => started,
-    rates,
-    tally,
-    ended(session) {
-      sessions.delete(session);
-      places.get(session)?.leave();
-    },
-  };
-
-  function accept(socket: Socket, peer: Peer, place: Place): Session {
-    const session = new Session(environment, socket, peer, place);
-    if (closing !== undefined) session.close("goingAway");
-    else sessions.add(session);
-    return session;
-  }
-
-  /** For sockets of any other kind; the place goes with the session, as nobody tells what becomes of the socket. */
-  function acceptOther(socket: Socket, peer: Peer): ReturnType<ChatServer["accept"]> {
-    try {
-      const place = door.enter(peer.address);
-      const session = accept(socket, peer, place);
-      if (sessions.has(session)) places.set(session, place);
-      else place.leave();
-      return session;
-    } catch (error) {
-      if (!isChatError(error)) throw error;
-      tally.refused(error.code);
-      socket.send(codec.encode(errorFrame(0, error)));
-      socket.close(CLOSE_CODES.goingAway.code, "goingAway");
-      return { receive() {}, socketClosed() {} };
-    }
-  }
 
   const service = createConversationService({
     context,
@@ -256,20 +183,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       }),
   });
 
-  async function drained(): Promise<void> {
-    const deadline = runtime.clock.monotonic() + settings.drainDeadline;
-    const isBusy = (): boolean => [...sessions].some((session) => session.requestsUnderWay > 0);
-    while (isBusy() && runtime.clock.monotonic() < deadline) {
-      await new Promise<void>((resolve) => runtime.clock.schedule(10, resolve));
-    }
-  }
-
   async function shutDown(detachAll: readonly (() => void)[]): Promise<void> {
     for (const detach of detachAll) detach();
-    for (const session of sessions) session.drain(Math.round(runtime.random.float() * settings.drainSpread));
-    await drained();
-    for (const session of [...sessions]) session.close("goingAway");
-    cancelLease();
+    await host.drain();
+    lease.end();
     cancelFanout();
     cancelReport();
     await follower.close();
@@ -287,7 +204,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const cancelReport =
     metrics === undefined
       ? (): void => {}
-      : reportTally(tally, metrics, clock, settings.metricsInterval, () => sessions.size);
+      : reportTally(tally, metrics, clock, settings.metricsInterval, () => host.size);
   const detachers: (() => void)[] = [];
 
   return {
@@ -302,18 +219,18 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
         isAllowedOrigin,
         peerOf: (request) => peerOf(request, clientAddress, runtime.log),
         enter: (address) => door.enter(address),
-        accept,
+        accept: (...opened) => host.accept(...opened),
         refused: (code) => tally.refused(code),
       });
       detachers.push(detach);
       return detach;
     },
-    accept: acceptOther,
+    accept: (socket, peer) => host.acceptOther(socket, peer),
     async ready() {
       await started;
     },
     get connections() {
-      return sessions.size;
+      return host.size;
     },
     close() {
       closing ??= shutDown(detachers);

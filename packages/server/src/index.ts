@@ -1,13 +1,15 @@
 export { ChatError, type ErrorCode, isChatError, type Logger } from "@chat/protocol";
 export type { AllowedOrigins } from "./admission/allowed-origins.js";
 export type { CounterName, GaugeName, HistogramName, Metrics } from "./admission/metrics.js";
-export { type ChatServer, type ChatServerOptions, createChatServer } from "./chat-server.js";
+export type { ChatServerOptions } from "./chat-server-options.js";
+export { type ChatServer, createChatServer } from "./chat-server.js";
 export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";
 export type { NodeHandler } from "./mount/node-handler.js";
 export { inProcessRegistry } from "./registry/in-process-registry.js";
 export type { Registry, ServerIdentity, SessionRecord } from "./registry/registry.js";
 export type { Authenticate, AuthenticateRequest } from "./session/authenticate.js";
+export type { SocketReceiver } from "./session/session-host.js";
 export type { Peer, Socket } from "./session/socket.js";
 export { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 export type { ChatStore, StoreInfo, StoreOptions } from "./store/chat-store.js";

@@ -1,0 +1,42 @@
+import type { Logger, Runtime } from "@chat/protocol";
+import type { AllowedOrigins } from "./admission/allowed-origins.js";
+import type { Metrics } from "./admission/metrics.js";
+import type { Fanout } from "./fanout/fanout.js";
+import type { Registry } from "./registry/registry.js";
+import type { Authenticate } from "./session/authenticate.js";
+import type { Peer } from "./session/socket.js";
+import type { ServerSettings } from "./settings.js";
+import type { ChatStore } from "./store/chat-store.js";
+
+/** What a server is made of. */
+export interface ChatServerOptions {
+  /** Where messages and conversations live, for example `sqlite(new Database("chat.db"))`. */
+  readonly store: ChatStore;
+  /** The application's own check of who a token belongs to. */
+  readonly authenticate: Authenticate;
+  /** How several servers on one store tell each other at once what happened. Without it they find out by the change feed. */
+  readonly fanout?: Fanout;
+  /** Which server holds which session; goes with `fanout`. */
+  readonly registry?: Registry;
+  /** Names this server among those on one store; a random UUID by default. */
+  readonly serverId?: string;
+  /** Limits and intervals that differ from the defaults. */
+  readonly settings?: Partial<ServerSettings>;
+  /** Where log lines go: event names, ids, codes and figures, never what a user wrote. Nowhere by default. */
+  readonly log?: Logger;
+  /** Time, randomness and log, all of them: for tests and simulations. The system's by default. */
+  readonly runtime?: Runtime;
+  /**
+   * The origins whose pages may connect and call the HTTP service: a list such as `["https://app.example"]`, or a check of
+   * your own. By default those whose host is the one that the request was sent to. Requests without an Origin
+   * header (apps, servers, scripts) pass: only browsers send it, and only browsers can be lured into connecting.
+   */
+  readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * The address that limits per address and `authenticate` go by. By default the socket's, which behind a proxy is the
+   * proxy's: then read it from the header that your proxy sets, and that it takes off what comes from outside.
+   */
+  readonly clientAddress?: (peer: Peer) => string | undefined;
+  /** Where figures go, see docs/security.md. */
+  readonly metrics?: Metrics;
+}

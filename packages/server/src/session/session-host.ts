@@ -1,0 +1,80 @@
+import { CLOSE_CODES, isChatError } from "@chat/protocol";
+import type { Door, Place } from "../admission/door.js";
+import type { SessionRecord } from "../registry/registry.js";
+import { errorFrame } from "./error-frame.js";
+import { Session, type SessionEnvironment } from "./session.js";
+import type { Peer, Socket } from "./socket.js";
+
+/** What takes the bytes of one socket, and its end. */
+export type SocketReceiver = Pick<Session, "receive" | "socketClosed">;
+
+/** All sessions of this server, from their sockets' opening to their end. */
+export class SessionHost {
+  readonly #environment: SessionEnvironment;
+  readonly #door: Door;
+  readonly #sessions = new Set<Session>();
+  readonly #places = new WeakMap<Session, Place>();
+  #draining = false;
+
+  /** @param environment what sessions share, but for the end of one, which is for the host to hear */
+  constructor(environment: Omit<SessionEnvironment, "ended">, door: Door) {
+    this.#door = door;
+    this.#environment = {
+      ...environment,
+      ended: (session) => {
+        this.#sessions.delete(session);
+        this.#places.get(session)?.leave();
+      },
+    };
+  }
+
+  /** Sockets that are open. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** The sessions that have joined. */
+  *records(): Iterable<SessionRecord> {
+    for (const { record } of this.#sessions) if (record !== undefined) yield record;
+  }
+
+  /** Serves a socket whose place its mount took, and gives back. */
+  accept(socket: Socket, peer: Peer, place: Place): Session {
+    const session = new Session(this.#environment, socket, peer, place);
+    if (this.#draining) session.close("goingAway");
+    else this.#sessions.add(session);
+    return session;
+  }
+
+  /** Serves a socket of any other kind; the place goes with the session, as nobody tells what becomes of the socket. */
+  acceptOther(socket: Socket, peer: Peer): SocketReceiver {
+    const { codec, tally } = this.#environment;
+    try {
+      const place = this.#door.enter(peer.address);
+      const session = this.accept(socket, peer, place);
+      if (this.#sessions.has(session)) this.#places.set(session, place);
+      else place.leave();
+      return session;
+    } catch (error) {
+      if (!isChatError(error)) throw error;
+      tally.refused(error.code);
+      socket.send(codec.encode(errorFrame(0, error)));
+      socket.close(CLOSE_CODES.goingAway.code, "goingAway");
+      return { receive() {}, socketClosed() {} };
+    }
+  }
+
+  /** Tells the devices when to come back, lets what is under way end, as long as there is time, and closes the sockets. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const { runtime, settings } = this.#environment.context;
+    const { clock, random } = runtime;
+    for (const session of this.#sessions) session.drain(Math.round(random.float() * settings.drainSpread));
+    const deadline = clock.monotonic() + settings.drainDeadline;
+    const isBusy = (): boolean => [...this.#sessions].some((session) => session.requestsUnderWay > 0);
+    while (isBusy() && clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => clock.schedule(10, resolve));
+    }
+    for (const session of [...this.#sessions]) session.close("goingAway");
+  }
+}
