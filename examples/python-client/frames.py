@@ -38,6 +38,8 @@ class Field:
     name: str
     kind: Kind
     optional: bool = False
+    in_run: str = ""
+    derive: Callable[[Frame], Any] | None = None
 
 
 def _checked(test: Callable[[Any], bool]) -> Kind:
@@ -135,29 +137,63 @@ def _array(limit: int, kind: Kind) -> Kind:
     return Kind(every(kind.encode), every(kind.decode))
 
 
-def _pack(fields: tuple[Field, ...], value: Frame) -> list[Any]:
+def _pack(fields: tuple[Field, ...], value: Frame, before: Frame | None = None) -> list[Any]:
     items: list[Any] = []
     for field in fields:
         item = value.get(field.name)
         if item is None and not field.optional:
             raise Broken(f"{field.name} is missing")
-        items.append(None if item is None else field.kind.encode(item))
+        derived = field.derive is not None and field.derive(value) == item
+        repeated = field.in_run == "repeat" and before is not None and before[field.name] == item
+        if item is None or derived or repeated:
+            items.append(None)
+        elif field.in_run == "step" and before is not None:
+            items.append(item - before[field.name])
+        else:
+            items.append(field.kind.encode(item))
     while items and items[-1] is None:
         items.pop()
     return items
 
 
-def _unpack(fields: tuple[Field, ...], items: Any) -> Frame:
+def _unpack(fields: tuple[Field, ...], items: Any, before: Frame | None = None) -> Frame:
     if not isinstance(items, list):
         raise Broken("no array")
     value: Frame = {}
     for index, field in enumerate(fields):
         item = items[index] if index < len(items) else None
         if item is not None:
+            if field.in_run == "step" and before is not None:
+                if type(item) is not int:
+                    raise Broken(f"{field.name} is no step")
+                item += before[field.name]
             value[field.name] = field.kind.decode(item)
+            continue
+        derived = field.derive(value) if field.derive else None
+        if field.in_run == "repeat" and before is not None:
+            derived = before[field.name]
+        if derived is not None:
+            value[field.name] = derived
         elif not field.optional:
             raise Broken(f"{field.name} is missing")
     return value
+
+
+def _run(limit: int, fields: tuple[Field, ...]) -> Kind:
+    """Structs of which each is told by what differs from the one before."""
+
+    def encode(values: list[Frame]) -> list[Any]:
+        return [_pack(fields, value, values[at - 1] if at else None) for at, value in enumerate(values)]
+
+    def decode(items: Any) -> list[Frame]:
+        if not isinstance(items, list) or len(items) > limit:
+            raise Broken("no such array")
+        values: list[Frame] = []
+        for item in items:
+            values.append(_unpack(fields, item, values[-1] if values else None))
+        return values
+
+    return Kind(encode, decode)
 
 
 def _struct(*fields: Field) -> Kind:
@@ -175,9 +211,9 @@ REQUEST_ID, CONVERSATION_ID = Field("requestId", UINT), Field("conversationId", 
 CLIENT_MESSAGE_ID = Field("clientMessageId", UUID)
 LIMIT, PAGE, NEXT = Field("limit", UINT), Field("page", CURSOR, True), Field("next", CURSOR, True)
 
-ENTRY = _struct(
-    Field("messageId", UINT), Field("senderId", ID), Field("createdAt", UINT), Field("ordinal", UINT),
-    Field("fingerprint", UINT), Field("text", TEXT, True), Field("kind", SHORT, True),
+ENTRY = (
+    Field("messageId", UINT, in_run="step"), Field("senderId", ID, in_run="repeat"),
+    Field("createdAt", UINT, in_run="step"), Field("ordinal", UINT, in_run="step"), Field("fingerprint", UINT), Field("text", TEXT, True), Field("kind", SHORT, True),
     Field("data", _data(131_072), True), Field("replyTo", UINT, True), Field("clientMessageId", UUID, True),
 )  # fmt: skip
 LATEST = _struct(
@@ -200,8 +236,18 @@ HEAD = _struct(CONVERSATION_ID, Field("head", UINT))
 KNOWN_USER = _struct(Field("userId", ID), Field("version", UINT, True))
 CAPABILITIES = Field("capabilities", _array(32, SHORT))
 MEMBERS, ROWS = Field("members", _array(500, ID)), Field("rows", _array(200, ROW))
-ENTRIES, PROFILES = Field("entries", _array(200, ENTRY)), Field("profiles", _array(80, PROFILE))
+ENTRIES, PROFILES = Field("entries", _run(200, ENTRY)), Field("profiles", _array(80, PROFILE))
 AFTER, THROUGH = Field("after", UINT), Field("through", UINT)
+
+
+def _after(frame: Frame) -> int | None:
+    return frame["entries"][0]["messageId"] - 1 if frame["entries"] and frame["entries"][0]["messageId"] else None
+
+
+def _through(frame: Frame) -> int | None:
+    return frame["entries"][-1]["messageId"] if frame["entries"] else None
+
+
 
 FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     1: ("hello", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("token", _short(8192)),
@@ -239,7 +285,8 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     71: ("conversation", (REQUEST_ID, Field("row", ROW))),
     72: ("members", (REQUEST_ID, Field("members", _array(500, MEMBER)), NEXT)),
     73: ("users", (REQUEST_ID, PROFILES)),
-    96: ("entries", (CONVERSATION_ID, AFTER, THROUGH, ENTRIES)),
+    96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
+                     Field("through", UINT, derive=_through))),
     97: ("conversation-changed", (Field("row", ROW),)),
     98: ("user-changed", (Field("profile", PROFILE),)),
     99: ("going-away", (Field("reconnectDelay", UINT),)),

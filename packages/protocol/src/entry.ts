@@ -35,12 +35,12 @@ const SYSTEM_DATA_BYTES = 131_072;
  */
 export const entryShape = {
   /** Conversation-local and contiguous, from 1. The only order. */
-  messageId: schema.uint,
-  senderId: schema.id,
+  messageId: schema.step,
+  senderId: schema.repeated(schema.id),
   /** Wall-clock ms of the server that stored it. To be shown, never to sort by. */
-  createdAt: schema.uint,
+  createdAt: schema.step,
   /** How many entries up to and including this one count as unread for others (membership entries don't). */
-  ordinal: schema.uint,
+  ordinal: schema.step,
   /** 32 bits over this entry and all before it; two histories that differ anywhere below differ here. */
   fingerprint: schema.uint,
   text: schema.optional(schema.text(LIMITS.textCharactersCeiling)),

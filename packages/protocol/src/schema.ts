@@ -19,6 +19,10 @@ export class SchemaViolation extends Error {
 export interface Field<T> {
   readonly wire: string;
   readonly optional?: true;
+  /** How a {@link run} shortens the field; alone it travels as it is. */
+  readonly inRun?: "step" | "repeat";
+  /** What an absent field is, by the fields before it; undefined if it must be present. */
+  readonly derive?: (before: Readonly<Record<string, unknown>>) => T | undefined;
   encode(value: T): unknown;
   decode(value: unknown, path: string): T;
 }
@@ -157,43 +161,96 @@ export function optional<T>(field: Field<T>): OptionalField<T> {
   };
 }
 
-/** Appends the fields of a struct to `target`, without the absent ones at the end. */
+/** A field that is left out where it is what the fields before it say. */
+export function derivable<T, B>(field: Field<T>, derive: (before: B) => T | undefined): Field<T> {
+  return {
+    ...field,
+    wire: `${field.wire}, derivable`,
+    derive: (before) => derive(before as B),
+  };
+}
+
+/** An integer from 0 to 2^53 − 1 that rises slowly from element to element of a {@link run}, and travels as the difference there. */
+export const step: Field<number> = { ...uint, wire: "step", inRun: "step" };
+
+/** A field that is often the same in the elements of a {@link run}, and is nil where it is. */
+export function repeated<T>(field: Field<T>): Field<T> {
+  return { ...field, wire: `${field.wire}, repeated`, inRun: "repeat" };
+}
+
+/** Appends the fields of a struct to `target`, without the absent ones at the end. `before`: the struct before it in a {@link run}. */
 export function encodeFields(
   shape: Shape,
   value: Readonly<Record<string, unknown>>,
   target: unknown[],
+  before?: Readonly<Record<string, unknown>>,
 ): unknown[] {
-  const start = target.length;
-  let end = start;
+  let end = target.length;
   for (const key in shape) {
+    const field = shape[key]!;
     const item = value[key];
-    if (item === undefined) {
+    const isSaid =
+      item === undefined ||
+      (field.derive !== undefined && field.derive(value) === item) ||
+      (field.inRun === "repeat" && before?.[key] === item);
+    if (isSaid) {
       target.push(null);
+    } else if (field.inRun === "step" && before !== undefined) {
+      end = target.push((item as number) - (before[key] as number));
     } else {
-      target.push(shape[key]!.encode(item));
-      end = target.length;
+      end = target.push(field.encode(item));
     }
   }
   target.length = end;
   return target;
 }
 
-/** Reads a struct from `source`, starting at index `from`. More elements than fields are a newer peer's, and ignored. */
+/**
+ * Reads a struct from `source`, starting at index `from`. More elements than fields are a newer peer's, and ignored.
+ * `before`: the struct before it in a {@link run}.
+ */
 export function decodeFields<S extends Shape>(
   shape: S,
   source: readonly unknown[],
   from: number,
   path: string,
+  before?: Readonly<Record<string, unknown>>,
 ): Struct<S> {
   const value: Record<string, unknown> = {};
   let index = from;
   for (const key in shape) {
     const field = shape[key]!;
-    const element = source[index++];
-    if (element !== undefined && element !== null) value[key] = field.decode(element, `${path}.${key}`);
-    else if (field.optional !== true) throw new SchemaViolation(`${path}.${key}`, "present");
+    let element = source[index++];
+    if (element === undefined || element === null) {
+      element = field.inRun === "repeat" ? before?.[key] : field.derive?.(value);
+      if (element !== undefined) value[key] = element;
+      else if (field.optional !== true) throw new SchemaViolation(`${path}.${key}`, "present");
+    } else {
+      // A sum with something else than a number is no uint.
+      if (field.inRun === "step" && before !== undefined)
+        element = (before[key] as number) + (element as number);
+      value[key] = field.decode(element, `${path}.${key}`);
+    }
   }
   return value as Struct<S>;
+}
+
+/** A list of at most `max` structs, each told by what differs from the one before. */
+export function run<S extends Shape>(shape: S, max: number): Field<readonly Struct<S>[]> {
+  return {
+    wire: `array of at most ${max} × ${struct(shape).wire}`,
+    encode: (values) => values.map((value, at) => encodeFields(shape, value, [], values[at - 1])),
+    decode(value, path) {
+      if (!Array.isArray(value) || value.length > max)
+        throw new SchemaViolation(path, `an array of at most ${max}`);
+      let before: Struct<S> | undefined;
+      return value.map((element: unknown, at) => {
+        if (!Array.isArray(element)) throw new SchemaViolation(`${path}[${at}]`, "an array");
+        before = decodeFields(shape, element, 0, `${path}[${at}]`, before);
+        return before;
+      });
+    },
+  };
 }
 
 /** A fixed sequence of named fields, as an array. */

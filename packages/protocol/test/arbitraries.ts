@@ -54,6 +54,7 @@ const json = fc.letrec<{ value: JsonValue; object: Record<string, JsonValue> }>(
 function ofType(type: WireType): fc.Arbitrary<unknown> {
   switch (type.kind) {
     case "uint":
+    case "step":
       return uint;
     case "bool":
       return fc.boolean();
@@ -108,6 +109,7 @@ export function largest(type: WireType): Size {
     case "oneOf":
       return leaf(1);
     case "uint":
+    case "step":
       return leaf(9);
     case "uuid":
       return leaf(18);

@@ -57,6 +57,55 @@ describe("a frame as an array", () => {
   });
 });
 
+describe("a run of structs", () => {
+  const walk = defineFrame(9, "walk", {
+    places: schema.run(
+      { n: schema.step, who: schema.repeated(schema.id), note: schema.optional(schema.bool) },
+      3,
+    ),
+    last: schema.derivable(
+      schema.uint,
+      ({ places }: { readonly places: readonly { readonly n: number }[] }) => places.at(-1)?.n,
+    ),
+  });
+  const places = [
+    { n: 500, who: "ana" },
+    { n: 501, who: "ana", note: true },
+    { n: 400, who: "bo" },
+  ];
+
+  it("tells each by what differs from the one before", () => {
+    const array = [
+      9,
+      [
+        [500, "ana"],
+        [1, null, true],
+        [-101, "bo"],
+      ],
+    ];
+    expect(frameToArray(walk, { places, last: 400 })).toEqual(array);
+    expect(frameFromArray(walk, array)).toStrictEqual({ type: "walk", places, last: 400 });
+  });
+
+  it("says what can't be derived, and may say what can", () => {
+    expect(frameToArray(walk, { places, last: 401 })).toHaveLength(3);
+    expect(frameFromArray(walk, [9, [[1, "bo"]], 7])).toStrictEqual({
+      type: "walk",
+      places: [{ n: 1, who: "bo" }],
+      last: 7,
+    });
+    expect(frameFromArray(walk, [9, [[1, "bo"]], 1])).toHaveProperty("last", 1);
+    expect(() => frameFromArray(walk, [9, []])).toThrow("walk.last must be present");
+  });
+
+  it("is refused where a sum is no uint, or nothing is there to repeat", () => {
+    expect(() => frameFromArray(walk, [9, [[1, "bo"], [-2]]])).toThrow("walk.places[1].n must be uint");
+    expect(() => frameFromArray(walk, [9, [[1, "bo"], ["1"]]])).toThrow("walk.places[1].n must be uint");
+    expect(() => frameFromArray(walk, [9, [[1]]])).toThrow("walk.places[0].who must be present");
+    expect(() => frameFromArray(walk, [9, [[1, "bo"], 2]])).toThrow("walk.places[1] must be an array");
+  });
+});
+
 interface Rule {
   readonly field: schema.Field<unknown>;
   /** Values, and what they are on the wire. */

@@ -1,6 +1,6 @@
 /** A field's type as its `wire` text says it. */
 export type WireType =
-  | { readonly kind: "uint" | "bool" | "id" | "uuid" }
+  | { readonly kind: "uint" | "step" | "bool" | "id" | "uuid" }
   | { readonly kind: "text" | "string" | "data"; readonly max: number }
   | { readonly kind: "oneOf"; readonly words: readonly string[] }
   | { readonly kind: "list"; readonly max: number; readonly item: WireType }
@@ -43,12 +43,14 @@ export function parseWire(wire: string): { readonly type: WireType; readonly opt
     match = take(/0 [\w-]+( \| \d+ [\w-]+)*/);
     if (match) return { kind: "oneOf", words: match[0].split(" | ").map((word) => word.split(" ")[1]!) };
     if (take(/uuid \(bin 16\)/)) return { kind: "uuid" };
-    match = take(/uint|bool|id/);
-    if (match) return { kind: match[0] as "uint" | "bool" | "id" };
+    match = take(/uint|step|bool|id/);
+    if (match) return { kind: match[0] as "uint" | "step" | "bool" | "id" };
     throw new Error(`no type of the wire: ${rest}`);
   }
 
   function takeOptional(): boolean {
+    // How it is shortened changes nothing of what it may be.
+    take(/, (derivable|repeated)(?!:)/);
     return take(/, optional(?!:)/) !== undefined;
   }
 

@@ -9,7 +9,7 @@ export const range = defineFrame(68, "range", {
   after: schema.uint,
   through: schema.uint,
   /** In order of messageId. */
-  entries: schema.list(schema.struct(entryShape), LIMITS.rangeEntries),
+  entries: schema.run(entryShape, LIMITS.rangeEntries),
   /** The highest messageId that this user may see, when the range was read. */
   head: schema.uint,
   /** The first messageId that the store still holds. */

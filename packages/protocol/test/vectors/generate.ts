@@ -339,6 +339,35 @@ const serverFrames: Record<string, ServerFrame> = {
     through: 4_294_967_300,
     entries: [entryFull],
   },
+  "entries of a run": {
+    type: "entries",
+    conversationId: ROOM,
+    after: 299,
+    through: 304,
+    entries: [
+      { messageId: 300, senderId: "ana", createdAt: TIME, ordinal: 290, fingerprint: 7, text: "a" },
+      { messageId: 301, senderId: "ana", createdAt: TIME + 20, ordinal: 291, fingerprint: 8, text: "b" },
+      // A clock that went back, a membership entry, and ids that do not exist for this user.
+      {
+        messageId: 302,
+        senderId: "bo",
+        createdAt: TIME - 5,
+        ordinal: 291,
+        fingerprint: 9,
+        kind: "created",
+        data: {},
+      },
+      {
+        messageId: 304,
+        senderId: "bo",
+        createdAt: TIME + 70_000,
+        ordinal: 292,
+        fingerprint: 10,
+        text: "c",
+        clientMessageId: KEY,
+      },
+    ],
+  },
   "entries without an entry": {
     type: "entries",
     conversationId: ROOM,
@@ -427,9 +456,7 @@ const newerPeer: MessageVector[] = [
     frames: [
       { type: "entries", conversationId: "order-4711", after: 0, through: 1, entries: [entryMinimal] },
     ],
-    hex: hex(
-      encode([96, "order-4711", 0, 1, [[1, "ana", TIME, 0, 1, null, null, null, null, null, ["new"]]]]),
-    ),
+    hex: hex(encode([96, "order-4711", [[1, "ana", TIME, 0, 1, null, null, null, null, null, ["new"]]]])),
   },
   {
     name: "optional fields as nil instead of cut off",
@@ -465,7 +492,7 @@ const newerPeer: MessageVector[] = [
         ],
       },
     ],
-    hex: hex(encode([96, "order-4711", 1, 2, [[2, "bo", TIME, 1, 2, null, "reaction", null, 1]]])),
+    hex: hex(encode([96, "order-4711", [[2, "bo", TIME, 1, 2, null, "reaction", null, 1]]])),
   },
   {
     name: "an error with an unknown code",
@@ -577,7 +604,53 @@ const invalidFrames: MessageVector[] = [
     name: "a push without its entries",
     from: "server",
     frames: [pong, invalid(96, 0), pong],
-    hex: join(pongBytes, encode([96, "order-4711", 0, 1]), pongBytes),
+    hex: join(pongBytes, encode([96, "order-4711"]), pongBytes),
+  },
+  {
+    name: "a push without entries that does not say its span",
+    from: "server",
+    frames: [pong, invalid(96, 0), pong],
+    hex: join(pongBytes, encode([96, "order-4711", []]), pongBytes),
+  },
+  {
+    name: "a step that leads below 0",
+    from: "server",
+    frames: [pong, invalid(96, 0), pong],
+    hex: join(
+      pongBytes,
+      encode([
+        96,
+        "order-4711",
+        [
+          [1, "ana", TIME, 0, 1],
+          [-2, null, 0, 0, 2],
+        ],
+      ]),
+      pongBytes,
+    ),
+  },
+  {
+    name: "a step that is no integer",
+    from: "server",
+    frames: [pong, invalid(96, 0), pong],
+    hex: join(
+      pongBytes,
+      encode([
+        96,
+        "order-4711",
+        [
+          [1, "ana", TIME, 0, 1],
+          ["1", null, 0, 0, 2],
+        ],
+      ]),
+      pongBytes,
+    ),
+  },
+  {
+    name: "a first entry that repeats its sender",
+    from: "server",
+    frames: [pong, invalid(96, 0), pong],
+    hex: join(pongBytes, encode([96, "order-4711", [[1, null, TIME, 0, 1]]]), pongBytes),
   },
 ];
 
