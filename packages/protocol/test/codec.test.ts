@@ -212,7 +212,7 @@ describe("encode", () => {
   });
 });
 
-describe("bytes of an attacker", () => {
+describe("bytes of an attacker", { timeout: 60_000 }, () => {
   /** The frames, or the ChatError; anything else is thrown on. */
   function decodeBoth(bytes: Uint8Array): void {
     for (const codec of [device, server]) {
