@@ -14,6 +14,7 @@ export {
   type ConversationType,
   type LatestMessage,
   type Role,
+  ROLES,
 } from "./conversation-row.js";
 export { assertData, type JsonObject, type JsonValue } from "./data.js";
 export { ENTRY_KINDS, type Entry, isSendableKind, kindOf } from "./entry.js";

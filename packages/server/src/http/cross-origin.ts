@@ -1,8 +1,8 @@
 import { ChatError } from "@chat/protocol";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 
-const METHODS = "GET, HEAD, POST";
-const REQUEST_HEADERS = "authorization, content-type, chat-device-id";
+const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
+const REQUEST_HEADERS = "authorization, content-type, chat-device-id, if-none-match";
 /** Seconds for which a browser need not ask again; browsers cap it at two hours at most. */
 const MAX_AGE = "600";
 
@@ -14,8 +14,8 @@ const MAX_AGE = "600";
 export async function crossOrigin(
   request: Request,
   isAllowed: OriginCheck,
-  answer: () => Promise<Response | undefined>,
-): Promise<Response | undefined> {
+  answer: () => Promise<Response>,
+): Promise<Response> {
   const origin = request.headers.get("origin");
   if (origin === null) return answer();
   const host = request.headers.get("host") ?? new URL(request.url).host;
@@ -34,8 +34,8 @@ export async function crossOrigin(
       })
     : await answer();
   // No credentials mode: the token travels in a header that the page sets itself, never in a cookie.
-  response?.headers.set("access-control-allow-origin", origin);
-  response?.headers.set("access-control-expose-headers", "retry-after");
-  response?.headers.append("vary", "origin");
+  response.headers.set("access-control-allow-origin", origin);
+  response.headers.set("access-control-expose-headers", "etag, retry-after");
+  response.headers.append("vary", "origin");
   return response;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ChatError, LIMITS } from "@chat/protocol";
+import { pipeline } from "node:stream/promises";
 import type { ConversationService } from "../http/conversation-service.js";
 
 /** A request listener of `node:http`; Express and Connect take the same function as middleware. */
@@ -9,25 +9,62 @@ export type NodeHandler = (
   next?: (error?: unknown) => void,
 ) => void;
 
-/** The body: as the application's own body parser left it, or read here, up to a limit. */
-async function bodyOf(
-  request: IncomingMessage & { body?: unknown },
-): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+/** The body: as the application's own body parser left it, or as it comes off the network. */
+function bodyOf(request: IncomingMessage & { body?: unknown }): Body | undefined {
   if (request.method === "GET" || request.method === "HEAD") return undefined;
+  // A parser that found nothing of its own leaves the stream alone, whatever it made of `body`.
   if (request.body !== undefined && request.readableEnded) {
     if (request.body instanceof Uint8Array) return new Uint8Array(request.body);
     return typeof request.body === "string" ? request.body : JSON.stringify(request.body);
   }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += (chunk as Uint8Array).length;
-    if (bytes > LIMITS.wireMessageBytes) {
-      throw new ChatError("frame_too_large", `A body may have ${LIMITS.wireMessageBytes} bytes.`);
-    }
-    chunks.push(chunk as Uint8Array);
+  return untouched(request);
+}
+
+/** The bytes of a request, which stays as it is for others until somebody reads them here. */
+function untouched(request: IncomingMessage): ReadableStream<Uint8Array> {
+  let chunks: AsyncIterator<Uint8Array, undefined> | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        // The answer still has to go out over the socket when reading was given up.
+        chunks ??= request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array, undefined>;
+        const chunk = await chunks.next();
+        if (chunk.done) controller.close();
+        else controller.enqueue(chunk.value);
+      },
+      async cancel() {
+        await chunks?.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function toRequest(request: IncomingMessage): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    // Pseudo headers of HTTP/2 are none.
+    if (name.startsWith(":")) continue;
+    for (const one of Array.isArray(value) ? value : [value ?? ""]) headers.append(name, one);
   }
-  return Buffer.concat(chunks);
+  const body = bodyOf(request);
+  // A path that begins with two slashes is none of another host.
+  return new Request(`http://chat.invalid${request.url ?? "/"}`, {
+    method: request.method ?? "GET",
+    headers,
+    ...(body !== undefined && { body, duplex: "half" }),
+  });
+}
+
+async function write(answer: Response, response: ServerResponse): Promise<void> {
+  response.statusCode = answer.status;
+  answer.headers.forEach((value, name) => response.setHeader(name, value));
+  // What is left of a body that is too large is not read.
+  if (answer.status === 413) response.setHeader("connection", "close");
+  if (answer.body === null) response.end();
+  else await pipeline(answer.body as unknown as AsyncIterable<Uint8Array>, response);
 }
 
 /**
@@ -39,32 +76,9 @@ export function createNodeHandler(
   addressOf: (request: IncomingMessage) => string | undefined,
 ): NodeHandler {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (typeof value === "string") headers.set(name, value);
-    }
-    let answer: Response | undefined;
-    try {
-      const body = await bodyOf(request);
-      answer = await service(
-        new Request(new URL(request.url ?? "/", "http://chat.invalid"), {
-          method: request.method ?? "GET",
-          headers,
-          ...(body !== undefined && { body }),
-        }),
-        addressOf(request),
-      );
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      answer = Response.json(
-        { error: { code: error.code, message: error.message, retryable: error.retryable } },
-        { status: 413, headers: { connection: "close" } },
-      );
-    }
+    const answer = await service(toRequest(request), addressOf(request));
     if (answer === undefined) return false;
-    response.statusCode = answer.status;
-    answer.headers.forEach((value, name) => response.setHeader(name, value));
-    response.end(Buffer.from(await answer.arrayBuffer()));
+    await write(answer, response);
     return true;
   }
 
@@ -79,8 +93,10 @@ export function createNodeHandler(
             .end('{"error":{"code":"not_found"}}');
       },
       (error: unknown) => {
-        if (next !== undefined) next(error);
-        else if (!response.headersSent) response.writeHead(400).end();
+        // Half an answer can't be taken back, and its reader has gone: there is nobody to tell.
+        if (response.headersSent || response.destroyed) response.destroy();
+        else if (next !== undefined) next(error);
+        else response.writeHead(400).end();
       },
     );
   };

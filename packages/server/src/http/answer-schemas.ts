@@ -1,0 +1,158 @@
+import { CONVERSATION_TYPES, ROLES } from "@chat/protocol";
+import { data, id, integer, type JsonSchema, text, word } from "./json-field.js";
+
+/** An object of required fields, and optional ones. */
+function object(
+  description: string,
+  required: Readonly<Record<string, { readonly schema: JsonSchema }>>,
+  optional: Readonly<Record<string, { readonly schema: JsonSchema }>> = {},
+): JsonSchema {
+  const properties = Object.entries({ ...required, ...optional }).map(([name, { schema }]) => [name, schema]);
+  return {
+    type: "object",
+    description,
+    required: Object.keys(required),
+    properties: Object.fromEntries(properties) as JsonSchema,
+  };
+}
+
+function flag(description: string): { readonly schema: JsonSchema } {
+  return { schema: { type: "boolean", description } };
+}
+
+const createdAt = integer("Wall-clock milliseconds since 1970, to be shown, never to sort by.");
+const next = text("The `page` of the next page; absent on the last.");
+const cursor = text("A position among the changes, opaque: `GET /conversation-changes` goes on from it.");
+
+function listOf(name: AnswerName, description: string): { readonly schema: JsonSchema } {
+  return { schema: { type: "array", items: answerOf(name), description } };
+}
+
+/** The schemas of answers, by the name that they have in the OpenAPI document. */
+export const ANSWER_SCHEMAS = {
+  ConversationRow: object(
+    "A conversation as the caller sees it.",
+    {
+      conversationId: id("Identifies the conversation."),
+      type: word(CONVERSATION_TYPES, "`direct` has exactly two members, and exists once per pair."),
+      activity: integer("Orders the list, newest activity highest. No time."),
+      head: integer("The highest messageId that the caller may see; 0 if none."),
+      headFingerprint: integer("The fingerprint of the entry there."),
+      headOrdinal: integer("The ordinal of the entry there."),
+      firstId: integer("The first messageId that is still kept."),
+      memberCount: integer("How many members it has."),
+      member: flag("False once the caller has left or was removed; `head` then stays where it was."),
+      role: word(ROLES, "The caller's role."),
+      joinedAt: integer("The messageId at which the caller's newest time as a member begins."),
+      createdAt,
+    },
+    {
+      name: text("The conversation's name."),
+      data: data("The application's own."),
+      peerId: id("The other user of a direct conversation."),
+      latest: {
+        schema: object(
+          "The newest entry that counts as a message.",
+          { messageId: integer("Its id."), senderId: id("Who sent it."), createdAt },
+          {
+            snippet: text("The first characters of its text."),
+            kind: text("Its kind; absent for `text`."),
+          },
+        ),
+      },
+    },
+  ),
+  Entry: object(
+    "One entry of a conversation's log. What is not among the entries of a span does not exist for the caller.",
+    {
+      messageId: integer("Contiguous within the conversation, from 1; the only order."),
+      senderId: id("Who sent it."),
+      createdAt,
+      ordinal: integer("How many entries up to this one are messages; differences count the unread."),
+      fingerprint: integer("Of this entry and all before it; to be compared only."),
+    },
+    {
+      text: text("What was written."),
+      kind: text("Absent for `text`."),
+      data: data("The application's own, or who came and went."),
+      replyTo: integer("The messageId of the entry that this one answers."),
+      clientMessageId: text("The idempotency key; told to the device that sent the entry only."),
+    },
+  ),
+  Member: object("A member of a conversation.", {
+    userId: id("The user."),
+    role: word(ROLES, "The member's role."),
+    joinedAt: integer("The messageId at which the newest time as a member begins."),
+  }),
+  UserProfile: object(
+    "A user's profile.",
+    {
+      userId: id("The user."),
+      version: integer("Rises with every change; 0 for a user who never set a profile."),
+    },
+    {
+      name: text("The name to show."),
+      avatarUrl: text("An http or https URL."),
+      data: data("The application's own."),
+    },
+  ),
+  StoredMessage: object("A message is durable, and has its place.", {
+    messageId: integer("Its place in the conversation."),
+    createdAt,
+  }),
+  get Conversations(): JsonSchema {
+    return object(
+      "A page of conversations.",
+      { items: listOf("ConversationRow", "Newest activity first."), cursor },
+      { next },
+    );
+  },
+  get ConversationChanges(): JsonSchema {
+    return object("Conversations that changed.", {
+      rows: listOf("ConversationRow", "In the order of their changes, each once."),
+      cursor,
+      more: flag("True if more is waiting behind the cursor."),
+    });
+  },
+  get Range(): JsonSchema {
+    return object("A span of the log, (after, through].", {
+      after: integer("The span begins above it."),
+      through: integer("The span ends with it."),
+      entries: listOf("Entry", "In the order of their ids."),
+      head: integer("The highest messageId that the caller may see."),
+      firstId: integer("The first messageId that is still kept."),
+    });
+  },
+  get Members(): JsonSchema {
+    return object("A page of members.", { items: listOf("Member", "By user id.") }, { next });
+  },
+  get Users(): JsonSchema {
+    return object("Profiles.", {
+      items: listOf("UserProfile", "In the order in which they were asked for."),
+    });
+  },
+  Health: object("The server is ready.", {
+    status: word(["ok"], "Always `ok`; else the answer is an error."),
+  }),
+  Error: object("A refusal.", {
+    error: {
+      schema: object(
+        "What went wrong.",
+        {
+          code: text("Stable; see the table of error codes in the protocol's description."),
+          message: text("A sentence for developers."),
+          retryable: flag("Whether the very same request may succeed later."),
+        },
+        { retryAfter: integer("Milliseconds to wait before that.") },
+      ),
+    },
+  }),
+} as const satisfies Record<string, JsonSchema>;
+
+/** The name of an answer's schema. */
+export type AnswerName = keyof typeof ANSWER_SCHEMAS;
+
+/** Refers to a schema by its name. */
+export function answerOf(name: AnswerName): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` };
+}

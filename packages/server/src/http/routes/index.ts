@@ -1,0 +1,13 @@
+import type { Route } from "../route.js";
+import { conversationRoutes } from "./conversations.js";
+import { memberRoutes } from "./members.js";
+import { messageRoutes } from "./messages.js";
+import { userRoutes } from "./users.js";
+
+/** Every operation over HTTP. `/health` and `/openapi.json` are the service's own. */
+export const ROUTES: readonly Route[] = [
+  ...conversationRoutes,
+  ...memberRoutes,
+  ...messageRoutes,
+  ...userRoutes,
+];

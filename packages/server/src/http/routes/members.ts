@@ -1,0 +1,54 @@
+import { LIMITS } from "@chat/protocol";
+import { addMembers, removeMembers } from "../../operations/change-members.js";
+import { listMembers } from "../../operations/list-members.js";
+import { answerOf } from "../answer-schemas.js";
+import { id, list } from "../json-field.js";
+import { defineRoute } from "../route.js";
+import { clientMessageId, conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
+
+const body = { clientMessageId, members: list(id("A user."), LIMITS.membersPerRequest, "Whom it concerns.") };
+
+export const memberRoutes = [
+  defineRoute({
+    method: "GET",
+    path: "/conversations/{conversationId}/members",
+    operationId: "listMembers",
+    summary: "List members",
+    description: "One page of a conversation's members, by user id. For members only.",
+    parameters: { conversationId },
+    query: { limit: limit(LIMITS.membersPerRequest), page },
+    answer: answerOf("Members"),
+    errors: ["not_found", "forbidden", "cursor_invalid"],
+    counts: "list",
+    run: ({ context, caller, path, query }) =>
+      listMembers(context, caller, { ...path, ...query, limit: query.limit ?? DEFAULT_LIMIT }),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/conversations/{conversationId}/members",
+    operationId: "addMembers",
+    summary: "Add members",
+    description:
+      "Adds members to a group; owners and admins may. Who is a member already stays one. They see what is said from then on.",
+    parameters: { conversationId },
+    body,
+    answer: answerOf("ConversationRow"),
+    errors: ["not_found", "forbidden", "limit_exceeded", "membership_moved"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => addMembers(context, caller, { ...path, ...body }),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/conversations/{conversationId}/members/remove",
+    operationId: "removeMembers",
+    summary: "Remove members, or leave",
+    description:
+      "Removes members of a group; owners and admins may, only owners remove owners and admins, and everybody may remove themselves. They keep what they have seen.",
+    parameters: { conversationId },
+    body,
+    answer: answerOf("ConversationRow"),
+    errors: ["not_found", "forbidden", "membership_moved"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => removeMembers(context, caller, { ...path, ...body }),
+  }),
+];
