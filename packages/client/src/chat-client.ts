@@ -1,22 +1,19 @@
 import { ChatError, isChatError, systemRuntime } from "@chat/protocol";
 import { EventEmitter } from "eventemitter3";
-import type { Cache, CacheSnapshot } from "./cache/cache.js";
-import { memoryCache } from "./cache/memory-cache.js";
-import { openCache } from "./cache/open-cache.js";
+import type { CacheSnapshot } from "./cache/cache.js";
 import { type ClientCore, createClientCore } from "./client-core.js";
+import { pageSignals } from "./connection/network-signals.js";
 import { resolveUrl } from "./connection/resolve-url.js";
 import type {
   ChatClient,
   ChatClientEvents,
   ChatClientOptions,
   ClientStatus,
-  Conversation,
-  ConversationList,
   CustomData,
-  TimelineMessage,
-  UserDirectory,
 } from "./public-types.js";
+import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
+import { type Device, openDevice, soleDevice } from "./tabs/device.js";
 
 /**
  * Creates the chat of one user on this device. It opens what the device holds and connects by itself.
@@ -35,8 +32,14 @@ export function createChatClient<C extends CustomData = CustomData>(
   const statusTopic = notifier.topic();
   const listTopic = notifier.topic();
   const usersTopic = notifier.topic();
-  let core: ClientCore<C> | undefined;
+  const signals = options.signals ?? pageSignals();
+  /** What the application wants. */
   let online = true;
+  let loaded = false;
+  const opened = newDeferred();
+  /** Rises whenever another tab may lead. */
+  let moves = 0;
+  let placing: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   let error: ChatError | undefined;
   let status: ClientStatus | undefined;
@@ -63,7 +66,7 @@ export function createChatClient<C extends CustomData = CustomData>(
   }
 
   function changed(): void {
-    if (core?.synced) error = undefined;
+    if (core.status.synced) error = undefined;
     status = undefined;
     statusTopic.changed();
   }
@@ -73,82 +76,79 @@ export function createChatClient<C extends CustomData = CustomData>(
     changed();
     error = logged(isChatError(cause) ? cause : new ChatError("internal", String(cause), { cause }));
     emit("error", error);
+    const { code, message } = error;
+    device.tell({ error: { code, message } });
   }
 
-  async function open(): Promise<ClientCore<C>> {
-    const { cache, release } = options.cache
-      ? { cache: options.cache, release: () => options.cache!.close() }
-      : await openCache({ server: url, userId, runtime });
-    let used: Cache = cache;
-    let snapshot: CacheSnapshot;
+  /** All that is in memory may be old: takes what is held from whoever has it now. */
+  async function place(): Promise<void> {
+    const mine = ++moves;
+    if (closing) throw new ChatError("closed", "This client was closed.");
+    core.follow();
+    let snapshot: CacheSnapshot | undefined;
     try {
-      snapshot = await cache.load();
+      snapshot = await device.cache.load();
     } catch (error) {
       report(error);
-      used = memoryCache(runtime);
-      snapshot = await used.load();
     }
-    const environment = {
+    if (mine !== moves) return placing;
+    if (device.leads) await core.lead(snapshot, online);
+    else if (snapshot) core.load(snapshot);
+    loaded = true;
+    for (const topic of [listTopic, usersTopic]) topic.changed();
+    changed();
+  }
+
+  function moved(): void {
+    placing = place();
+    placing.then(opened.resolve, opened.reject);
+  }
+
+  const device: Device = options.cache
+    ? soleDevice(options.cache, moved)
+    : openDevice(
+        { server: url, userId, runtime },
+        {
+          answer: (request) => opened.promise.then(() => core.answer(request)),
+          heard: (notice) => core.heard(notice),
+          status: () => core.status,
+          moved,
+          loggedOut: () => void client.close(),
+        },
+      );
+
+  const core: ClientCore<C> = createClientCore<C>(
+    {
       runtime,
       notifier,
       listTopic,
       usersTopic,
       changed,
       report,
-      message: (conversation: Conversation<C>, message: TimelineMessage<C>) =>
-        emit("message", { conversation, message }),
-      diverged: (conversation: Conversation<C>, above: number, resent: number) =>
-        emit("diverged", { conversation, above, resent }),
-    };
-    const created = createClientCore<C>(environment, { ...options, url }, used, snapshot);
-    closeAll = async () => {
-      await created.close();
-      await used.close();
-      await release();
-    };
-    if (closing) throw new ChatError("closed", "This client was closed.");
-    core = created;
-    if (online) core.connection.connect();
-    for (const topic of [listTopic, usersTopic]) topic.changed();
-    changed();
-    return core;
-  }
-
-  let closeAll = (): Promise<void> => Promise.resolve();
-  const opened = open();
-  // Whoever waits for it is told; nobody has to.
-  opened.catch(() => {});
-
-  const conversations: ConversationList<C> = {
-    get items() {
-      return core?.conversations.items ?? NOTHING;
+      wanted(wanted) {
+        online = wanted;
+        core.connect(wanted);
+      },
+      message: (conversation, message) => emit("message", { conversation, message }),
+      diverged: (conversation, above, resent) => emit("diverged", { conversation, above, resent }),
     },
-    get state() {
-      return core?.conversations.state ?? "filling";
-    },
-    subscribe: listTopic.subscribe,
-    get: (id) => core?.conversations.get(id),
-    fetch: async (...given) => (await opened).conversations.fetch(...given),
-    createGroup: async (...given) => (await opened).conversations.createGroup(...given),
-    createDirect: async (...given) => (await opened).conversations.createDirect(...given),
-  };
+    { ...options, url, signals },
+    device,
+  );
 
-  const users: UserDirectory<C> = {
-    get: (id) => core?.users.get(id),
-    subscribe: usersTopic.subscribe,
-    setProfile: async (...given) => (await opened).users.setProfile(...given),
-  };
+  const unsubscribe = signals.subscribe(device.resume, device.suspend);
 
   const client: ChatClient<C> = {
     userId,
-    conversations,
-    users,
+    conversations: core.conversations,
+    users: core.users,
     get status() {
+      const { connection, synced, persistent } = core.status;
       return (status ??= Object.freeze({
-        connection: closing ? "closed" : (core?.connection.state ?? (online ? "connecting" : "offline")),
-        synced: core?.synced ?? false,
-        storage: core === undefined ? "opening" : core.persistent ? "persistent" : "memory",
-        pending: core?.pending ?? 0,
+        connection: closing ? "closed" : loaded || online ? connection : "offline",
+        synced,
+        storage: loaded ? (persistent ? "persistent" : "memory") : "opening",
+        pending: core.pending,
         ...(error && { error }),
       }));
     },
@@ -161,26 +161,25 @@ export function createChatClient<C extends CustomData = CustomData>(
       events.off(event, listener);
       return client;
     },
-    ready: () => opened.then(() => {}),
+    ready: () => opened.promise,
     connect() {
       online = true;
-      core?.connection.connect();
+      core.connect(true);
+      changed();
     },
     disconnect() {
       online = false;
-      if (core) core.connection.disconnect();
-      else changed();
+      core.connect(false);
+      changed();
     },
     close() {
-      closing ??= opened.then(
-        () => closeAll(),
-        () => closeAll(),
-      );
+      closing ??= core.close().then(() => device.cache.close());
+      unsubscribe();
+      opened.reject(new ChatError("closed", "This client was closed."));
       changed();
       return closing;
     },
   };
+  device.resume();
   return client;
 }
-
-const NOTHING: readonly never[] = Object.freeze([]);

@@ -1,11 +1,19 @@
-import { ChatError, isSendableKind, kindOf, LIMITS, type Runtime, type ServerFrame } from "@chat/protocol";
-import type { Cache, CacheSnapshot } from "./cache/cache.js";
+import {
+  ChatError,
+  type ClientFrame,
+  isSendableKind,
+  kindOf,
+  LIMITS,
+  type Runtime,
+  type ServerFrame,
+} from "@chat/protocol";
+import type { CacheSnapshot, OutboxItem } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
 import { CLIENT_LIMITS } from "./client-limits.js";
 import { connectWebSocket } from "./connection/connect-web-socket.js";
-import { type Connection, createConnection } from "./connection/connection.js";
+import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
-import { createRequests } from "./connection/requests.js";
+import { createRequests, type Request } from "./connection/requests.js";
 import { createConversation } from "./conversation.js";
 import { createConversationList } from "./conversation-list.js";
 import { createOutbox } from "./outbox/outbox.js";
@@ -17,12 +25,14 @@ import type {
   TimelineMessage,
   UserDirectory,
 } from "./public-types.js";
+import { defined } from "./runtime/defined.js";
 import type { Notifier, Topic } from "./runtime/notifier.js";
+import type { Device, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
 import { acknowledge } from "./sync/acknowledge.js";
 import { createCacheWriter } from "./sync/cache-writer.js";
-import { createGapFiller } from "./sync/gap-filler.js";
+import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
-import type { Replica } from "./sync/replica.js";
+import { isCaughtUp, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
 import { createTimeline } from "./timeline/timeline.js";
@@ -37,18 +47,30 @@ export interface ClientCoreEnvironment<C extends CustomData> {
   /** Something that the status shows changed. */
   changed(): void;
   report(error: unknown): void;
+  /** Another tab wants the device to be online, or not. */
+  wanted(online: boolean): void;
   message(conversation: Conversation<C>, message: TimelineMessage<C>): void;
   diverged(conversation: Conversation<C>, above: number, resent: number): void;
 }
 
 /** Everything of a client that needs its cache. */
 export interface ClientCore<C extends CustomData> {
-  readonly connection: Connection;
   readonly conversations: ConversationList<C>;
   readonly users: UserDirectory<C>;
-  readonly synced: boolean;
-  readonly persistent: boolean;
+  readonly status: TabStatus;
   readonly pending: number;
+  /** Goes online or offline. A tab that follows asks the one that leads to. */
+  connect(online: boolean): void;
+  /** The tab leads: takes what the storage holds, and goes online if that is wanted. Without a snapshot, goes on with what is in memory. */
+  lead(snapshot: CacheSnapshot | undefined, online: boolean): Promise<void>;
+  /** The tab follows another one, or waits until it leads. */
+  follow(): void;
+  /** Takes what the leading tab's storage holds. */
+  load(snapshot: CacheSnapshot): void;
+  /** As the leader: does what another tab asks for. */
+  answer(request: TabRequest): Promise<unknown>;
+  /** As a follower: hears what the leader tells. */
+  heard(notice: TabNotice): void;
   /** Goes offline for good; resolves once everything is written. */
   close(): Promise<void>;
 }
@@ -59,12 +81,14 @@ interface Handle<C extends CustomData> {
   readonly timeline: Topic;
 }
 
+/** Before the leading tab is known. */
+const WAITING: TabStatus = { connection: "connecting", synced: false, persistent: true };
+
 /** Wires the layers together. */
 export function createClientCore<C extends CustomData>(
   environment: ClientCoreEnvironment<C>,
   options: ChatClientOptions,
-  cache: Cache,
-  snapshot: CacheSnapshot,
+  device: Device,
 ): ClientCore<C> {
   const { runtime, notifier, listTopic, usersTopic, report } = environment;
   const { userId } = options;
@@ -73,23 +97,33 @@ export function createClientCore<C extends CustomData>(
   const handles = new Map<string, Handle<C>>();
   const rows = new WeakMap<Replica, object>();
   let textCharacters: number = LIMITS.textCharacters;
-  let { epoch } = snapshot.meta;
+  let epoch: string | undefined;
+  let deviceId: string | undefined;
+  /** What the leading tab says of itself; absent while that is this one. */
+  let leader: TabStatus | undefined = WAITING;
 
-  const writer = createCacheWriter(cache, async (error) => {
-    const held = replicas.dump();
+  const writer = createCacheWriter(device.cache, (error) => {
     report(error);
+    return goOnInMemory();
+  });
+
+  /** Leaves the storage, with all that is in memory. */
+  async function goOnInMemory(): Promise<void> {
+    const held = replicas.dump();
     for (const replica of replicas.all()) {
       changed(replica);
       if (replica.view) void filler.fill(replica);
     }
     const memory = memoryCache({ random });
-    await memory.commit({ ...held, putOutbox: outbox.all(), users: users.all() }, "relaxed");
-    return memory;
-  });
+    const meta = defined({ deviceId, epoch });
+    await memory.commit({ meta, ...held, putOutbox: outbox.all(), users: users.all() }, "relaxed");
+    device.replace(memory);
+    ({ deviceId } = (await memory.load()).meta);
+  }
 
   const requests = createRequests(
     runtime,
-    (frame) => connection.send(frame),
+    (frame) => (leader ? relay(frame as Required<ClientFrame>) : connection.send(frame)),
     options.requestTimeout ?? CLIENT_LIMITS.requestTimeout,
   );
   const { ask } = requests;
@@ -103,18 +137,18 @@ export function createClientCore<C extends CustomData>(
     conversations.changed();
   }
 
-  const replicas = createReplicas(
-    {
-      writer,
-      settle: (entries) => outbox.settle(entries),
-      changed,
-      arrived(replica, entry) {
-        if (isSendableKind(kindOf(entry))) environment.message(handleOf(replica).conversation, lineOf(entry));
-      },
-      rowUnknown: (replica) => void listSync.refresh(replica.id),
+  const replicas = createReplicas({
+    writer,
+    settle: (entries) => outbox.settle(entries),
+    changed,
+    arrived(replica, entry) {
+      if (!isSendableKind(kindOf(entry))) return;
+      environment.message(handleOf(replica).conversation, lineOf(entry));
+      // The others first hear that it is held.
+      void writer.idle().then(() => device.tell({ arrived: { conversationId: replica.id, entry } }));
     },
-    snapshot.conversations,
-  );
+    rowUnknown: (replica) => void listSync.refresh(replica.id),
+  });
 
   const outbox = createOutbox(
     {
@@ -136,10 +170,9 @@ export function createClientCore<C extends CustomData>(
       },
     },
     userId,
-    snapshot.outbox,
   );
 
-  const filler = createGapFiller({
+  const ownFiller = createGapFiller({
     runtime,
     replicas,
     writer,
@@ -153,29 +186,37 @@ export function createClientCore<C extends CustomData>(
     },
     report,
   });
-
-  const listSync = createListSync(
-    {
-      runtime,
-      replicas,
-      filler,
-      writer,
-      ask,
-      changed() {
-        listTopic.changed();
-        environment.changed();
-      },
-      report,
+  const filler: GapFiller = {
+    ...ownFiller,
+    fill(replica, ...more) {
+      if (!leader) return ownFiller.fill(replica, ...more);
+      return device.ask({ type: "fill", conversationId: replica.id }).then(
+        () => true,
+        () => false,
+      );
     },
-    snapshot.meta,
-  );
+  };
 
-  const users = createUsers<C>(
-    { topic: usersTopic, ask, commit: (users) => void writer.commit({ users }), report },
-    snapshot.users,
-  );
+  const listSync = createListSync({
+    runtime,
+    replicas,
+    filler,
+    writer,
+    ask,
+    changed: statusChanged,
+    report,
+  });
 
-  const isOnline = (): boolean => connection.state === "online";
+  const users = createUsers<C>({
+    topic: usersTopic,
+    ask,
+    commit: (users) => void writer.commit({ users }),
+    report,
+  });
+
+  const status = (): TabStatus =>
+    leader ?? { connection: connection.state, synced: listSync.synced, persistent: writer.persistent };
+  const isOnline = (): boolean => status().connection === "online";
 
   function handleOf(replica: Replica): Handle<C> {
     let handle = handles.get(replica.id);
@@ -202,7 +243,7 @@ export function createClientCore<C extends CustomData>(
       row: listSync.row,
       handleOf: (replica) => handleOf(replica).conversation,
       state: () =>
-        listSync.listed && (listSync.synced || !isOnline()) ? "complete" : isOnline() ? "filling" : "gap",
+        listSync.listed && (status().synced || !isOnline()) ? "complete" : isOnline() ? "filling" : "gap",
     },
     listTopic,
   );
@@ -226,20 +267,27 @@ export function createClientCore<C extends CustomData>(
     }
   }
 
+  function lost(): void {
+    requests.disconnected();
+    outbox.disconnected();
+    users.disconnected();
+    listSync.stop();
+  }
+
   const connection = createConnection({
     runtime,
     connect: options.connect ?? connectWebSocket,
     signals: options.signals ?? pageSignals(),
     url: options.url,
     userId,
-    deviceId: snapshot.meta.deviceId,
+    identity: () => defined({ deviceId: deviceId!, leader: device.leader }),
     token: options.token,
     nextRequestId: requests.nextId,
     welcomed(welcome) {
       ({ textCharacters } = welcome);
       if (epoch !== undefined && epoch !== welcome.epoch) {
         replicas.reset();
-        listSync.reset();
+        listSync.load({});
         users.reset();
       }
       if (epoch !== welcome.epoch) {
@@ -253,33 +301,140 @@ export function createClientCore<C extends CustomData>(
       listSync.start();
     },
     received,
-    lost() {
-      requests.disconnected();
-      outbox.disconnected();
-      users.disconnected();
-      listSync.stop();
-    },
-    changed() {
-      listTopic.changed();
-      for (const [, { timeline }] of handles) timeline.changed();
-      environment.changed();
-    },
+    lost,
+    changed: connectionChanged,
     report,
   });
 
+  function statusChanged(): void {
+    listTopic.changed();
+    environment.changed();
+    if (!leader) device.tell({ status: status() });
+  }
+
+  function connectionChanged(): void {
+    for (const [, { timeline }] of handles) timeline.changed();
+    statusChanged();
+  }
+
+  /** Sends a request by way of the leading tab. */
+  function relay({ requestId, ...request }: Required<ClientFrame>): void {
+    device.ask({ type: "ask", request: request as Request }).then(
+      (answer) => requests.answer(requestId, answer as ServerFrame),
+      (error: ChatError) => requests.answer(requestId, error),
+    );
+  }
+
+  /** Asks on behalf of another tab. What the answer says is held here before that tab has it. */
+  async function askFor(request: Request): Promise<ServerFrame> {
+    const answer: ServerFrame = await ask(request, { mode: "session" });
+    if (answer.type === "conversation") listSync.row(answer.row);
+    else if (answer.type === "users") users.take(answer.profiles);
+    else if (answer.type === "range") {
+      const replica = "conversationId" in request && replicas.get(request.conversationId!);
+      if (replica && replica.trust === "sure") replicas.apply(replica, answer);
+    }
+    await writer.idle();
+    return answer;
+  }
+
+  function load({ meta, ...snapshot }: CacheSnapshot): void {
+    ({ epoch, deviceId } = meta);
+    replicas.load(snapshot.conversations);
+    users.take(snapshot.users, "kept");
+    listSync.load(meta);
+    for (const item of outbox.load(snapshot.outbox)) void settleUntold(item);
+    listTopic.changed();
+  }
+
+  /** Another tab has taken a message out of the outbox, and did not live to tell: it is stored, or was discarded. */
+  async function settleUntold({ conversationId, clientMessageId }: OutboxItem): Promise<void> {
+    const query = { after: 0, before: Infinity, limit: LIMITS.rangeEntries, order: "descending" } as const;
+    outbox.settle(await writer.read(conversationId, query));
+    outbox.mirror({ removeOutbox: [clientMessageId] });
+  }
+
+  function follow(next: TabStatus): void {
+    const wasOnline = leader?.connection === "online";
+    connection.disconnect();
+    leader = next;
+    const online = next.connection === "online";
+    if (wasOnline && !online) lost();
+    if (online && !wasOnline) {
+      requests.connected();
+      users.connected();
+      for (const replica of replicas.all())
+        if (replica.view && !isCaughtUp(replica)) void filler.fill(replica);
+    }
+    connectionChanged();
+  }
+
   return {
-    connection,
     conversations: conversations.list,
     users: users.directory,
-    get synced() {
-      return listSync.synced;
-    },
-    get persistent() {
-      return writer.persistent;
+    get status() {
+      return status();
     },
     get pending() {
       return outbox.pending;
     },
+
+    connect(online) {
+      if (leader) device.ask({ type: "online", wanted: online }).catch(() => {});
+      else if (online) connection.connect();
+      else connection.disconnect();
+    },
+
+    async lead(snapshot, online) {
+      // Another device's is not what was lost: messages under way would be sent once more as others.
+      if (snapshot && snapshot.meta.deviceId === (deviceId ?? snapshot.meta.deviceId)) load(snapshot);
+      else await goOnInMemory();
+      leader = undefined;
+      if (online) connection.connect();
+      else connectionChanged();
+    },
+    follow: () => follow({ ...WAITING, persistent: status().persistent }),
+    load,
+
+    async answer(request) {
+      switch (request.type) {
+        case "load":
+          return writer.load();
+        case "read":
+          return writer.read(request.conversationId, request.query);
+        case "commit":
+          await writer.commit(request.changes, "strict");
+          return outbox.mirror(request.changes);
+        case "ask":
+          return askFor(request.request);
+        case "fill": {
+          const replica = replicas.get(request.conversationId);
+          if (replica) await filler.fill(replica);
+          return;
+        }
+        case "online":
+          return environment.wanted(request.wanted);
+      }
+    },
+
+    heard({ status, changes, arrived, error }) {
+      if (changes) {
+        const { meta } = changes;
+        if (changes.reset) users.reset();
+        replicas.mirror(changes);
+        outbox.mirror(changes);
+        users.take(changes.users ?? [], "kept");
+        if (changes.reset || meta?.cursor) listSync.load(meta ?? {});
+        if (meta?.epoch) ({ epoch } = meta);
+      }
+      if (arrived) {
+        const replica = replicas.get(arrived.conversationId);
+        if (replica) environment.message(handleOf(replica).conversation, lineOf(arrived.entry));
+      }
+      if (error) report(new ChatError(error.code, error.message));
+      if (status) follow(status);
+    },
+
     async close() {
       connection.close();
       requests.close();

@@ -32,6 +32,12 @@ export const CLIENT_LIMITS = {
   backoffCap: 30_000,
   /** A connection that lasted as long lets the backoff begin anew. */
   stableAfter: 10_000,
+  /** Between two looks of a tab that follows at whether the one that leads is alive… */
+  tabInterval: 5_000,
+  /** …while an answer of it is awaited… */
+  tabPatience: 1_000,
+  /** …and how many of them in a row may find nothing. */
+  tabMisses: 2,
   /** Tokens that may be refused in a row before the client stops. */
   tokenAttempts: 3,
 } as const;

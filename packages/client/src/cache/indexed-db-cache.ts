@@ -21,7 +21,7 @@ const CONNECTION_LOST: readonly unknown[] = ["InvalidStateError", "AbortError", 
 
 /** What {@link indexedDbCache} needs. */
 export interface IndexedDbCacheOptions {
-  /** Of the database. One cache at a time may have it open. */
+  /** Of the database. Of several caches that have it open only the one that leads may write. */
   readonly name: string;
   readonly indexedDB: Pick<IDBFactory, "open" | "deleteDatabase">;
   readonly clock: Clock;
@@ -29,7 +29,7 @@ export interface IndexedDbCacheOptions {
 }
 
 interface Schema extends DBSchema {
-  /** `deviceId`, `epoch`, `cursor`; `generation` names this database for as long as it exists; `probe`. */
+  /** `deviceId`, `epoch`, `cursor`; `generation` names this database for as long as it exists; `leader`, a number; `probe`. */
   meta: { key: string; value: string };
   conversations: { key: string; value: CachedConversation };
   entries: { key: [conversationId: string, messageId: number]; value: Entry };
@@ -96,6 +96,11 @@ function* apply(transaction: Transaction<"readwrite">, changes: CacheChanges): G
   for (const user of changes.users ?? []) yield users.put(user);
 }
 
+/** The number of the newest leader; 0 before the first. */
+async function leaderOf(transaction: Transaction<"readwrite">): Promise<number> {
+  return Number((await transaction.objectStore("meta").get("leader")) ?? 0);
+}
+
 /** Waits for requests and their commit; fails with the transaction's own reason, not with what followed from it. */
 async function settle(
   transaction: Transaction<"readwrite">,
@@ -111,10 +116,15 @@ async function settle(
 async function write(
   database: Database,
   durability: "strict" | "relaxed",
+  leader: number | undefined,
   steps: (transaction: Transaction<"readwrite">) => Iterable<Promise<unknown>>,
 ): Promise<void> {
   const transaction = begin(database, "readwrite", durability);
   const requests: Promise<unknown>[] = [];
+  if (leader !== undefined && (await leaderOf(transaction)) !== leader) {
+    transaction.abort();
+    throw new ChatError("conflict", "Another tab leads now, and writes.");
+  }
   try {
     for (const request of steps(transaction)) requests.push(request);
   } catch (cause) {
@@ -131,15 +141,25 @@ function storageFailed(cause: unknown): ChatError {
   return new ChatError("storage_failed", `The browser's storage refused: ${String(cause)}`, { cause });
 }
 
+/** A {@link Cache} of which several may be open, in one tab each. */
+export interface IndexedDbCache extends Cache {
+  /**
+   * From now on this cache writes, and any other that did is refused with `conflict`, whenever it wakes up.
+   * @returns the number of this leader, above that of all others and above `known`
+   */
+  lead(known: number): Promise<number>;
+}
+
 /**
  * A {@link Cache} in an IndexedDB database.
  * @throws ChatError `storage_failed` where the database can't be opened, written and read back in time.
  */
-export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Cache> {
+export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<IndexedDbCache> {
   const { name, indexedDB, clock, random } = options;
   let current: Database | undefined;
   /** Of the database that this cache began with. */
   let generation: string | undefined;
+  let leader: number | undefined;
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -170,13 +190,14 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Ca
         });
       }
       generation = found ?? newUuid(random);
-      const probe = newUuid(random);
+      const [probe, last] = [newUuid(random), await meta.get("probe")];
       const written: Promise<unknown>[] = [meta.put(probe, "probe")];
       if (found === undefined) {
         written.push(meta.put(generation, "generation"), meta.put(newUuid(random), "deviceId"));
       }
       await settle(transaction, written);
-      if ((await begin(connection, "readonly").objectStore("meta").get("probe")) !== probe) {
+      // Another tab may have written its own meanwhile.
+      if ((await begin(connection, "readonly").objectStore("meta").get("probe")) === last) {
         throw new ChatError("storage_failed", "IndexedDB does not keep what is written.");
       }
       return connection;
@@ -274,14 +295,24 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<Ca
 
     commit: (changes: CacheChanges, durability: "strict" | "relaxed") =>
       enqueue(() =>
-        run((database) => write(database, durability, (transaction) => apply(transaction, changes))),
+        run((database) => write(database, durability, leader, (transaction) => apply(transaction, changes))),
+      ),
+
+    lead: (known) =>
+      enqueue(() =>
+        run(async (database) => {
+          const transaction = begin(database, "readwrite", "strict");
+          const next = Math.max(await leaderOf(transaction), known) + 1;
+          await settle(transaction, [transaction.objectStore("meta").put(String(next), "leader")]);
+          return (leader = next);
+        }),
       ),
 
     wipe() {
       const wiped = enqueue(async () => {
         // Emptied first: another connection may put off the deletion.
         const emptied = run((database) =>
-          write(database, "strict", (transaction) =>
+          write(database, "strict", leader, (transaction) =>
             STORES.map((store) => transaction.objectStore(store).clear()),
           ),
         );

@@ -24,7 +24,8 @@ export interface ConnectionEnvironment {
   readonly signals: NetworkSignals;
   readonly url: string;
   readonly userId: string;
-  readonly deviceId: string;
+  /** Of this device, and which of its tabs leads. */
+  identity(): { readonly deviceId: string; readonly leader?: number };
   readonly token: string | (() => string | Promise<string>);
   nextRequestId(): number;
   /** The server knows who is there. What it sends from now on comes by `received`. */
@@ -148,7 +149,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
         minor: PROTOCOL_MINOR,
         capabilities: [],
         token,
-        deviceId: environment.deviceId,
+        ...environment.identity(),
         agent: AGENT,
         userId: environment.userId,
       });

@@ -1,13 +1,17 @@
-/** Tells when the network may have come back or the device may have slept; no timer can be trusted then. */
+/** Tells of the page's and the network's life. */
 export interface NetworkSignals {
-  /** @returns ends the subscription and removes every listener from the page */
-  subscribe(wake: () => void): () => void;
+  /**
+   * @param wake the network may have come back, or the device or the page may have slept: no timer can be trusted
+   * @param suspend the page is put away, perhaps for good: what others could use is let go until `wake`
+   * @returns ends the subscription and removes every listener from the page
+   */
+  subscribe(wake: () => void, suspend?: () => void): () => void;
 }
 
 /** The events of the page; none where there is no page. */
 export function pageSignals(): NetworkSignals {
   return {
-    subscribe(wake) {
+    subscribe(wake, suspend = () => {}) {
       const page = globalThis as Partial<
         Pick<Window, "addEventListener" | "removeEventListener" | "document">
       >;
@@ -17,6 +21,8 @@ export function pageSignals(): NetworkSignals {
       const targets = [
         [page, "online", wake],
         [page, "pageshow", wake],
+        [page, "pagehide", suspend],
+        [page.document, "freeze", suspend],
         [page.document, "resume", wake],
         [page.document, "visibilitychange", onVisibility],
       ] as const;

@@ -34,7 +34,7 @@ interface Answers {
 }
 
 /** A request without its requestId. */
-type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
+export type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
 /** The answer to a request. */
 type AnswerOf<R extends Request> = Named<ServerFrame, Answers[R["type"]]>;
 

@@ -47,6 +47,10 @@ export interface Outbox {
   /** What waits in a conversation, by sequence; the same array until something changed. */
   of(conversationId: string): readonly OutboxItem[];
   all(): readonly OutboxItem[];
+  /** Takes what another tab has committed. */
+  mirror(changes: Pick<CacheChanges, "putOutbox" | "removeOutbox">): void;
+  /** Takes what the cache holds, by sequence, instead of what was in memory. @returns messages that are not in it any more */
+  load(items: readonly OutboxItem[]): readonly OutboxItem[];
   /** Takes out what these entries are, before they are committed; returns what to remove in the same commit. */
   settle(entries: readonly Entry[]): readonly string[];
   /** The server has lost these entries, and all above an id: queues them before everything else of the conversation; returns what to commit. */
@@ -102,17 +106,12 @@ function contentOf({ text, kind, data, replyTo }: Content): Content {
 
 /**
  * @param senderId the user
- * @param items what the cache held at start, by sequence
  */
-export function createOutbox(
-  environment: OutboxEnvironment,
-  senderId: string,
-  items: readonly OutboxItem[],
-): Outbox {
+export function createOutbox(environment: OutboxEnvironment, senderId: string): Outbox {
   const { runtime, ask, commit, changed } = environment;
   const slots = new Map<string, Slot>();
   const lanes = new Map<string, Lane>();
-  let sequence = items.at(-1)?.sequence ?? 0;
+  let sequence = 0;
   let tickets = 0;
   let online = false;
   let closed = false;
@@ -140,7 +139,21 @@ export function createOutbox(
     return slot;
   }
 
-  for (const item of items) enqueue(item, "waiting");
+  function put(item: OutboxItem): void {
+    const slot = slots.get(item.clientMessageId) ?? enqueue(item, "waiting");
+    slot.item = item;
+    const lane = touched(item.conversationId);
+    // Another tab may have counted on at the same time.
+    if (item.sequence <= sequence) lane.slots.sort((a, b) => a.item.sequence - b.item.sequence);
+    sequence = Math.max(sequence, item.sequence);
+    if (item.failure) slot.reject(new ChatError(item.failure.code, item.failure.message));
+    pump(lane);
+  }
+
+  function drop(clientMessageId: string): void {
+    const slot = slots.get(clientMessageId);
+    if (slot) take(slot);
+  }
 
   /** Sends what may be sent now. */
   function pump(lane: Lane): void {
@@ -268,6 +281,19 @@ export function createOutbox(
     },
 
     all: () => [...slots.values()].map(({ item }) => item),
+
+    mirror({ putOutbox = [], removeOutbox = [] }) {
+      putOutbox.forEach(put);
+      removeOutbox.forEach(drop);
+    },
+
+    load(items) {
+      const kept = new Set(items.map(({ clientMessageId }) => clientMessageId));
+      items.forEach(put);
+      return [...slots.values()].flatMap(({ item, state }) =>
+        kept.has(item.clientMessageId) || state === "saving" ? [] : item,
+      );
+    },
 
     settle(entries) {
       const settled: string[] = [];

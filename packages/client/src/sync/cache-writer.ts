@@ -5,6 +5,7 @@ import type {
   CacheChanges,
   CacheMeta,
   CacheReadQuery,
+  CacheSnapshot,
   OutboxItem,
 } from "../cache/cache.js";
 
@@ -17,6 +18,8 @@ export interface CacheWriter {
   commit(changes: CacheChanges, durability?: "strict" | "relaxed"): Promise<void>;
   /** Entries as of all commits so far. Empty if the cache failed. */
   read(conversationId: string, query: CacheReadQuery): Promise<readonly Entry[]>;
+  /** All that was committed so far, but for the entries. */
+  load(): Promise<CacheSnapshot>;
   readonly persistent: boolean;
   /** Resolves once all that was committed so far is written. */
   idle(): Promise<void>;
@@ -52,9 +55,9 @@ function newBatch(): Batch {
 }
 
 /**
- * @param rescue called once, when the cache has failed: gives another that holds all that is in memory at the time of the call
+ * @param rescue called once, when the cache has failed: replaces what is behind it, by all that is in memory at the time of the call
  */
-export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Promise<Cache>): CacheWriter {
+export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Promise<void>): CacheWriter {
   let waiting: Batch[] = [];
   let running = false;
   let failing: Promise<void> | undefined;
@@ -66,9 +69,7 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
     if (failing === undefined) {
       const rescued = waiting;
       waiting = [];
-      failing = rescue(error).then((other) => {
-        cache.close().catch(() => {});
-        cache = other;
+      failing = rescue(error).then(() => {
         for (const batch of rescued) batch.resolve();
       });
     }
@@ -141,6 +142,11 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
         await fail(error);
         return [];
       }
+    },
+
+    async load() {
+      await tail;
+      return cache.load().catch((error: unknown) => fail(error).then(() => cache.load()));
     },
 
     get persistent() {

@@ -27,8 +27,8 @@ export interface ListSync {
   /** There is a connection: lists everything the first time, what changed since the cursor later. Also after a push was lost. */
   start(): void;
   stop(): void;
-  /** The store's history is another one: everything must be listed anew. */
-  reset(): void;
+  /** Takes the position that the cache has. Empty: the store's history is another one, and everything must be listed anew. */
+  load(meta: Pick<CacheMeta, "cursor">): void;
   /** Takes a row that was pushed, or that answers somebody's request. */
   row(row: ConversationRow): Replica;
   /** Takes a pushed span; asks for the row first if this device does not know the conversation. */
@@ -42,10 +42,10 @@ export interface ListSync {
   readonly listed: boolean;
 }
 
-export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta): ListSync {
+export function createListSync(environment: ListSyncEnvironment): ListSync {
   const { runtime, replicas, filler, writer, ask, changed, report } = environment;
   const session = { mode: "session" } as const;
-  let { cursor } = meta;
+  let cursor: string | undefined;
   let synced = false;
   /** What was applied up to here, the cursor vouches for. */
   let vouched = 0;
@@ -230,8 +230,9 @@ export function createListSync(environment: ListSyncEnvironment, meta: CacheMeta
       synced = false;
     },
 
-    reset() {
-      cursor = undefined;
+    load(meta) {
+      ({ cursor } = meta);
+      vouched = 0;
     },
 
     entries(conversationId, span) {

@@ -23,6 +23,10 @@ export interface ReplicasEnvironment {
 export interface Replicas {
   get(id: string): Replica | undefined;
   all(): Iterable<Replica>;
+  /** Takes what the cache holds, instead of what was in memory. */
+  load(cached: readonly CachedConversation[]): void;
+  /** Takes what another tab has committed. */
+  mirror(changes: CacheChanges): void;
   /**
    * Takes a row of the server. A row never moves a head backwards; one that would makes the replica suspect.
    * @param force the row is known to be newer than what is held
@@ -84,11 +88,13 @@ function mergeEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[
   return [...byId.values()].sort((x, y) => x.messageId - y.messageId);
 }
 
-/** @param cached what the cache held at start */
-export function createReplicas(
-  { writer, settle, changed, arrived, rowUnknown }: ReplicasEnvironment,
-  cached: readonly CachedConversation[],
-): Replicas {
+export function createReplicas({
+  writer,
+  settle,
+  changed,
+  arrived,
+  rowUnknown,
+}: ReplicasEnvironment): Replicas {
   const byId = new Map<string, Replica>();
   let maxActivity = 0;
   let touches = 0;
@@ -98,12 +104,22 @@ export function createReplicas(
     maxActivity = Math.max(maxActivity, activity);
   }
 
-  const newestFirst = [...cached].sort((a, b) => b.row.activity - a.row.activity);
-  for (const [index, { row, ranges }] of newestFirst.entries()) {
-    // Where the last page ended between two cursors, the newest conversations hold what no cursor vouches for.
-    const appliedAt = index < CLIENT_LIMITS.comparedConversations ? ++applied : 0;
-    byId.set(row.conversationId, { ...newReplica(row), ranges, heard: curMax(ranges), appliedAt });
+  /** Takes a conversation as the cache has it. */
+  function hold({ row, ranges }: CachedConversation): Replica {
+    let replica = byId.get(row.conversationId);
+    if (replica === undefined) byId.set(row.conversationId, (replica = newReplica(row)));
+    const { view, heard } = replica;
+    const target = Math.max(row.head, curMax(ranges));
+    Object.assign(replica, {
+      ...newReplica(row),
+      ranges,
+      target,
+      view,
+      heard: Math.max(heard, curMax(ranges)),
+    });
     sawActivity(row);
+    cut(replica);
+    return replica;
   }
 
   function commit(replica: Replica, more?: CacheChanges): void {
@@ -129,18 +145,43 @@ export function createReplicas(
     if (replica.view) replica.view = emptyView(true);
   }
 
-  async function open(replica: Replica): Promise<void> {
+  function forgetAll(): void {
+    maxActivity = 0;
+    for (const replica of byId.values()) {
+      forget(replica);
+      const { latest: _, ...row } = replica.row;
+      replica.row = { ...row, activity: 0, head: 0, headFingerprint: 0, headOrdinal: 0 };
+      changed(replica);
+    }
+  }
+
+  function lose(replica: Replica): void {
+    forget(replica);
+    replica.row = { ...replica.row, member: false, head: 0 };
+    changed(replica);
+  }
+
+  /** Reads anew what is on the screen, as far back as it was. */
+  function reopen(replica: Replica): void {
+    const { view } = replica;
+    if (view) void open(replica, view.loaded && view.from <= curMax(replica.ranges) ? view.from : 0);
+    changed(replica);
+  }
+
+  /** @param from where the view is to begin, if that is held; else a page from its end */
+  async function open(replica: Replica, from = 0): Promise<void> {
     const view = (replica.view = emptyView(false));
     const newest = replica.ranges.at(-1);
-    const limit = CLIENT_LIMITS.pageEntries;
+    const limit = from > 0 ? Infinity : CLIENT_LIMITS.pageEntries;
     const query = { limit, order: "descending" } as const;
+    const first = newest ? Math.max(newest.from, from) : 0;
     const entries = newest
-      ? await writer.read(replica.id, { ...query, after: newest.from - 1, before: newest.to + 1 })
+      ? await writer.read(replica.id, { ...query, after: first - 1, before: newest.to + 1 })
       : [];
     // Replaced: what was read is no longer so.
     if (replica.view !== view) return;
     view.loaded = true;
-    if (newest) view.from = entries.length < limit ? newest.from : entries[0]!.messageId;
+    if (newest) view.from = entries.length < limit ? first : entries[0]!.messageId;
     view.entries = mergeEntries(entries, view.entries);
     cut(replica);
     changed(replica);
@@ -150,6 +191,41 @@ export function createReplicas(
     get: (id) => byId.get(id),
     all: () => byId.values(),
     open,
+
+    load(cached) {
+      const gone = new Set(byId.values());
+      const newestFirst = [...cached].sort((a, b) => b.row.activity - a.row.activity);
+      for (const [index, conversation] of newestFirst.entries()) {
+        const replica = hold(conversation);
+        gone.delete(replica);
+        // Where the last page ended between two cursors, the newest conversations hold what no cursor vouches for.
+        replica.appliedAt = index < CLIENT_LIMITS.comparedConversations ? ++applied : 0;
+      }
+      gone.forEach(lose);
+      for (const replica of byId.values()) reopen(replica);
+    },
+
+    mirror({ reset, removeConversations = [], truncate = [], conversations = [], entries = [] }) {
+      if (reset) forgetAll();
+      for (const id of removeConversations) {
+        const replica = byId.get(id);
+        if (replica) lose(replica);
+      }
+      for (const conversation of conversations) hold(conversation);
+      for (const { conversationId, entries: added } of entries) {
+        settle(added);
+        const replica = byId.get(conversationId);
+        if (!replica?.view) continue;
+        replica.view.entries = mergeEntries(replica.view.entries, added);
+        cut(replica);
+      }
+      for (const { conversationId, above } of truncate) {
+        const replica = byId.get(conversationId);
+        if (replica) replica.heard = above;
+        if (replica) reopen(replica);
+      }
+      for (const { row } of conversations) changed(byId.get(row.conversationId)!);
+    },
 
     applyRow(row, force = false) {
       let replica = byId.get(row.conversationId);
@@ -241,26 +317,17 @@ export function createReplicas(
         "strict",
       );
       // A new view, so that a read which is under way is not believed.
-      if (replica.view) void open(replica);
-      changed(replica);
+      reopen(replica);
     },
 
     reset() {
-      maxActivity = 0;
-      for (const replica of byId.values()) {
-        forget(replica);
-        const { latest: _, ...row } = replica.row;
-        replica.row = { ...row, activity: 0, head: 0, headFingerprint: 0, headOrdinal: 0 };
-        changed(replica);
-      }
+      forgetAll();
       void writer.commit({ reset: true });
     },
 
     drop(replica) {
-      forget(replica);
-      replica.row = { ...replica.row, member: false, head: 0 };
       void writer.commit({ removeConversations: [replica.id] });
-      changed(replica);
+      lose(replica);
     },
 
     applied: () => applied,

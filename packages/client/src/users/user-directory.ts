@@ -16,8 +16,8 @@ export interface UserDirectoryEnvironment {
 /** The directory, and what the client tells it. */
 export interface Users<C extends CustomData> {
   readonly directory: UserDirectory<C>;
-  /** Takes profiles of the server. */
-  take(profiles: readonly UserProfile[]): void;
+  /** Takes profiles of the server; `kept` ones of the cache. */
+  take(profiles: readonly UserProfile[], kept?: "kept"): void;
   /** There is a connection: asks anew for everybody who was looked at, who may have changed meanwhile. */
   connected(): void;
   disconnected(): void;
@@ -26,26 +26,27 @@ export interface Users<C extends CustomData> {
   all(): readonly UserProfile[];
 }
 
-/** @param cached what the cache held at start */
-export function createUsers<C extends CustomData>(
-  { topic, ask, commit, report }: UserDirectoryEnvironment,
-  cached: readonly UserProfile[],
-): Users<C> {
-  const profiles = new Map(cached.map((profile) => [profile.userId, profile]));
+export function createUsers<C extends CustomData>({
+  topic,
+  ask,
+  commit,
+  report,
+}: UserDirectoryEnvironment): Users<C> {
+  const profiles = new Map<string, UserProfile>();
   const shown = new Map<string, User<C>>();
   /** Whom somebody looked at; true once this connection was asked for them. */
   const wanted = new Map<string, boolean>();
   let online = false;
   let due = false;
 
-  function take(taken: readonly UserProfile[]): void {
+  function take(taken: readonly UserProfile[], kept?: "kept"): void {
     const fresh = taken.filter(({ userId, version }) => version > (profiles.get(userId)?.version ?? -1));
     if (fresh.length === 0) return;
     for (const profile of fresh) {
       profiles.set(profile.userId, profile);
       shown.delete(profile.userId);
     }
-    commit(fresh);
+    if (!kept) commit(fresh);
     topic.changed();
   }
 

@@ -17,5 +17,10 @@ export const hello = defineFrame(1, "hello", {
   agent: schema.string(LIMITS.idBytes),
   /** Whom the device takes itself for. A token of somebody else is refused, so that caches never mix. */
   userId: schema.optional(schema.id),
+  /**
+   * Where several tabs are one device: which of them leads, a number that rises with each. A connection of a lower number is
+   * closed (`replaced`) when one of a higher comes, and refused after it.
+   */
+  leader: schema.optional(schema.uint),
 });
 export type HelloFrame = FrameOf<typeof hello>;

@@ -1,0 +1,327 @@
+import "fake-indexeddb/auto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ChatError } from "@chat/protocol";
+import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import { createChatClient } from "../../src/index.js";
+import type { ChatClient, ChatClientOptions, SentMessage } from "../../src/public-types.js";
+import { fakeServer, type FakeServer } from "../../src/testing/fake-server.js";
+import { type VirtualClock, virtualClock, virtualRuntime } from "../../src/testing/virtual-clock.js";
+import { texts } from "../world.js";
+import { FakeBrowser, type FakeTab } from "./fake-browser.js";
+
+interface Opened {
+  readonly tab: FakeTab;
+  readonly client: ChatClient;
+  /** Texts that listeners were told. */
+  readonly heard: string[];
+}
+
+let clock: VirtualClock;
+let server: FakeServer;
+let browser: FakeBrowser;
+let opened: Opened[];
+let seed = 0;
+
+beforeEach(() => {
+  clock = virtualClock();
+  server = fakeServer({ runtime: virtualRuntime(clock, 7) });
+  browser = new FakeBrowser();
+  opened = [];
+  server.createGroup(["ana", "bo"], "room");
+});
+
+afterEach(async () => {
+  for (const { tab, client } of opened) {
+    tab.thaw();
+    void client.close();
+  }
+  await pass(100);
+});
+
+/** Time passes, for the virtual clock and for the database. */
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left >= 0; left -= 50) {
+    await clock.advance(Math.min(50, left));
+    for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate);
+  }
+}
+
+function open(options: Partial<ChatClientOptions> = {}): Opened {
+  const tab = browser.tab();
+  const runtime = {
+    ...virtualRuntime(clock, ++seed),
+    clock: {
+      ...clock,
+      schedule: (delay: number, work: () => void) => clock.schedule(delay, () => tab.deliver(work)),
+    },
+  };
+  const given = {
+    url: "wss://chat.test/",
+    userId: "ana",
+    token: "a token",
+    runtime,
+    connect: server.connect,
+  };
+  const client = tab.run(() => createChatClient({ ...given, ...options }));
+  const heard: string[] = [];
+  client.on("message", ({ message }) => heard.push(message.text!));
+  const all = { tab, client, heard };
+  opened.push(all);
+  return all;
+}
+
+async function openTwo(): Promise<[Opened, Opened]> {
+  const leader = open();
+  await pass(300);
+  const follower = open();
+  await pass(300);
+  for (const { client } of [leader, follower]) texts(client, "room");
+  await pass(200);
+  return [leader, follower];
+}
+
+/** Sends, and waits until it is kept. */
+async function send({ client }: Opened, text: string): Promise<SentMessage> {
+  const sending = client.conversations.get("room")!.send(text);
+  await pass(100);
+  return sending;
+}
+
+function stored(): string[] {
+  return server.log("room").flatMap(({ text }) => text ?? []);
+}
+
+/** Of the sockets that are open, by their device. */
+function devices(): string[] {
+  return server.sessions.map(({ deviceId }) => deviceId);
+}
+
+describe("two tabs", () => {
+  test("are one device with one socket, and show the same", async () => {
+    const [leader, follower] = await openTwo();
+    expect(devices()).toHaveLength(1);
+    for (const { client } of [leader, follower]) {
+      expect(client.status).toMatchObject({ connection: "online", synced: true, storage: "persistent" });
+    }
+    server.post("room", "bo", "to both");
+    await pass(200);
+    const sent = [await send(follower, "from the second"), await send(leader, "from the first")];
+    await pass(200);
+    expect((await Promise.all(sent.map((message) => message.stored))).map(({ text }) => text)).toEqual([
+      "from the second",
+      "from the first",
+    ]);
+    const all = ["to both", "from the second", "from the first"];
+    expect(stored()).toEqual(all);
+    for (const { client, heard } of [leader, follower]) {
+      expect(texts(client, "room")).toEqual(all);
+      expect(heard).toEqual(all);
+      expect(client.status.pending).toBe(0);
+    }
+    expect(devices()).toHaveLength(1);
+  });
+
+  test("share what one of them asks for", async () => {
+    const [leader, follower] = await openTwo();
+    const creating = follower.client.conversations.createGroup({ name: "new", members: ["bo"] });
+    await pass(200);
+    const { id } = await creating;
+    expect(leader.client.conversations.get(id)?.summary.name).toBe("new");
+    const sending = follower.client.conversations.get(id)!.send("here");
+    await pass(200);
+    await (
+      await sending
+    ).stored;
+    expect(texts(leader.client, id)).toEqual([]);
+    await pass(200);
+    expect(texts(leader.client, id)).toEqual(["here"]);
+    const naming = follower.client.users.setProfile({ name: "Ana" });
+    await pass(200);
+    await naming;
+    expect(leader.client.users.get("ana")?.name).toBe("Ana");
+    const failing = follower.client.conversations.fetch("nowhere");
+    failing.catch(() => {});
+    await pass(200);
+    await expect(failing).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("page back, each as far as it likes", async () => {
+    for (let number = 1; number <= 120; number++) server.post("room", "bo", `m${number}`);
+    const [leader, follower] = await openTwo();
+    expect(texts(follower.client, "room")).toEqual(texts(leader.client, "room"));
+    const { timeline } = follower.client.conversations.get("room")!;
+    const before = timeline.messages.length;
+    const loading = timeline.loadOlder();
+    await pass(200);
+    await loading;
+    expect(timeline.messages.length).toBeGreaterThan(before);
+    expect(leader.client.conversations.get("room")!.timeline.messages).toHaveLength(before);
+    const shown = texts(follower.client, "room");
+    server.post("room", "bo", "one more");
+    await pass(200);
+    expect(texts(follower.client, "room")).toEqual([...shown, "one more"]);
+    // Also over a change of leaders.
+    void leader.client.close();
+    await pass(1_000);
+    expect(follower.client.status.connection).toBe("online");
+    expect(texts(follower.client, "room")).toEqual([...shown, "one more"]);
+  });
+
+  test("keep failed messages, which either may discard", async () => {
+    const [leader, follower] = await openTwo();
+    server.faults.incoming = (frame) =>
+      frame.type === "send-message" ? new ChatError("forbidden", "no") : undefined;
+    const { stored, clientMessageId } = await send(follower, "refused");
+    await pass(100);
+    await expect(stored).rejects.toMatchObject({ code: "forbidden" });
+    for (const { client } of [leader, follower]) expect(texts(client, "room")).toEqual(["refused!"]);
+    const discarding = leader.client.conversations.get("room")!.discard(clientMessageId);
+    await pass(200);
+    await discarding;
+    for (const { client } of [leader, follower]) expect(texts(client, "room")).toEqual([]);
+  });
+
+  test("go offline and online together", async () => {
+    const [leader, follower] = await openTwo();
+    follower.client.disconnect();
+    await pass(200);
+    for (const { client } of [leader, follower]) expect(client.status.connection).toBe("offline");
+    expect(devices()).toEqual([]);
+    await send(follower, "later");
+    expect(texts(leader.client, "room")).toEqual(["(later)"]);
+    leader.client.connect();
+    await pass(500);
+    for (const { client } of [leader, follower]) expect(client.status.connection).toBe("online");
+    expect(stored()).toEqual(["later"]);
+  });
+});
+
+describe("another tab leads", () => {
+  test("at once when the leading one is closed", async () => {
+    const [leader, follower] = await openTwo();
+    const [device] = devices();
+    void leader.client.close();
+    await pass(500);
+    expect(devices()).toEqual([device]);
+    expect(follower.client.status).toMatchObject({
+      connection: "online",
+      synced: true,
+      storage: "persistent",
+    });
+    const conversation = follower.client.conversations.get("room");
+    await send(follower, "still here");
+    expect(stored()).toEqual(["still here"]);
+    expect(follower.client.conversations.get("room")).toBe(conversation);
+    expect(browser.locks.thefts).toBe(0);
+  });
+
+  test("when it crashes, and sends what was under way once", async () => {
+    const [leader, follower] = await openTwo();
+    server.faults.outgoing = (frame) =>
+      frame.type === "message-stored" || frame.type === "entries" ? [] : [0];
+    const sent = [await send(follower, "m1"), await send(follower, "m2")];
+    expect(stored()).toEqual(["m1", "m2"]);
+    expect(texts(follower.client, "room")).toEqual(["(m1)", "(m2)"]);
+    leader.tab.crash();
+    server.cut();
+    server.faults.outgoing = undefined;
+    await pass(1_000);
+    await Promise.all(sent.map((message) => message.stored));
+    expect(stored()).toEqual(["m1", "m2"]);
+    expect(texts(follower.client, "room")).toEqual(["m1", "m2"]);
+    expect(new Set(server.log("room").flatMap(({ deviceId, text }) => (text ? deviceId : []))).size).toBe(1);
+  });
+
+  test("when it is frozen, and what that one still writes is refused", async () => {
+    const [leader, follower] = await openTwo();
+    leader.tab.freeze();
+    void send(follower, "m1");
+    await pass(3 * CLIENT_LIMITS.tabInterval);
+    expect(browser.locks.thefts).toBe(1);
+    expect(follower.client.status).toMatchObject({ connection: "online", storage: "persistent" });
+    expect(stored()).toEqual(["m1"]);
+    // The other does not know yet, and has its socket still.
+    server.post("room", "bo", "m2");
+    await pass(200);
+    await send(follower, "m3");
+    leader.tab.thaw();
+    await pass(1_000);
+    for (const { client } of [leader, follower]) {
+      expect(texts(client, "room")).toEqual(["m1", "m2", "m3"]);
+      expect(client.status).toMatchObject({ connection: "online", synced: true, storage: "persistent" });
+    }
+    expect(stored()).toEqual(["m1", "m2", "m3"]);
+    expect(devices()).toHaveLength(1);
+    expect(browser.locks.thefts).toBe(1);
+  });
+
+  test("of five, one after the other", async () => {
+    const tabs: Opened[] = [];
+    for (let count = 0; count < 5; count++) tabs.push(open());
+    await pass(500);
+    expect(devices()).toHaveLength(1);
+    const all: string[] = [];
+    for (const [index, tab] of tabs.entries()) {
+      for (const { client } of tabs.slice(index)) texts(client, "room");
+      await pass(100);
+      await send(tabs.at(-1)!, `m${index}`);
+      all.push(`m${index}`);
+      await pass(300);
+      for (const { client } of tabs.slice(index)) expect(texts(client, "room")).toEqual(all);
+      void tab.client.close();
+      await pass(500);
+    }
+    expect(stored()).toEqual(all);
+    expect(devices()).toEqual([]);
+  });
+});
+
+describe("a device of its own", () => {
+  test("is each tab where locks are missing or forbidden", async () => {
+    const [first, second] = [open(), open()];
+    await pass(2_000);
+    expect(first.client.status.storage).toBe("persistent");
+    expect(second.client.status.storage).toBe("persistent");
+    browser.locks.request = () => Promise.reject(new DOMException("Not here.", "SecurityError"));
+    const third = open({ userId: "bo" });
+    await pass(300);
+    expect(third.client.status).toMatchObject({ storage: "memory", connection: "online" });
+  });
+
+  test("has each account, however it is spelled", async () => {
+    const accounts = [
+      ["https://a.test/chat", "ana"],
+      ["https://a.test/chat", "bo"],
+      ["https://b.test/chat", "ana"],
+      ["https://a.test/chat", "ana bo"],
+      ["https://a.test/chat ana", "bo"],
+      ['https://a.test/chat","ana', "bo"],
+      ["https://a.test/chat", 'ana","'],
+    ] as const;
+    for (const [url, userId] of accounts) open({ url, userId });
+    await pass(300);
+    expect(browser.locks.held).toHaveLength(accounts.length);
+    expect(new Set(devices()).size).toBe(accounts.length);
+    expect(await browser.indexedDB.databases()).toHaveLength(accounts.length);
+  });
+});
+
+test("where storage is refused the tabs share one device in memory, also when its leader goes", async () => {
+  browser.indexedDB.open = () => {
+    throw new DOMException("Not in a private window.", "SecurityError");
+  };
+  const [leader, follower] = await openTwo();
+  for (const { client } of [leader, follower]) expect(client.status.storage).toBe("memory");
+  const [device] = devices();
+  leader.client.disconnect();
+  await pass(100);
+  await send(follower, "waits");
+  void leader.client.close();
+  await pass(500);
+  follower.client.connect();
+  await pass(500);
+  expect(devices()).toEqual([device]);
+  expect(stored()).toEqual(["waits"]);
+  expect(texts(follower.client, "room")).toEqual(["waits"]);
+  expect(follower.client.status.storage).toBe("memory");
+});
