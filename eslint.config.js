@@ -13,6 +13,7 @@ const layers = {
   client: {
     runtime: [],
     cache: ["runtime"],
+    tabs: ["runtime", "cache", "connection"],
     ...Object.fromEntries(clientMiddle.map((layer) => [layer, ["runtime", "cache", ...clientMiddle]])),
   },
   server: {

@@ -1,5 +1,3 @@
-import { expect } from "vitest";
-import { PATIENCE } from "./world/chat-page.js";
 import { story } from "./world/story.js";
 
 story(
@@ -41,42 +39,3 @@ story(
     await desktop.page.expectTexts(all);
   },
 );
-
-story("the same user in two tabs: both work, the second in memory, no message twice", async (world) => {
-  const ana = await world.person("Ana");
-  const bo = await world.person("Bo");
-  await ana.page.startDirect("Bo");
-  await ana.page.waitUntilOpen("Bo");
-  await ana.page.send("from the first tab");
-
-  const second = await ana.device.open();
-  await second.waitUntilSynced();
-  await second.openConversation("Bo");
-  await second.get("memory-notice").waitFor();
-  await ana.page.get("memory-notice").waitFor({ state: "hidden" });
-  await second.expectTexts(["from the first tab"]);
-  await second.send("from the second tab");
-  await ana.page.expectTexts(["from the first tab", "from the second tab"]);
-
-  await bo.page.openConversation("Ana");
-  await Promise.all([
-    ana.page.send("a1", "a2", "a3"),
-    second.send("b1", "b2", "b3"),
-    bo.page.send("c1", "c2", "c3"),
-  ]);
-  await expect.poll(async () => (await bo.page.texts()).length, PATIENCE).toBe(11);
-  const order = await bo.page.texts();
-  for (const tab of ["a", "b", "c"]) {
-    expect(order.filter((text) => text.startsWith(tab))).toEqual(
-      [1, 2, 3].map((number) => `${tab}${number}`),
-    );
-  }
-  await ana.page.expectTexts(order);
-  await second.expectTexts(order);
-
-  // With the first tab gone, the next one to open keeps things again.
-  await ana.page.close();
-  await second.reload();
-  await second.get("memory-notice").waitFor({ state: "hidden" });
-  await second.expectTexts(order);
-});

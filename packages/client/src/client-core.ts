@@ -1,19 +1,11 @@
-import {
-  ChatError,
-  type ClientFrame,
-  isSendableKind,
-  kindOf,
-  LIMITS,
-  type Runtime,
-  type ServerFrame,
-} from "@chat/protocol";
-import type { CacheSnapshot, OutboxItem } from "./cache/cache.js";
+import { ChatError, isSendableKind, kindOf, LIMITS, type Runtime, type ServerFrame } from "@chat/protocol";
+import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
 import { CLIENT_LIMITS } from "./client-limits.js";
 import { connectWebSocket } from "./connection/connect-web-socket.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
-import { createRequests, type Request } from "./connection/requests.js";
+import { createRequests } from "./connection/requests.js";
 import { createConversation } from "./conversation.js";
 import { createConversationList } from "./conversation-list.js";
 import { createOutbox } from "./outbox/outbox.js";
@@ -28,6 +20,7 @@ import type {
 import { defined } from "./runtime/defined.js";
 import type { Notifier, Topic } from "./runtime/notifier.js";
 import type { Device, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
+import { createTabSync } from "./tab-sync.js";
 import { acknowledge } from "./sync/acknowledge.js";
 import { createCacheWriter } from "./sync/cache-writer.js";
 import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
@@ -82,7 +75,12 @@ interface Handle<C extends CustomData> {
 }
 
 /** Before the leading tab is known. */
-const WAITING: TabStatus = { connection: "connecting", synced: false, persistent: true };
+const WAITING: TabStatus = {
+  connection: "connecting",
+  synced: false,
+  persistent: true,
+  textCharacters: LIMITS.textCharacters,
+};
 
 /** Wires the layers together. */
 export function createClientCore<C extends CustomData>(
@@ -123,7 +121,7 @@ export function createClientCore<C extends CustomData>(
 
   const requests = createRequests(
     runtime,
-    (frame) => (leader ? relay(frame as Required<ClientFrame>) : connection.send(frame)),
+    (frame) => (leader ? tabSync.relay(frame) : connection.send(frame)),
     options.requestTimeout ?? CLIENT_LIMITS.requestTimeout,
   );
   const { ask } = requests;
@@ -215,7 +213,12 @@ export function createClientCore<C extends CustomData>(
   });
 
   const status = (): TabStatus =>
-    leader ?? { connection: connection.state, synced: listSync.synced, persistent: writer.persistent };
+    leader ?? {
+      connection: connection.state,
+      synced: listSync.synced,
+      persistent: writer.persistent,
+      textCharacters,
+    };
   const isOnline = (): boolean => status().connection === "online";
 
   function handleOf(replica: Replica): Handle<C> {
@@ -317,47 +320,19 @@ export function createClientCore<C extends CustomData>(
     statusChanged();
   }
 
-  /** Sends a request by way of the leading tab. */
-  function relay({ requestId, ...request }: Required<ClientFrame>): void {
-    device.ask({ type: "ask", request: request as Request }).then(
-      (answer) => requests.answer(requestId, answer as ServerFrame),
-      (error: ChatError) => requests.answer(requestId, error),
-    );
-  }
+  const tabSync = createTabSync({ device, requests, writer, replicas, filler, outbox, listSync, users });
 
-  /** Asks on behalf of another tab. What the answer says is held here before that tab has it. */
-  async function askFor(request: Request): Promise<ServerFrame> {
-    const answer: ServerFrame = await ask(request, { mode: "session" });
-    if (answer.type === "conversation") listSync.row(answer.row);
-    else if (answer.type === "users") users.take(answer.profiles);
-    else if (answer.type === "range") {
-      const replica = "conversationId" in request && replicas.get(request.conversationId!);
-      if (replica && replica.trust === "sure") replicas.apply(replica, answer);
-    }
-    await writer.idle();
-    return answer;
-  }
-
-  function load({ meta, ...snapshot }: CacheSnapshot): void {
-    ({ epoch, deviceId } = meta);
-    replicas.load(snapshot.conversations);
-    users.take(snapshot.users, "kept");
-    listSync.load(meta);
-    for (const item of outbox.load(snapshot.outbox)) void settleUntold(item);
+  function load(snapshot: CacheSnapshot): void {
+    ({ epoch, deviceId } = snapshot.meta);
+    tabSync.load(snapshot);
     listTopic.changed();
-  }
-
-  /** Another tab has taken a message out of the outbox, and did not live to tell: it is stored, or was discarded. */
-  async function settleUntold({ conversationId, clientMessageId }: OutboxItem): Promise<void> {
-    const query = { after: 0, before: Infinity, limit: LIMITS.rangeEntries, order: "descending" } as const;
-    outbox.settle(await writer.read(conversationId, query));
-    outbox.mirror({ removeOutbox: [clientMessageId] });
   }
 
   function follow(next: TabStatus): void {
     const wasOnline = leader?.connection === "online";
     connection.disconnect();
     leader = next;
+    ({ textCharacters } = next);
     const online = next.connection === "online";
     if (wasOnline && !online) lost();
     if (online && !wasOnline) {
@@ -393,44 +368,19 @@ export function createClientCore<C extends CustomData>(
       if (online) connection.connect();
       else connectionChanged();
     },
-    follow: () => follow({ ...WAITING, persistent: status().persistent }),
+    follow: () => follow({ ...status(), connection: "connecting", synced: false }),
     load,
 
-    async answer(request) {
-      switch (request.type) {
-        case "load":
-          return writer.load();
-        case "read":
-          return writer.read(request.conversationId, request.query);
-        case "commit":
-          await writer.commit(request.changes, "strict");
-          return outbox.mirror(request.changes);
-        case "ask":
-          return askFor(request.request);
-        case "fill": {
-          const replica = replicas.get(request.conversationId);
-          if (replica) await filler.fill(replica);
-          return;
-        }
-        case "online":
-          return environment.wanted(request.wanted);
-      }
-    },
+    answer: async (request) =>
+      request.type === "online" ? environment.wanted(request.wanted) : tabSync.answer(request),
 
     heard({ status, changes, arrived, error }) {
       if (changes) {
-        const { meta } = changes;
-        if (changes.reset) users.reset();
-        replicas.mirror(changes);
-        outbox.mirror(changes);
-        users.take(changes.users ?? [], "kept");
-        if (changes.reset || meta?.cursor) listSync.load(meta ?? {});
-        if (meta?.epoch) ({ epoch } = meta);
+        tabSync.mirror(changes);
+        if (changes.meta?.epoch) ({ epoch } = changes.meta);
       }
-      if (arrived) {
-        const replica = replicas.get(arrived.conversationId);
-        if (replica) environment.message(handleOf(replica).conversation, lineOf(arrived.entry));
-      }
+      const replica = arrived && replicas.get(arrived.conversationId);
+      if (replica) environment.message(handleOf(replica).conversation, lineOf(arrived.entry));
       if (error) report(new ChatError(error.code, error.message));
       if (status) follow(status);
     },

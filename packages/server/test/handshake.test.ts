@@ -36,6 +36,27 @@ describe("handshake", () => {
     expect(server.connections).toBe(0);
   });
 
+  it("lets the newest leader of a device speak for it, and nobody else", async () => {
+    const server = await openServer();
+    const deviceId = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    const [first, frozen, next] = [1, 2, 3].map(() => new RawDevice(server, "ana"));
+    expect(await first!.hello({ deviceId, leader: 4 })).toMatchObject({ type: "welcome" });
+    // The same one again, over a new socket.
+    const again = new RawDevice(server, "ana");
+    expect(await again.hello({ deviceId, leader: 4 })).toMatchObject({ type: "welcome" });
+    expect(await first!.closed()).toMatchObject({ code: 4409 });
+    expect(await next!.hello({ deviceId, leader: 5 })).toMatchObject({ type: "welcome" });
+    expect(await again.closed()).toMatchObject({ code: 4409 });
+    void frozen!.hello({ deviceId, leader: 4 }).catch(() => {});
+    expect(await frozen!.closed()).toMatchObject({ code: 4409 });
+    // Of another user, and without a number: nobody's rival.
+    const others = [new RawDevice(server, "bo"), new RawDevice(server, "ana")];
+    expect(await others[0]!.hello({ deviceId, leader: 1 })).toMatchObject({ type: "welcome" });
+    expect(await others[1]!.hello({ deviceId })).toMatchObject({ type: "welcome" });
+    expect([next, ...others].map((device) => device!.closedWith)).toEqual([undefined, undefined, undefined]);
+    expect(server.connections).toBe(3);
+  });
+
   it("closes a socket that says no hello in time, or falls silent", async () => {
     const clock = new VirtualClock();
     const server = await openServer({ runtime: clock.runtime });

@@ -1,4 +1,4 @@
-import { type ChatError, type Entry, isChatError, type Runtime } from "@chat/protocol";
+import { type Entry, isChatError, type Runtime } from "@chat/protocol";
 import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cache/cache.js";
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
@@ -10,6 +10,8 @@ export interface TabStatus {
   readonly connection: "connecting" | "online" | "offline" | "stopped" | "closed";
   readonly synced: boolean;
   readonly persistent: boolean;
+  /** Code points of one message's text that the server accepts. */
+  readonly textCharacters: number;
 }
 
 /** What any tab may commit: messages written or discarded in it. */
@@ -226,7 +228,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       get persistent() {
         return persistent;
       },
-      load: () => anywhere((cache) => cache.load(), { type: "load" }) as Promise<CacheSnapshot>,
+      load: () => anywhere<CacheSnapshot>((cache) => cache.load(), { type: "load" }),
       read: (conversationId, query) =>
         anywhere((cache) => cache.read(conversationId, query), { type: "read", conversationId, query }),
       commit: (changes, durability) =>

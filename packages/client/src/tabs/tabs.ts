@@ -1,5 +1,6 @@
 import { type Cancel, ChatError, newUuid, type Runtime } from "@chat/protocol";
 import { CLIENT_LIMITS } from "../client-limits.js";
+import { defined } from "../runtime/defined.js";
 
 /** What is called of `navigator.locks`. */
 export interface Locks {
@@ -191,7 +192,7 @@ export function createTabs<Request, Notice>(
       const call = calls.get(message.id);
       calls.delete(message.id);
       const { error, value } = message;
-      if (error) call?.reject(new ChatError(error.code, error.message, error as ChatError));
+      if (error) call?.reject(new ChatError(error.code, error.message, defined(error)));
       else call?.resolve(value);
     }
   }

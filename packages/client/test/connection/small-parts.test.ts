@@ -83,7 +83,7 @@ describe("the page's signals", () => {
     pageSignals().subscribe(() => {})();
   });
 
-  test("wake up on what may bring the network back, and let go of every listener", () => {
+  test("wake up on what may bring the network back, tell when the page is put away, and let go of every listener", () => {
     const listeners = new Map<string, () => void>();
     const target = {
       addEventListener: (event: string, listener: () => void) => void listeners.set(event, listener),
@@ -96,13 +96,19 @@ describe("the page's signals", () => {
     vi.stubGlobal("removeEventListener", target.removeEventListener);
     vi.stubGlobal("document", page);
     let woken = 0;
-    const unsubscribe = pageSignals().subscribe(() => woken++);
-    expect([...listeners.keys()].sort()).toEqual(["online", "pageshow", "resume", "visibilitychange"]);
+    let suspended = 0;
+    const unsubscribe = pageSignals().subscribe(
+      () => woken++,
+      () => suspended++,
+    );
+    const events = ["freeze", "online", "pagehide", "pageshow", "resume", "visibilitychange"];
+    expect([...listeners.keys()].sort()).toEqual(events);
     listeners.get("visibilitychange")!();
     expect(woken).toBe(0);
     page.visibilityState = "visible";
     for (const listener of listeners.values()) listener();
     expect(woken).toBe(4);
+    expect(suspended).toBe(2);
     unsubscribe();
     expect(listeners.size).toBe(0);
   });

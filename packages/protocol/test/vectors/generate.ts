@@ -106,6 +106,7 @@ const clientFrames: Record<string, ClientFrame> = {
     deviceId: DEVICE,
     agent: "chat-swift/1.2",
     userId: "ana",
+    leader: 3,
   },
   "ping minimal": { type: "ping", requestId: 1 },
   "ping full": { type: "ping", requestId: 9_007_199_254_740_991 },

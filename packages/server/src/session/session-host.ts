@@ -14,14 +14,19 @@ export class SessionHost {
   readonly #door: Door;
   readonly #sessions = new Set<Session>();
   readonly #places = new WeakMap<Session, Place>();
+  /** By device, of those that have several tabs: the session of the newest leader. */
+  readonly #leading = new Map<string, { readonly session: Session; readonly leader: number }>();
   #draining = false;
 
   /** @param environment what sessions share, but for the end of one, which is for the host to hear */
-  constructor(environment: Omit<SessionEnvironment, "ended">, door: Door) {
+  constructor(environment: Omit<SessionEnvironment, "ended" | "claim">, door: Door) {
     this.#door = door;
     this.#environment = {
       ...environment,
+      claim: (session, record, leader) => this.#claim(session, keyOf(record), leader),
       ended: (session) => {
+        const key = session.record && keyOf(session.record);
+        if (key !== undefined && this.#leading.get(key)?.session === session) this.#leading.delete(key);
         this.#sessions.delete(session);
         this.#places.get(session)?.leave();
       },
@@ -64,6 +69,15 @@ export class SessionHost {
     }
   }
 
+  /** A frozen tab that thaws must not send beside the one that has taken its place. */
+  #claim(session: Session, key: string, leader: number): boolean {
+    const other = this.#leading.get(key);
+    if (other !== undefined && other.leader > leader) return false;
+    this.#leading.set(key, { session, leader });
+    other?.session.close("replaced");
+    return true;
+  }
+
   /** Tells the devices when to come back, lets what is under way end, as long as there is time, and closes the sockets. */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -77,4 +91,8 @@ export class SessionHost {
     }
     for (const session of [...this.#sessions]) session.close("goingAway");
   }
+}
+
+function keyOf({ userId, deviceId }: SessionRecord): string {
+  return JSON.stringify([userId, deviceId]);
 }

@@ -45,6 +45,8 @@ export interface SessionEnvironment {
   readonly tally: Tally;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
   ready(): Promise<{ readonly epoch: string }>;
+  /** The session speaks for a device as the leader of this number. Returns false if a later one does already. */
+  claim(session: Session, record: SessionRecord, leader: number): boolean;
   /** Called once, when a session is over. */
   ended(session: Session): void;
 }
@@ -271,6 +273,9 @@ export class Session implements Recipient {
       this.#userId = userId;
       this.#deviceId = hello.deviceId;
       this.#record = { userId, deviceId: hello.deviceId, connectionId: newUuid(runtime.random) };
+      if (hello.leader !== undefined && !this.#environment.claim(this, this.#record, hello.leader)) {
+        return this.close("replaced");
+      }
       await registry.register(identity, this.#record);
       await deliverer.attach(this);
       if (this.isOver) {
