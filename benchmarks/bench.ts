@@ -1,11 +1,11 @@
-// pnpm bench [scenario …] [--rounds N] [--seconds N] [--smoke]: our server beside a peer and the limit, interleaved.
+// pnpm bench [scenario …] [--rounds N] [--seconds N] [--smoke] [--subjects a,b] [--out FOLDER]: ours beside a peer and the limit, interleaved.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { drawBars } from "./report/draw-bars.js";
-import { type Figures, measure } from "./report/measure.js";
+import { FIGURES, type Figures } from "./report/figures.js";
 import { formatTable, type Result } from "./report/format-table.js";
-import { SCENARIOS } from "./scenarios/scenario.js";
+import { SCENARIOS } from "./scenarios/scenarios.js";
 import { SUBJECTS } from "./subjects/subjects.js";
 
 const { values, positionals } = parseArgs({
@@ -14,49 +14,61 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
     smoke: { type: "boolean", default: false },
+    subjects: { type: "string" },
     out: { type: "string" },
   },
 });
 const rounds = values.smoke ? 1 : Number(values.rounds);
-const duration = values.smoke ? 500 : Number(values.seconds) * 1_000;
-const scenarios = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+const duration = values.smoke ? 300 : Number(values.seconds) * 1_000;
+const wanted = values.subjects?.split(",");
+const scenarios = SCENARIOS.map((scenario) => ({
+  ...scenario,
+  subjects: scenario.subjects.filter((name) => wanted?.includes(name) ?? true),
+})).filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 if (scenarios.length === 0) {
   process.stderr.write(`Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}\n`);
   process.exit(2);
 }
 
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 const results: Result[] = [];
+const folder =
+  values.out === undefined ? undefined : fileURLToPath(new URL(`../${values.out}/`, import.meta.url));
+if (folder !== undefined) mkdirSync(folder, { recursive: true });
 for (const scenario of scenarios) {
-  const runs = new Map<string, Figures[]>(SUBJECTS.map(({ name }) => [name, []]));
+  const runs = new Map<string, Figures[]>(scenario.subjects.map((name) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const subject of SUBJECTS) {
-      const figures = await measure(subject, scenario, { warmUp: duration / 3, duration });
-      runs.get(subject.name)!.push(figures);
-      const { messagesPerSecond, cpuPerDelivery, ackP50 } = figures;
-      process.stderr.write(
-        `${scenario.name} ${round}/${rounds} ${subject.name.padEnd(10)} ${messagesPerSecond.toFixed(0).padStart(7)} msg/s` +
-          ` ${cpuPerDelivery.toFixed(2).padStart(6)} µs/delivery  ack p50 ${ackP50.toFixed(1)} ms\n`,
+    for (const name of scenario.subjects) {
+      const subject = SUBJECTS.find((candidate) => candidate.name === name)!;
+      const where = `${scenario.name} ${round}/${rounds} ${name.padEnd(10)}`;
+      const progress = (what: string): void => tell(`${where} ${what}`);
+      const figures = await scenario.run(subject, { duration, smoke: values.smoke, progress });
+      runs.get(name)!.push(figures);
+      const shown = Object.entries(figures).map(
+        ([figure, value]) => `${FIGURES[figure]!.title} ${value.toFixed(FIGURES[figure]!.digits)}`,
       );
+      tell(`${where} ${shown.join(" · ")}`);
     }
   }
-  results.push({
+  const result = {
     scenario: scenario.name,
     description: scenario.description,
     runs: Object.fromEntries(runs),
-  });
+  };
+  results.push(result);
+  process.stdout.write(`${formatTable(result)}\n`);
+  if (folder === undefined) continue;
+  writeFileSync(`${folder}${result.scenario}.json`, `${JSON.stringify(result, null, 1)}\n`);
+  writeFileSync(`${folder}${result.scenario}.md`, formatTable(result));
+  writeFileSync(`${folder}${result.scenario}.svg`, drawBars(result));
 }
 
-process.stdout.write(`${results.map(formatTable).join("\n")}\n`);
-const lost = results
-  .flatMap(({ runs }) => Object.entries(runs))
-  .flatMap(([name, all]) => all.map((run) => ({ name, lost: run.lost })));
-const ours = lost.filter(({ name }) => name === "chat").reduce((sum, run) => sum + run.lost, 0);
-if (values.out !== undefined) {
-  const folder = fileURLToPath(new URL(`../${values.out}/`, import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}results.json`, `${JSON.stringify(results, null, 2)}\n`);
-  for (const result of results) writeFileSync(`${folder}${result.scenario}.svg`, drawBars(result));
-}
+const ours = results
+  .flatMap(({ runs }) => Object.values(runs)[0]!)
+  .reduce((sum, { lost }) => sum + (lost ?? 0), 0);
 process.stdout.write(
   `${results.length} scenarios, ${rounds} rounds each, ${ours} deliveries lost, doubled or out of order\n`,
 );

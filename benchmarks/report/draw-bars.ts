@@ -1,31 +1,36 @@
-import type { Figures } from "./measure.js";
-import { medianOf, type Result } from "./format-table.js";
+import { FIGURES } from "./figures.js";
+import { figuresOf, type Result, spreadOf } from "./format-table.js";
 
-const PANELS: readonly (readonly [keyof Figures, string, number])[] = [
-  ["messagesPerSecond", "messages per second (more is better)", 0],
-  ["cpuPerDelivery", "server CPU, µs per delivery (less is better)", 2],
-  ["ackP50", "acknowledgement p50, ms (less is better)", 1],
-];
-const COLOURS = ["#2563eb", "#94a3b8", "#cbd5e1"];
-const [WIDTH, BAR, PANEL] = [640, 26, 130];
+const COLOURS = ["#2563eb", "#94a3b8", "#cbd5e1", "#e2e8f0"];
+const [WIDTH, BAR, GAP] = [640, 24, 6];
+/** What the load itself did says nothing of a subject. */
+const NOT_DRAWN = new Set(["loadCpu", "deliveriesPerSecond", "queries", "roundTrips"]);
 
-/** A bar chart of one scenario: medians, with the spread as a line. */
+/** A bar chart of one scenario, a panel for each figure: medians, with the spread as a line. */
 export function drawBars(result: Result): string {
   const subjects = Object.keys(result.runs);
-  const panels = PANELS.map(([figure, title, digits], panel) => {
-    const stats = subjects.map((name) => medianOf(result.runs[name]!.map((run) => run[figure])));
-    const scale = 380 / Math.max(...stats.map(({ high }) => high));
-    const bars = stats.map(({ median, low, high }, index) => {
-      const y = 30 + index * (BAR + 6);
+  const height = 40 + subjects.length * (BAR + GAP);
+  const figures = figuresOf(result).filter((name) => !NOT_DRAWN.has(name));
+  const panels = figures.map((figure, panel) => {
+    const { title, digits } = FIGURES[figure]!;
+    const spreads = subjects.map((name) =>
+      spreadOf(result.runs[name]!.map((run) => run[figure] ?? Number.NaN)),
+    );
+    const scale = 380 / Math.max(...spreads.map(({ high }) => (Number.isFinite(high) ? high : 0)), 1e-9);
+    const bars = spreads.map(({ median, low, high }, index) => {
+      const y = 30 + index * (BAR + GAP);
       const middle = y + BAR / 2;
-      return [
-        `<text x="90" y="${middle + 4}" text-anchor="end">${subjects[index]}</text>`,
-        `<rect x="100" y="${y}" width="${(median * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>`,
-        `<line x1="${(100 + low * scale).toFixed(1)}" x2="${(100 + high * scale).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#0f172a"/>`,
-        `<text x="${(106 + high * scale).toFixed(1)}" y="${middle + 4}">${median.toFixed(digits)}</text>`,
-      ].join("");
+      const name = `<text x="100" y="${middle + 4}" text-anchor="end">${subjects[index]}</text>`;
+      if (!Number.isFinite(median)) return `${name}<text x="116" y="${middle + 4}">–</text>`;
+      return (
+        name +
+        `<rect x="110" y="${y}" width="${(median * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>` +
+        `<line x1="${(110 + low * scale).toFixed(1)}" x2="${(110 + high * scale).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#0f172a"/>` +
+        `<text x="${(116 + high * scale).toFixed(1)}" y="${middle + 4}">${median.toFixed(digits)}</text>`
+      );
     });
-    return `<g transform="translate(0 ${30 + panel * PANEL})"><text x="100" y="20" font-weight="600">${title}</text>${bars.join("")}</g>`;
+    return `<g transform="translate(0 ${30 + panel * height})"><text x="110" y="20" font-weight="600">${title}</text>${bars.join("")}</g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${40 + PANELS.length * PANEL}" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/><text x="12" y="22" font-size="15" font-weight="700">${result.scenario}: ${result.description}</text>${panels.join("")}</svg>\n`;
+  const title = `${result.scenario}: ${result.description}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${40 + figures.length * height}" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/><text x="12" y="22" font-size="14" font-weight="700">${title}</text>${panels.join("")}</svg>\n`;
 }

@@ -17,11 +17,13 @@ export class ServerProcess {
   static async start(program: string): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), "chat-benchmark-"));
     const file = fileURLToPath(new URL(program, import.meta.url));
+    // CHAT_BENCH_NODE="--cpu-prof --cpu-prof-dir=…" shows where a server's time goes.
+    const nodeOptions = ["--import", "tsx", ...(process.env["CHAT_BENCH_NODE"]?.split(" ") ?? [])];
     const pinned = process.platform === "linux" && availableParallelism() > 1;
     const child = fork(file, [join(folder, "benchmark.db")], {
-      execArgv: ["--import", "tsx"],
+      execArgv: nodeOptions,
       stdio: ["ignore", "inherit", "inherit", "ipc"],
-      ...(pinned && { execPath: "taskset", execArgv: ["-c", "0", process.execPath, "--import", "tsx"] }),
+      ...(pinned && { execPath: "taskset", execArgv: ["-c", "0", process.execPath, ...nodeOptions] }),
     });
     const [{ port }] = (await once(child, "message")) as [{ port: number }];
     return new ServerProcess(port, child, folder);

@@ -16,11 +16,11 @@ const server = createServer();
 const io = new Server(server, { transports: ["websocket"], perMessageDeflate: false });
 io.on("connection", (socket) => {
   const sender = String(socket.handshake.auth["token"]);
-  void socket.join("room");
-  socket.on("send", (text: string, acknowledge: (id: number) => void) => {
+  void socket.join(socket.handshake.auth["rooms"] as string[]);
+  socket.on("send", (room: string, text: string, acknowledge: (id: number) => void) => {
     const createdAt = Date.now();
-    const id = Number(insert.run("room", sender, text, createdAt).lastInsertRowid);
-    io.to("room").emit("message", { id, room: "room", sender, text, createdAt });
+    const id = Number(insert.run(room, sender, text, createdAt).lastInsertRowid);
+    io.to(room).emit("message", { id, room, sender, text, createdAt });
     acknowledge(id);
   });
 });

@@ -1,14 +1,30 @@
-/** One member of the room, as the load plays it: as little work as possible, so that the server is what is measured. */
+/** One user of a subject, as the load plays it: as little work as possible, so that the server is what is measured. */
 export interface Member {
   /** Sends a message; resolves when the server has acknowledged it. */
-  send(text: string): Promise<void>;
+  send(room: number, text: string): Promise<void>;
+  /** Does what keeps the connection alive, where the client has to. */
+  beat(): void;
   /** How many messages it received so far. */
   readonly received: number;
   /** Bytes of WebSocket messages that it received so far. */
   readonly bytes: number;
-  /** The last id that it received was the one expected after the one before; false once a message is lost, doubled or out of order. */
+  /** False once a message was lost, doubled or out of order. */
   readonly inOrder: boolean;
   close(): void;
+}
+
+/** Who is in which room: the indexes of the members, by room. Everybody's first user founds it. */
+export interface Layout {
+  readonly users: number;
+  readonly rooms: readonly (readonly number[])[];
+}
+
+/** The rooms' names, the same for all subjects: UUIDs. */
+export interface Rooms {
+  readonly ids: readonly string[];
+  readonly byId: ReadonlyMap<string, number>;
+  /** By the 16 bytes of the UUID, as latin1. */
+  readonly byBytes: ReadonlyMap<string, number>;
 }
 
 /** Something to be measured: a server program, and how to talk to it. */
@@ -16,6 +32,8 @@ export interface Subject {
   readonly name: string;
   /** File of the server program, beside this one. */
   readonly program: string;
-  /** Connects the members of one room. */
-  connect(port: number, members: number): Promise<readonly Member[]>;
+  /** False where nothing is stored, so that scenarios about what is stored leave it out. */
+  readonly hasRooms: boolean;
+  /** Connects the users. `room` is false where nobody is to be in any room. */
+  connect(port: number, layout: Layout): Promise<readonly Member[]>;
 }

@@ -1,137 +1,96 @@
 import { randomUUID } from "node:crypto";
-import { createClientCodec, SUBPROTOCOL } from "@chat/protocol";
-import { decodeMulti, encode } from "@msgpack/msgpack";
-import type { WebSocket } from "ws";
-import { RawMember } from "./raw-member.js";
-import type { Subject } from "./subject.js";
+import { uuidToBytes } from "@chat/protocol";
+import { ChatMember } from "../members/chat-member.js";
+import { PlainMember } from "../members/plain-member.js";
+import { type RawMember, ReadRuns } from "../members/raw-member.js";
+import { SocketIoMember } from "../members/socket-io-member.js";
+import type { Layout, Rooms, Subject } from "./subject.js";
 
-const codec = createClientCodec();
+/** Connections that are opened at a time. */
+const OPENING = 32;
 
-/** Frames of the SDK's protocol. */
-class ChatMember extends RawMember {
-  #onWelcome: () => void = () => {};
-  readonly #conversationId: string;
+function nameRooms({ rooms }: Layout): Rooms {
+  const ids = rooms.map(() => randomUUID() as string);
+  return {
+    ids,
+    byId: new Map(ids.map((id, room) => [id, room])),
+    byBytes: new Map(ids.map((id, room) => [Buffer.from(uuidToBytes(id)).toString("latin1"), room])),
+  };
+}
 
-  constructor(socket: WebSocket, conversationId: string) {
-    super(socket);
-    this.#conversationId = conversationId;
-  }
+/** Does `work` for every index, some at a time; the results are in order. */
+async function forEach<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const index = next++;
+      results[index] = await work(index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(OPENING, count) }, worker));
+  return results;
+}
 
-  static async join(port: number, userId: string, conversationId: string): Promise<ChatMember> {
-    const socket = await RawMember.open(`ws://127.0.0.1:${port}/chat`, SUBPROTOCOL);
-    const member = new ChatMember(socket, conversationId);
-    const welcome = new Promise<void>((resolve) => (member.#onWelcome = resolve));
-    const hello = { minor: 0, capabilities: [], token: userId, deviceId: randomUUID(), agent: "bench" };
-    socket.send(codec.encode({ type: "hello", requestId: 0, ...hello }));
-    await welcome;
-    return member;
-  }
+const userId = (user: number): string => `user-${user}`;
 
-  async create(members: readonly string[]): Promise<void> {
-    const created = new Promise<void>((resolve) => (this.#onWelcome = resolve));
-    const conversationId = this.#conversationId;
-    const request = {
-      conversationType: "group",
-      conversationId,
-      clientMessageId: randomUUID(),
+/** The last user, who sends nothing in any scenario, reads every message in full. */
+function connectAll<M extends RawMember>(
+  layout: Layout,
+  join: (user: number, rooms: Rooms, runs: ReadRuns, verifies: boolean) => Promise<M>,
+): Promise<{ readonly members: M[]; readonly rooms: Rooms }> {
+  const [rooms, runs] = [nameRooms(layout), new ReadRuns()];
+  return forEach(layout.users, (user) => join(user, rooms, runs, user === layout.users - 1)).then(
+    (members) => ({
       members,
-    } as const;
-    this.socket.send(codec.encode({ type: "create-conversation", requestId: 0, ...request }));
-    await created;
-  }
-
-  protected write(requestId: number, text: string): Uint8Array {
-    const conversationId = this.#conversationId;
-    const clientMessageId = randomUUID();
-    return codec.encode({ type: "send-message", requestId, conversationId, clientMessageId, text });
-  }
-
-  protected take(bytes: Buffer): void {
-    for (const frame of codec.decode(bytes)) {
-      if (frame.type === "entries") this.delivered(frame.after, frame.through);
-      else if (frame.type === "message-stored") this.acknowledged(frame.requestId);
-      else if (frame.type === "welcome" || frame.type === "conversation") this.#onWelcome();
-      else if (frame.type === "error") throw new Error(`${frame.code}: ${frame.message}`);
-    }
-  }
+      rooms,
+    }),
+  );
 }
 
-/** The few packets of engine.io 4 and socket.io 5 that a chat needs; lighter on the load than socket.io's own client. */
-class SocketIoMember extends RawMember {
-  #onConnect: () => void = () => {};
+const plain = { hasRooms: false, connect: connectPlain };
 
-  static async join(port: number, userId: string): Promise<SocketIoMember> {
-    const socket = await RawMember.open(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
-    const member = new SocketIoMember(socket);
-    const connected = new Promise<void>((resolve) => (member.#onConnect = resolve));
-    socket.send(`40${JSON.stringify({ token: userId })}`);
-    await connected;
-    return member;
-  }
-
-  protected write(requestId: number, text: string): string {
-    return `42${requestId}${JSON.stringify(["send", text])}`;
-  }
-
-  protected take(bytes: Buffer): void {
-    const packet = bytes.toString();
-    if (packet.startsWith("42")) {
-      const [, { id }] = JSON.parse(packet.slice(2)) as [string, { id: number }];
-      this.delivered(id - 1, id);
-    } else if (packet.startsWith("43")) this.acknowledged(Number.parseInt(packet.slice(2), 10));
-    else if (packet.startsWith("40")) this.#onConnect();
-    else if (packet === "2") this.socket.send("3");
-  }
+async function connectPlain(port: number, layout: Layout): Promise<readonly PlainMember[]> {
+  return (await connectAll(layout, (_user, _rooms, runs, verifies) => PlainMember.join(port, runs, verifies)))
+    .members;
 }
-
-/** Frames of the prototype: `[96, after, through]` and the entries behind it, `[67, requestId, id]`. */
-class LimitMember extends RawMember {
-  static async join(port: number): Promise<LimitMember> {
-    return new LimitMember(await RawMember.open(`ws://127.0.0.1:${port}/`));
-  }
-
-  protected write(requestId: number, text: string): Uint8Array {
-    return encode([1, requestId, text]);
-  }
-
-  protected take(bytes: Buffer): void {
-    for (const frame of decodeMulti(bytes) as Iterable<[number, number, number]>) {
-      if (frame[0] === 96 && frame.length === 3) this.delivered(frame[1], frame[2]);
-      else if (frame[0] === 67 && frame.length === 3) this.acknowledged(frame[1]);
-    }
-  }
-}
-
-const usersOf = (members: number): string[] => Array.from({ length: members }, (_, index) => `user-${index}`);
 
 /** What is measured, ours first. */
 export const SUBJECTS: readonly Subject[] = [
   {
     name: "chat",
     program: "chat-server.ts",
-    async connect(port, members) {
-      const conversationId = randomUUID();
-      const users = usersOf(members);
-      const room: ChatMember[] = [];
-      for (const userId of users) room.push(await ChatMember.join(port, userId, conversationId));
-      await room[0]!.create(users.slice(1));
-      return room;
+    hasRooms: true,
+    async connect(port, layout) {
+      const { members } = await connectAll(layout, (user, rooms, runs, verifies) =>
+        ChatMember.join(port, userId(user), rooms, runs, verifies),
+      );
+      const founded = members.map(() => 0);
+      for (const [room, [founder, ...others]] of layout.rooms.entries()) {
+        await members[founder!]!.create(room, others.map(userId));
+        for (const user of [founder!, ...others]) founded[user]!++;
+      }
+      // Everybody has heard of their rooms before anything is measured.
+      while (members.some(({ received }, user) => received < founded[user]!)) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return members;
     },
   },
   {
     name: "socket.io",
     program: "socket-io-server.ts",
-    async connect(port, members) {
-      const room: SocketIoMember[] = [];
-      for (const userId of usersOf(members)) room.push(await SocketIoMember.join(port, userId));
-      return room;
+    hasRooms: true,
+    async connect(port, layout) {
+      const roomsOf: number[][] = Array.from({ length: layout.users }, () => []);
+      for (const [room, users] of layout.rooms.entries()) for (const user of users) roomsOf[user]!.push(room);
+      const { members } = await connectAll(layout, (user, rooms, runs, verifies) => {
+        const joined = { userId: userId(user), rooms: roomsOf[user]!.map((room) => rooms.ids[room]!) };
+        return SocketIoMember.join(port, joined, rooms, runs, verifies);
+      });
+      return members;
     },
   },
-  {
-    name: "limit",
-    program: "limit-server.ts",
-    async connect(port, members) {
-      return Promise.all(usersOf(members).map(() => LimitMember.join(port)));
-    },
-  },
+  { name: "limit", program: "limit-server.ts", ...plain },
+  { name: "ws", program: "ws-server.ts", ...plain },
 ];

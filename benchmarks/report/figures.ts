@@ -1,0 +1,33 @@
+/** What one run of one subject gave, by the name of the figure: see FIGURES for the names. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** How a figure is shown. */
+export interface Figure {
+  readonly title: string;
+  readonly digits: number;
+}
+
+/** The figures that scenarios give, in the order in which tables show them. */
+export const FIGURES: Readonly<Record<string, Figure>> = {
+  messagesPerSecond: { title: "messages/s", digits: 0 },
+  deliveriesPerSecond: { title: "deliveries/s", digits: 0 },
+  cpuPerDelivery: { title: "server CPU µs/delivery", digits: 2 },
+  loadCpu: { title: "load's CPU, share of a core", digits: 2 },
+  ackP50: { title: "ack p50 ms", digits: 2 },
+  ackP99: { title: "ack p99 ms", digits: 2 },
+  deliveredP50: { title: "last delivery p50 ms", digits: 1 },
+  deliveredP99: { title: "last delivery p99 ms", digits: 1 },
+  bytesPerDelivery: { title: "bytes/delivery", digits: 0 },
+  connectionsPerSecond: { title: "connections/s", digits: 0 },
+  cpuPerConnection: { title: "CPU µs/connection", digits: 0 },
+  heapPerConnection: { title: "heap KiB each", digits: 2 },
+  rssPerConnection: { title: "RSS KiB each", digits: 1 },
+  idleCpu: { title: "CPU at rest, % of a core", digits: 2 },
+  milliseconds: { title: "ms", digits: 1 },
+  kilobytes: { title: "kB received", digits: 1 },
+  queries: { title: "SQL statements", digits: 0 },
+  roundTrips: { title: "round trips", digits: 0 },
+  microseconds: { title: "µs", digits: 0 },
+  megabytes: { title: "MB", digits: 1 },
+  lost: { title: "lost", digits: 0 },
+};
