@@ -1,7 +1,9 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { ChatError } from "./chat-error.js";
+import { type EncodedRun, encodeRun } from "./encoded-run.js";
 import { FRAME_CODES, type FrameType, frameFromArray, frameToArray } from "./frame.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
+import type { EntriesFrame } from "./frames/entries.js";
 import { LIMITS } from "./limits.js";
 import { scanFrames } from "./scan.js";
 import { SchemaViolation } from "./schema.js";
@@ -110,9 +112,17 @@ export function createClientCodec(): Codec<ClientFrame, ServerFrame> {
   return createCodec(CLIENT_FRAMES, SERVER_FRAMES, LIMITS.answerNodes);
 }
 
+/** The codec of a server. */
+export interface ServerCodec extends Codec<ServerFrame, ClientFrame> {
+  /** A push of entries that goes to many, some of whom are told more than others. */
+  encodeRun(frame: EntriesFrame): EncodedRun;
+}
+
 /** The codec of a server: decodes requests, encodes answers and pushes. */
-export function createServerCodec(): Codec<ServerFrame, ClientFrame> {
-  return createCodec(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
+export function createServerCodec(): ServerCodec {
+  const codec = createCodec<ServerFrame, ClientFrame>(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
+  const encoder = new Encoder({ ignoreUndefined: true });
+  return { ...codec, encodeRun: (frame) => encodeRun(frame, encoder) };
 }
 
 /** One WebSocket message out of several frames. */

@@ -13,13 +13,18 @@ export function isUuid(value: string): boolean {
   return value.length === 36 && UUID.test(value);
 }
 
+/** The value of a hex digit in lower case, by its code. */
+function digit(code: number): number {
+  return code < 0x61 ? code - 0x30 : code - 0x57;
+}
+
 /** The 16 bytes of a canonical UUID. */
 export function uuidToBytes(uuid: string): Uint8Array {
   const bytes = new Uint8Array(16);
   let at = 0;
   for (let index = 0; index < 16; index++) {
-    if (uuid[at] === "-") at++;
-    bytes[index] = Number.parseInt(uuid.slice(at, at + 2), 16);
+    if (at === 8 || at === 13 || at === 18 || at === 23) at++;
+    bytes[index] = (digit(uuid.charCodeAt(at)) << 4) | digit(uuid.charCodeAt(at + 1));
     at += 2;
   }
   return bytes;

@@ -6,6 +6,7 @@ export {
   createServerCodec,
   type InvalidFrame,
   joinFrames,
+  type ServerCodec,
   type UnknownFrame,
 } from "./codec.js";
 export {
@@ -16,6 +17,7 @@ export {
   type Role,
   ROLES,
 } from "./conversation-row.js";
+export type { EncodedRun } from "./encoded-run.js";
 export { assertData, type JsonObject, type JsonValue } from "./data.js";
 export { ENTRY_KINDS, type Entry, isSendableKind, kindOf } from "./entry.js";
 export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";

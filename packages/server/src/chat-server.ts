@@ -1,12 +1,5 @@
 import type { Server } from "node:http";
-import {
-  ChatError,
-  createServerCodec,
-  isChatError,
-  newUuid,
-  type Runtime,
-  systemRuntime,
-} from "@chat/protocol";
+import { ChatError, createServerCodec, isChatError, newUuid, type Runtime } from "@chat/protocol";
 import { originCheck } from "./admission/allowed-origins.js";
 import { Door } from "./admission/door.js";
 import { guardedLog } from "./admission/guarded-log.js";
@@ -23,12 +16,14 @@ import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
 import { peerOf } from "./mount/peer-of.js";
+import { nodeRuntime } from "./node-runtime.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
 import { authenticateWithin } from "./session/authenticate.js";
 import { RegistryLease } from "./session/registry-lease.js";
+import { OutboundTurn } from "./session/outbound-turn.js";
 import { SessionHost, type SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
 import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
@@ -69,7 +64,7 @@ export interface ChatServer {
 export function createChatServer(options: ChatServerOptions): ChatServer {
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   assertSettings(settings);
-  const { clock, random, log } = options.runtime ?? systemRuntime(options.log);
+  const { clock, random, log } = options.runtime ?? nodeRuntime(options.log);
   const runtime: Runtime = { clock, random, log: guardedLog(log) };
   const { store, fanout, metrics, clientAddress } = options;
   const isAllowedOrigin = originCheck(options.allowedOrigins);
@@ -104,7 +99,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     runtime,
     messages: countedReads(store.messages, () => tally.gapReads++),
     conversations: store.conversations,
-    encode: (frame) => codec.encode(frame),
+    codec,
     ...(fanout !== undefined && { announce: (envelope: Envelope) => void announce(envelope, fanout) }),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
@@ -122,6 +117,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     {
       context,
       codec,
+      outbound: new OutboundTurn((callback) => clock.nextTurn(callback)),
       authenticate: options.authenticate,
       deliverer,
       follower,

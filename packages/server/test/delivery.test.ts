@@ -233,7 +233,7 @@ describe("Deliverer", () => {
       runtime,
       messages,
       conversations,
-      encode: (frame) => codec.encode(frame),
+      codec,
     });
     return { deliverer, reads, log };
   }

@@ -1,4 +1,4 @@
-import type { Runtime, ServerFrame, UserProfile } from "@chat/protocol";
+import type { Runtime, ServerCodec, UserProfile } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore } from "../store/message-store.js";
@@ -19,7 +19,7 @@ export interface DelivererOptions {
   readonly runtime: Runtime;
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
-  readonly encode: (frame: ServerFrame) => Uint8Array;
+  readonly codec: Pick<ServerCodec, "encode" | "encodeRun">;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
 }
@@ -188,7 +188,7 @@ export class Deliverer {
     // Told by whoever changed it here, and again by the change feed.
     if (watchers === undefined || watchers.told >= profile.version) return;
     watchers.told = profile.version;
-    const frame = this.#options.encode({ type: "user-changed", profile });
+    const frame = this.#options.codec.encode({ type: "user-changed", profile });
     for (const watcher of watchers.recipients) watcher.deliver(frame);
   }
 
@@ -284,7 +284,7 @@ export class Deliverer {
 
   #lay(conversationId: string, head: number): Track {
     const track: Track = new Track(conversationId, head, {
-      encode: this.#options.encode,
+      encodeRun: (frame) => this.#options.codec.encodeRun(frame),
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
         user?.tracks.add(joined);
@@ -372,7 +372,7 @@ export class Deliverer {
     const send = async (): Promise<void> => {
       const row = await this.#options.conversations.row(userId, conversationId);
       if (row === undefined) return;
-      const frame = this.#options.encode({ type: "conversation-changed", row });
+      const frame = this.#options.codec.encode({ type: "conversation-changed", row });
       for (const recipient of user.recipients) recipient.deliver(frame);
     };
     send()

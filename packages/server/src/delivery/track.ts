@@ -1,5 +1,4 @@
-import { ENTRY_KINDS, type ServerFrame } from "@chat/protocol";
-import { LIMITS } from "@chat/protocol";
+import { ENTRY_KINDS, type EncodedRun, type Entry, LIMITS, type ServerCodec } from "@chat/protocol";
 import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Recipient } from "./recipient.js";
@@ -17,7 +16,7 @@ interface LocalMember {
 
 /** What a track needs of its deliverer. */
 export interface TrackEnvironment {
-  readonly encode: (frame: ServerFrame) => Uint8Array;
+  readonly encodeRun: ServerCodec["encodeRun"];
   /** A user became a member. Their sessions on this server, if any. */
   joined(userId: string, track: Track): ReadonlySet<Recipient> | undefined;
   /** A user who is here is no member any more. */
@@ -138,25 +137,44 @@ export class Track {
     if (first === undefined || this.#members.size === 0) return;
     const last = run[run.length - 1]!;
     const senders = new Set(run.map((entry) => entry.senderId));
-    const frameFor = (from: number, viewer?: Recipient): Uint8Array => {
-      const after = Math.max(first.messageId, from) - 1;
-      return this.environment.encode({
-        type: "entries",
-        conversationId: this.conversationId,
-        after,
-        through: last.messageId,
-        entries: run.filter((entry) => entry.messageId > after).map((entry) => toEntry(entry, viewer)),
-      });
+    const encoded = new Map<number, EncodedRun>();
+    /** The part of the run from an id on. */
+    const encodedFrom = (from: number): EncodedRun => {
+      let part = encoded.get(from);
+      if (part === undefined) {
+        part = this.environment.encodeRun({
+          type: "entries",
+          conversationId: this.conversationId,
+          after: from - 1,
+          through: last.messageId,
+          entries: run.slice(from - first.messageId).map((entry) => toEntry(entry)),
+        });
+        encoded.set(from, part);
+      }
+      return part;
     };
-    let shared: Uint8Array | undefined;
-    for (const [userId, { from, recipients }] of this.#members) {
-      if (from > last.messageId) continue;
-      const isSender = senders.has(userId);
-      for (const recipient of recipients) {
-        const special = from > first.messageId || (isSender && run.some((entry) => isFrom(entry, recipient)));
-        const frame = special ? frameFor(from, recipient) : (shared ??= frameFor(first.messageId));
+    for (const [userId, member] of this.#members) {
+      if (member.from > last.messageId) continue;
+      const from = Math.max(member.from, first.messageId);
+      const { bytes } = encodedFrom(from);
+      if (!senders.has(userId)) {
+        for (const recipient of member.recipients) recipient.deliver(bytes, this.conversationId);
+        continue;
+      }
+      for (const recipient of member.recipients) {
+        const own = ownEntries(run.slice(from - first.messageId), recipient);
+        const frame = own.size === 0 ? bytes : encodedFrom(from).with(own);
         recipient.deliver(frame, this.conversationId);
       }
     }
   }
+}
+
+/** The entries of a run that a device has sent, as only that device is told them. */
+function ownEntries(run: readonly StoredEntry[], recipient: Recipient): Map<number, Entry> {
+  const own = new Map<number, Entry>();
+  run.forEach((entry, index) => {
+    if (isFrom(entry, recipient)) own.set(index, toEntry(entry, recipient));
+  });
+  return own;
 }

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 import type { Place } from "../admission/door.js";
 import type { Peer, Socket } from "../session/socket.js";
+import { FrameMemo } from "./frame-memo.js";
 
 /** Fragments of one WebSocket message; a client has no reason to send more than one. */
 const MAX_FRAGMENTS = 64;
@@ -47,12 +48,26 @@ function refuse(socket: Duplex, status: string, sentence: string, retryAfter?: n
   socket.end(`${headers.join("\r\n")}\r\n\r\n${sentence}`, () => socket.destroy());
 }
 
-function adapt(webSocket: WebSocket, peer: Peer, place: Place, environment: MountEnvironment): void {
+/** One upgraded connection: its network socket, and `ws` on it, which reads it, answers pings and closes. */
+interface Upgraded {
+  readonly network: Duplex;
+  readonly webSocket: WebSocket;
+}
+
+function adapt(
+  { network, webSocket }: Upgraded,
+  peer: Peer,
+  place: Place,
+  environment: MountEnvironment,
+  frames: FrameMemo,
+): void {
   const { clock } = environment;
   const socket: Socket = {
     send(bytes) {
       // A socket that is closing drops what it is given; the device syncs when it is back.
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
+      // Past `ws`, whose sender would frame the bytes anew for each socket and write them in two pieces. Without extensions it writes each of
+      // its own frames in one go too, so that ours never lands inside one.
+      if (webSocket.readyState === webSocket.OPEN) network.write(frames.frameOf(bytes));
     },
     close(code, reason) {
       webSocket.close(code, reason);
@@ -62,7 +77,7 @@ function adapt(webSocket: WebSocket, peer: Peer, place: Place, environment: Moun
       );
     },
     get bufferedBytes() {
-      return webSocket.bufferedAmount;
+      return network.writableLength;
     },
   };
   const events = environment.accept(socket, peer, place);
@@ -91,6 +106,7 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
     handleProtocols: () => SUBPROTOCOL,
   });
+  const frames = new FrameMemo();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Node takes its own listener off a socket that is upgraded: without one, a reset would end the process.
     const onError = (): void => void socket.destroy();
@@ -131,7 +147,7 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
     socket.once("close", place.leave);
     webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", onError);
-      adapt(webSocket, peer, place, environment);
+      adapt({ network: socket, webSocket }, peer, place, environment, frames);
     });
   };
   server.on("upgrade", onUpgrade);

@@ -1,5 +1,6 @@
 import { joinFrames, LIMITS } from "@chat/protocol";
 import type { Tally } from "../admission/tally.js";
+import type { OutboundTurn } from "./outbound-turn.js";
 import type { Socket } from "./socket.js";
 
 /**
@@ -9,25 +10,32 @@ export class SendQueue {
   #frames: Uint8Array[] = [];
   #bytes = 0;
   #held = true;
+  #holdsAnswer = false;
 
   /**
    * @param budget bytes that may wait, here and in the socket
    * @param tally counts what is sent
+   * @param turn flushes what was pushed
    * @param overflow called when a frame would exceed it; the frame is dropped, and the socket is to be closed
    */
   constructor(
     private readonly socket: Socket,
     private readonly budget: number,
     private readonly tally: Pick<Tally, "framesSent">,
+    private readonly turn: Pick<OutboundTurn, "add">,
     private readonly overflow: () => void,
   ) {}
 
-  push(frame: Uint8Array): void {
+  /** @param isAnswer somebody waits for it: this queue is flushed before those that hold none */
+  push(frame: Uint8Array, isAnswer = false): void {
     if (this.#bytes + frame.length + this.socket.bufferedBytes > this.budget) {
       this.overflow();
       return;
     }
-    if (this.#frames.length === 0 && !this.#held) queueMicrotask(() => this.flush());
+    if (!this.#held && (this.#frames.length === 0 || (isAnswer && !this.#holdsAnswer))) {
+      this.turn.add(this, isAnswer);
+      this.#holdsAnswer = isAnswer;
+    }
     this.#frames.push(frame);
     this.#bytes += frame.length;
   }
@@ -44,9 +52,15 @@ export class SendQueue {
   flush(): void {
     if (this.#held) return;
     const frames = this.#frames;
+    if (frames.length === 0) return;
     this.#frames = [];
     this.#bytes = 0;
     this.tally.framesSent += frames.length;
+    if (frames.length === 1) {
+      // The very bytes that others get too: a socket can tell, and frames them once.
+      this.socket.send(frames[0]!);
+      return;
+    }
     let message: Uint8Array[] = [];
     let bytes = 0;
     for (const frame of frames) {

@@ -29,6 +29,7 @@ import { type Authenticate, authenticateWithin } from "./authenticate.js";
 import { errorFrame } from "./error-frame.js";
 import { FloodGuard } from "./flood-guard.js";
 import { Lanes } from "./lanes.js";
+import type { OutboundTurn } from "./outbound-turn.js";
 import { SendQueue } from "./send-queue.js";
 import type { Peer, Socket } from "./socket.js";
 
@@ -43,6 +44,7 @@ export interface SessionEnvironment {
   readonly identity: ServerIdentity;
   readonly rates: OperationRates;
   readonly tally: Tally;
+  readonly outbound: OutboundTurn;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
   ready(): Promise<{ readonly epoch: string }>;
   /** The session speaks for a device as the leader of this number. Returns false if a later one does already. */
@@ -90,7 +92,9 @@ export class Session implements Recipient {
     const { context, tally } = environment;
     const { runtime, settings } = context;
     this.#flood = new FloodGuard(runtime.clock, settings);
-    this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, () => this.close("slowConsumer"));
+    this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, environment.outbound, () =>
+      this.close("slowConsumer"),
+    );
     this.#lanes = new Lanes(
       (callback) => runtime.clock.nextTurn(callback),
       settings.laneMessages,
@@ -375,8 +379,9 @@ export class Session implements Recipient {
     this.close(reason);
   }
 
+  /** Queues an answer. */
   #send(frame: ServerFrame): void {
-    if (this.#state !== "closed") this.#queue.push(this.#environment.codec.encode(frame));
+    if (this.#state !== "closed") this.#queue.push(this.#environment.codec.encode(frame), true);
   }
 
   #end(): void {
