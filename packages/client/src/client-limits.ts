@@ -22,6 +22,8 @@ export const CLIENT_LIMITS = {
   requestTimeout: 30_000,
   /** From opening a socket to the welcome. */
   connectTimeout: 15_000,
+  /** Between two pings at least, whatever the server asks for. */
+  heartbeatFloor: 1_000,
   /** From a ping to giving the socket up, if nothing at all comes. */
   pongTimeout: 10_000,
   /** The same after something woke the client up. */

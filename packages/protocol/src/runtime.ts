@@ -7,7 +7,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an arbitrary start that never jump; for durations. */
   monotonic(): number;
-  /** Runs the callback once after about `delay` ms. */
+  /** Runs the callback once after about `delay` ms, however large; what comes from a peer may be. */
   schedule(delay: number, callback: () => void): Cancel;
   /** Runs the callback after the current turn of the event loop has read what was waiting for it. */
   nextTurn(callback: () => void): void;
@@ -41,6 +41,9 @@ export interface Runtime {
   readonly log: Logger;
 }
 
+/** 24 days. Platforms take a longer delay for none at all. */
+const MAX_DELAY = 2 ** 31 - 1;
+
 /** The real world. Reads no global before it is called, so that imports have no side effects. */
 export function systemRuntime(log: Logger = () => {}): Runtime {
   return {
@@ -48,7 +51,7 @@ export function systemRuntime(log: Logger = () => {}): Runtime {
       now: () => Date.now(),
       monotonic: () => performance.now(),
       schedule(delay, callback) {
-        const timer = setTimeout(callback, delay);
+        const timer = setTimeout(callback, Math.min(delay, MAX_DELAY));
         return () => clearTimeout(timer);
       },
       nextTurn(callback) {

@@ -23,6 +23,15 @@ describe("systemRuntime", () => {
     cancel();
   });
 
+  it("takes a delay that is longer than timers can be for a long one, not for none", () => {
+    const callback = vi.fn();
+    const delays = vi.spyOn(globalThis, "setTimeout");
+    const cancel = systemRuntime().clock.schedule(Number.MAX_SAFE_INTEGER, callback);
+    // Fake timers know no such limit: what the platform is told is what counts.
+    expect(delays.mock.calls[0]?.[1]).toBe(2 ** 31 - 1);
+    cancel();
+  });
+
   it("runs what waits for the next turn after the current one, with and without setImmediate", () => {
     for (const immediate of [setImmediate, undefined]) {
       vi.stubGlobal("setImmediate", immediate);

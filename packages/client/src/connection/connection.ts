@@ -194,7 +194,11 @@ export function createConnection(environment: ConnectionEnvironment): Connection
           pongDue = 0;
           cancelPong();
         }
-        environment.received(frame);
+        try {
+          environment.received(frame);
+        } catch (error) {
+          return unreadable(error);
+        }
       }
     }
   }
@@ -214,7 +218,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     cancelTimer();
     refusedTokens = 0;
     onlineSince = clock.monotonic();
-    interval = frame.heartbeatInterval;
+    interval = Math.max(frame.heartbeatInterval, CLIENT_LIMITS.heartbeatFloor);
     become("online");
     environment.welcomed(frame);
     // At random, so that the devices of a server that restarted do not ping at the same moment.

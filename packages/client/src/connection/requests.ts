@@ -19,19 +19,20 @@ type Loose<F> = F extends unknown
   : never;
 
 /** Which frame answers which request. */
-interface Answers {
-  "send-message": "message-stored";
-  "get-range": "range";
-  "list-conversations": "conversations";
-  "list-changes": "changes";
-  "create-conversation": "conversation";
-  "get-conversation": "conversation";
-  "add-members": "conversation";
-  "remove-members": "conversation";
-  "list-members": "members";
-  "get-users": "users";
-  "set-profile": "users";
-}
+const ANSWERS = {
+  "send-message": "message-stored",
+  "get-range": "range",
+  "list-conversations": "conversations",
+  "list-changes": "changes",
+  "create-conversation": "conversation",
+  "get-conversation": "conversation",
+  "add-members": "conversation",
+  "remove-members": "conversation",
+  "list-members": "members",
+  "get-users": "users",
+  "set-profile": "users",
+} as const;
+type Answers = typeof ANSWERS;
 
 /** A request without its requestId. */
 export type Request = Extract<Loose<ClientFrame>, { readonly type: keyof Answers }>;
@@ -57,7 +58,7 @@ export interface Requests {
   readonly ask: Ask;
   /** A requestId that no request has. */
   nextId(): number;
-  /** Hands over what may be an answer. */
+  /** Hands over what may be an answer. @throws ChatError `malformed_frame` if it is one to another kind of request */
   answer(requestId: number, answer: ServerFrame | ChatError): void;
   /** There is a connection: sends what waited for it, in order. */
   connected(): void;
@@ -147,8 +148,12 @@ export function createRequests(
     answer(requestId, answer) {
       const entry = unanswered.get(requestId);
       if (entry === undefined) return;
-      if (!isChatError(answer)) entry.resolve(answer);
-      else if (!answer.retryable || entry.mode === "once") entry.reject(answer);
+      if (!isChatError(answer)) {
+        if (answer.type !== ANSWERS[entry.request.type]) {
+          throw new ChatError("malformed_frame", `The server answered with ${answer.type}.`);
+        }
+        entry.resolve(answer);
+      } else if (!answer.retryable || entry.mode === "once") entry.reject(answer);
       else {
         entry.cancelRetry = clock.schedule(answer.retryAfter ?? backoff(random, entry.attempt++), () => {
           if (online) transmit(entry);

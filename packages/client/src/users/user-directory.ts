@@ -1,4 +1,4 @@
-import { isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
+import { ChatError, isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
 import type { Ask } from "../connection/requests.js";
 import type { CustomData, RequestOptions, User, UserDirectory } from "../public-types.js";
 import { checkProfile } from "./check-profile.js";
@@ -96,9 +96,12 @@ export function createUsers<C extends CustomData>({
       subscribe: (listener) => topic.subscribe(listener),
       async setProfile({ name, avatarUrl, data }, { signal }: RequestOptions = {}) {
         checkProfile(name, data);
-        const { profiles: answered } = await ask({ type: "set-profile", name, avatarUrl, data }, { signal });
-        take(answered);
-        return userOf(answered[0]!);
+        const {
+          profiles: [own],
+        } = await ask({ type: "set-profile", name, avatarUrl, data }, { signal });
+        if (own === undefined) throw new ChatError("internal", "The server left the profile out.");
+        take([own]);
+        return userOf(own);
       },
     },
     take,

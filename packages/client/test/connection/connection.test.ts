@@ -356,3 +356,50 @@ describe("connect, disconnect and close", () => {
     expect(framesOf("hello")).toHaveLength(0);
   });
 });
+
+describe("a server that answers amiss", () => {
+  test("with another kind of answer than was asked for is left, and asked again on the next connection", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    const errors = errorsOf(client);
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame, session) => {
+      if (frame.type !== "conversation") return [0];
+      server.faults.outgoing = undefined;
+      session.send({ type: "users", requestId: frame.requestId, profiles: [] });
+      return [];
+    };
+    const created = client.conversations.createGroup({ members: ["bo"] });
+    await clock.advance(5_000);
+    expect((await created).summary.memberCount).toBe(2);
+    expect(errors).toContain("malformed_frame");
+    expect(framesOf("hello")).toHaveLength(2);
+  });
+
+  test("without the profile that was set is refused with a typed error", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame, session) => {
+      if (frame.type !== "users" || frame.profiles.length === 0) return [0];
+      session.send({ ...frame, profiles: [] });
+      return [];
+    };
+    const refused = expect(client.users.setProfile({ name: "Ana" })).rejects.toMatchObject({
+      name: "ChatError",
+      code: "internal",
+    });
+    await clock.advance(1_000);
+    await refused;
+  });
+
+  test("asking for pings without pause gets one a second", async () => {
+    world = createWorld({ heartbeatInterval: 0 });
+    world.device("ana");
+    await world.clock.advance(60_000);
+    expect(framesOf("ping").length).toBeGreaterThan(50);
+    expect(framesOf("ping").length).toBeLessThan(62);
+  });
+});

@@ -42,7 +42,14 @@ function untouched(request: IncomingMessage): ReadableStream<Uint8Array> {
   );
 }
 
-function toRequest(request: IncomingMessage): Request {
+/** What Fetch has no Request for. */
+const NOT_FETCHED = ["CONNECT", "TRACE", "TRACK"];
+
+/** Undefined for a method or a target that is none of the service's, and of which no Request can be made. */
+function toRequest(request: IncomingMessage): Request | undefined {
+  // A path that begins with two slashes is none of another host.
+  const url = `http://chat.invalid${request.url ?? "/"}`;
+  if (NOT_FETCHED.includes((request.method ?? "GET").toUpperCase()) || !URL.canParse(url)) return undefined;
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     // Pseudo headers of HTTP/2 are none.
@@ -50,8 +57,7 @@ function toRequest(request: IncomingMessage): Request {
     for (const one of Array.isArray(value) ? value : [value ?? ""]) headers.append(name, one);
   }
   const body = bodyOf(request);
-  // A path that begins with two slashes is none of another host.
-  return new Request(`http://chat.invalid${request.url ?? "/"}`, {
+  return new Request(url, {
     method: request.method ?? "GET",
     headers,
     ...(body !== undefined && { body, duplex: "half" }),
@@ -76,7 +82,8 @@ export function createNodeHandler(
   addressOf: (request: IncomingMessage) => string | undefined,
 ): NodeHandler {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const answer = await service(toRequest(request), addressOf(request));
+    const fetched = toRequest(request);
+    const answer = fetched && (await service(fetched, addressOf(request)));
     if (answer === undefined) return false;
     await write(answer, response);
     return true;
