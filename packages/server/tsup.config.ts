@@ -3,7 +3,14 @@ import { library } from "../../tsup.base.js";
 
 export default defineConfig(
   library(
-    { index: "src/index.ts", sqlite: "src/store/sqlite/index.ts", testing: "src/testing/index.ts" },
+    {
+      index: "src/index.ts",
+      nats: "src/fanout/nats/index.ts",
+      rabbitmq: "src/fanout/rabbitmq/index.ts",
+      redis: "src/fanout/redis/index.ts",
+      sqlite: "src/store/sqlite/index.ts",
+      testing: "src/testing/index.ts",
+    },
     "node",
   ),
 );

@@ -2,6 +2,10 @@ import type { Cancel } from "@chat/protocol";
 
 /** Bytes of one envelope at the most; a larger message is sent as a mere hint, and the receivers read the store. */
 export const ENVELOPE_BYTES = 131_072;
+/** Envelopes that may wait for one server; what comes beyond is lost, and read from the store instead. */
+export const QUEUE_ENVELOPES = 10_000;
+/** Bytes that may wait for one server. */
+export const QUEUE_BYTES = 16_777_216;
 
 /**
  * How servers tell each other that something happened. Only a hint: it may lose, double, delay and reorder,

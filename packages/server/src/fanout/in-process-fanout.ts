@@ -1,10 +1,5 @@
 import { type Cancel, ChatError, type Runtime, systemRuntime } from "@chat/protocol";
-import type { Fanout } from "./fanout.js";
-
-/** Envelopes that may wait for one subscriber; what comes beyond is lost, and read from the store instead. */
-const QUEUE_ENVELOPES = 10_000;
-/** Bytes that may wait for one subscriber. */
-const QUEUE_BYTES = 16_777_216;
+import { type Fanout, QUEUE_BYTES, QUEUE_ENVELOPES } from "./fanout.js";
 
 interface Subscription {
   readonly serverId: string;

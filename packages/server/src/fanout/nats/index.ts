@@ -1,0 +1,6 @@
+export {
+  type NatsConnection,
+  natsFanout,
+  type NatsFanoutOptions,
+  type NatsSubscription,
+} from "./nats-fanout.js";

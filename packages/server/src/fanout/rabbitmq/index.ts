@@ -1,0 +1,2 @@
+export type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
+export { rabbitmqFanout, type RabbitmqFanoutOptions } from "./rabbitmq-fanout.js";

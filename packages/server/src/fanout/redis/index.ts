@@ -1,0 +1,4 @@
+export { ioredis, type IoredisClient, type IoredisSubscriber } from "./ioredis.js";
+export { nodeRedis, type NodeRedisClient, type NodeRedisSubscriber } from "./node-redis.js";
+export type { RedisConnection, RedisSubscriber } from "./redis-connection.js";
+export { redisFanout, type RedisFanoutOptions } from "./redis-fanout.js";

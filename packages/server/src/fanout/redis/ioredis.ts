@@ -1,0 +1,44 @@
+import type { RedisConnection } from "./redis-connection.js";
+
+/** What is called of a client of the package `ioredis`. */
+export interface IoredisClient {
+  call(command: string, ...args: (string | Buffer)[]): Promise<unknown>;
+  duplicate(): IoredisSubscriber;
+}
+
+/** What is called of the client that listens. */
+export interface IoredisSubscriber {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "messageBuffer", listener: (channel: Buffer, message: Buffer) => void): unknown;
+  subscribe(channel: string): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  disconnect(): void;
+}
+
+/**
+ * Takes a client of the package `ioredis`.
+ * @param client stays open; for subscriptions a duplicate of it is opened, and closed again
+ */
+export function ioredis(client: IoredisClient): RedisConnection {
+  return {
+    command: ([command, ...args]) => client.call(String(command), ...args),
+    subscriber() {
+      const duplicate = client.duplicate();
+      const listeners = new Map<string, (message: Uint8Array) => void>();
+      // It reconnects by itself; the application hears of the outage from its own client.
+      duplicate.on("error", () => {});
+      duplicate.on("messageBuffer", (channel, message) => listeners.get(channel.toString())?.(message));
+      return {
+        subscribe(channel, listener) {
+          listeners.set(channel, listener);
+          return duplicate.subscribe(channel);
+        },
+        unsubscribe(channel) {
+          listeners.delete(channel);
+          return duplicate.unsubscribe(channel);
+        },
+        close: () => duplicate.disconnect(),
+      };
+    },
+  };
+}

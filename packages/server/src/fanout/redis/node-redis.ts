@@ -1,0 +1,49 @@
+import type { RedisConnection } from "./redis-connection.js";
+
+/** What is called of a client of the package `redis` (node-redis). */
+export interface NodeRedisClient {
+  readonly isReady: boolean;
+  sendCommand(args: (string | Buffer)[]): Promise<unknown>;
+  duplicate(): NodeRedisSubscriber;
+}
+
+/** What is called of the client that listens. */
+export interface NodeRedisSubscriber {
+  readonly isOpen: boolean;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  connect(): Promise<unknown>;
+  subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  destroy(): void;
+}
+
+/**
+ * Takes a client of the package `redis`. Connect it yourself, and listen to its `error` events, as always with that package.
+ * One of version 5 must have been created with `disableOfflineQueue: true`: otherwise it can get stuck for ever when
+ * Redis restarts while a command is on its way.
+ * @param client stays open; for subscriptions a duplicate of it is opened, and closed again
+ */
+export function nodeRedis(client: NodeRedisClient): RedisConnection {
+  return {
+    // What would be queued without a connection is old when there is one again.
+    command: (args) =>
+      client.isReady ? client.sendCommand([...args]) : Promise.reject(new Error("Redis is not connected.")),
+    subscriber() {
+      const duplicate = client.duplicate();
+      // It reconnects by itself; the application hears of the outage from its own client.
+      duplicate.on("error", () => {});
+      const connected = duplicate.connect();
+      connected.catch(() => {});
+      return {
+        async subscribe(channel, listener) {
+          await connected;
+          await duplicate.subscribe(channel, (message) => listener(message), true);
+        },
+        unsubscribe: (channel) => duplicate.unsubscribe(channel),
+        close() {
+          if (duplicate.isOpen) duplicate.destroy();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/** A connection that only listens. */
+export interface RedisSubscriber {
+  /** Resolves when the subscription holds, however long it takes to connect; the driver renews it after a reconnect. */
+  subscribe(channel: string, listener: (message: Uint8Array) => void): Promise<unknown>;
+  unsubscribe(channel: string): Promise<unknown>;
+  /** Closes the connection at once, also one that is still being opened. */
+  close(): void;
+}
+
+/** What fan-out and registry need of a Redis client: {@link nodeRedis} and {@link ioredis} make one of theirs. */
+export interface RedisConnection {
+  /** Sends one command; those of one turn share a write. Rejects with the server's or the connection's error. */
+  command(args: readonly (string | Buffer)[]): Promise<unknown>;
+  /** Opens a connection of its own for subscriptions, with the client's settings. Returns while it is being opened. */
+  subscriber(): RedisSubscriber;
+}
