@@ -6,7 +6,6 @@ import { drawBars } from "./report/draw-bars.js";
 import { FIGURES, type Figures } from "./report/figures.js";
 import { formatTable, type Result } from "./report/format-table.js";
 import { SCENARIOS } from "./scenarios/scenarios.js";
-import { SUBJECTS } from "./subjects/subjects.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,10 +41,9 @@ for (const scenario of scenarios) {
   const runs = new Map<string, Figures[]>(scenario.subjects.map((name) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
     for (const name of scenario.subjects) {
-      const subject = SUBJECTS.find((candidate) => candidate.name === name)!;
       const where = `${scenario.name} ${round}/${rounds} ${name.padEnd(10)}`;
       const progress = (what: string): void => tell(`${where} ${what}`);
-      const figures = await scenario.run(subject, { duration, smoke: values.smoke, progress });
+      const figures = await scenario.run(name, { duration, smoke: values.smoke, progress });
       runs.get(name)!.push(figures);
       const shown = Object.entries(figures).map(
         ([figure, value]) => `${FIGURES[figure]!.title} ${value.toFixed(FIGURES[figure]!.digits)}`,

@@ -60,6 +60,13 @@ export class ChatMember extends RawMember {
     }
   }
 
+  /** Where the change feed stands. */
+  async position(): Promise<string> {
+    const answer = await this.ask(codec.encode({ type: "list-conversations", requestId: 0, limit: 1 }));
+    if (answer.type !== "conversations") throw new Error(`an answer of the type ${answer.type}`);
+    return answer.cursor;
+  }
+
   override beat(): void {
     this.socket.send(codec.encode({ type: "ping", requestId: 0 }));
   }

@@ -1,5 +1,4 @@
 import type { Figures } from "../report/figures.js";
-import type { Subject } from "../subjects/subject.js";
 
 /** How long, and how much, a scenario is to run. */
 export interface Effort {
@@ -15,7 +14,7 @@ export interface Effort {
 export interface Scenario {
   readonly name: string;
   readonly description: string;
-  /** Names of the subjects that it is measured of, ours first. */
+  /** What it is measured of, by name, ours first: programs, or amounts of what is stored. */
   readonly subjects: readonly string[];
-  run(subject: Subject, effort: Effort): Promise<Figures>;
+  run(subject: string, effort: Effort): Promise<Figures>;
 }

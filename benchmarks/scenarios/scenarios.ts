@@ -1,5 +1,13 @@
+import { CROWD_SCENARIOS } from "./crowd.js";
+import { HISTORY_SCENARIOS } from "./history.js";
 import type { Scenario } from "./scenario.js";
+import { STORM_SCENARIOS } from "./storm.js";
 import { TALK_SCENARIOS } from "./talk.js";
 
 /** All there is to measure. */
-export const SCENARIOS: readonly Scenario[] = [...TALK_SCENARIOS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...TALK_SCENARIOS,
+  ...CROWD_SCENARIOS,
+  ...HISTORY_SCENARIOS,
+  ...STORM_SCENARIOS,
+];

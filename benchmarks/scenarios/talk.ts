@@ -2,7 +2,8 @@ import { textOf } from "../load/text-of.js";
 import type { Figures } from "../report/figures.js";
 import { quantile } from "../report/quantile.js";
 import { ServerProcess } from "../subjects/server-process.js";
-import type { Layout, Member, Subject } from "../subjects/subject.js";
+import type { Layout, Member } from "../subjects/subject.js";
+import { subjectOf } from "../subjects/subjects.js";
 import type { Effort, Scenario } from "./scenario.js";
 
 /** How long members have for the last deliveries after the last acknowledgement, ms. */
@@ -58,7 +59,8 @@ function total(members: readonly Member[], of: "received" | "bytes"): number {
   return members.reduce((sum, member) => sum + member[of], 0);
 }
 
-async function measure(subject: Subject, layout: Layout, talk: Talk, effort: Effort): Promise<Figures> {
+async function measure(name: string, layout: Layout, talk: Talk, effort: Effort): Promise<Figures> {
+  const subject = subjectOf(name);
   const server = await ServerProcess.start(subject.program);
   const members = await subject.connect(server.port, layout);
   try {

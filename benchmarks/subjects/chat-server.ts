@@ -5,7 +5,9 @@ import { sqlite } from "@chat/server/sqlite";
 import Database from "better-sqlite3";
 import { serve } from "./serve.js";
 
-const database = new Database(process.argv[2]);
+let statements = 0;
+const counted = process.env["CHAT_BENCH_STATEMENTS"] !== undefined;
+const database = new Database(process.argv[2], counted ? { verbose: () => void statements++ } : {});
 // One connection sends here what a thousand people would: the rates that stop such a flood are raised, not switched off.
 const many = 10_000_000;
 const settings = {
@@ -32,7 +34,11 @@ const chat = createChatServer({
 const server = createServer(chat.handler);
 chat.attach(server, { path: "/chat" });
 await chat.ready();
-serve(server, async () => {
-  await chat.close();
-  database.close();
-});
+serve(
+  server,
+  async () => {
+    await chat.close();
+    database.close();
+  },
+  () => statements,
+);

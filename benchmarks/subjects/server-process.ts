@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ServerQuestion, ServerUsage } from "./serve.js";
+import type { ServerMemory, ServerQuestion, ServerUsage } from "./serve.js";
 
 /** A server program in a process of its own, on a processor of its own where the system can pin it. */
 export class ServerProcess {
@@ -14,13 +14,29 @@ export class ServerProcess {
     private readonly folder: string,
   ) {}
 
-  static async start(program: string): Promise<ServerProcess> {
+  /**
+   * @param prepare fills the database before the program opens it
+   * @param environment what the program is told besides
+   */
+  static async start(
+    program: string,
+    prepare?: (file: string) => Promise<void>,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), "chat-benchmark-"));
+    const database = join(folder, "benchmark.db");
+    await prepare?.(database);
     const file = fileURLToPath(new URL(program, import.meta.url));
     // CHAT_BENCH_NODE="--cpu-prof --cpu-prof-dir=…" shows where a server's time goes.
-    const nodeOptions = ["--import", "tsx", ...(process.env["CHAT_BENCH_NODE"]?.split(" ") ?? [])];
+    const nodeOptions = [
+      "--expose-gc",
+      "--import",
+      "tsx",
+      ...(process.env["CHAT_BENCH_NODE"]?.split(" ") ?? []),
+    ];
     const pinned = process.platform === "linux" && availableParallelism() > 1;
-    const child = fork(file, [join(folder, "benchmark.db")], {
+    const child = fork(file, [database], {
+      env: { ...process.env, ...environment },
       execArgv: nodeOptions,
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       ...(pinned && { execPath: "taskset", execArgv: ["-c", "0", process.execPath, ...nodeOptions] }),
@@ -29,9 +45,18 @@ export class ServerProcess {
     return new ServerProcess(port, child, folder);
   }
 
-  async usage(): Promise<ServerUsage> {
-    const answer = once(this.child, "message") as Promise<[ServerUsage]>;
-    this.child.send("usage" satisfies ServerQuestion);
+  usage(): Promise<ServerUsage> {
+    return this.#ask("usage");
+  }
+
+  /** Collects garbage first. */
+  memory(): Promise<ServerMemory> {
+    return this.#ask("memory");
+  }
+
+  async #ask<T>(question: ServerQuestion): Promise<T> {
+    const answer = once(this.child, "message") as Promise<[T]>;
+    this.child.send(question);
     return (await answer)[0];
   }
 

@@ -32,8 +32,6 @@ export interface Subject {
   readonly name: string;
   /** File of the server program, beside this one. */
   readonly program: string;
-  /** False where nothing is stored, so that scenarios about what is stored leave it out. */
-  readonly hasRooms: boolean;
-  /** Connects the users. `room` is false where nobody is to be in any room. */
+  /** Connects the users, and founds the rooms. */
   connect(port: number, layout: Layout): Promise<readonly Member[]>;
 }

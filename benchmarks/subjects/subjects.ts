@@ -19,7 +19,11 @@ function nameRooms({ rooms }: Layout): Rooms {
 }
 
 /** Does `work` for every index, some at a time; the results are in order. */
-async function forEach<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+export async function inTurns<T>(
+  count: number,
+  atOnce: number,
+  work: (index: number) => Promise<T>,
+): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -28,11 +32,12 @@ async function forEach<T>(count: number, work: (index: number) => Promise<T>): P
       results[index] = await work(index);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(OPENING, count) }, worker));
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
   return results;
 }
 
-const userId = (user: number): string => `user-${user}`;
+/** The id of a user. */
+export const userName = (user: number): string => `user-${user}`;
 
 /** The last user, who sends nothing in any scenario, reads every message in full. */
 function connectAll<M extends RawMember>(
@@ -40,7 +45,7 @@ function connectAll<M extends RawMember>(
   join: (user: number, rooms: Rooms, runs: ReadRuns, verifies: boolean) => Promise<M>,
 ): Promise<{ readonly members: M[]; readonly rooms: Rooms }> {
   const [rooms, runs] = [nameRooms(layout), new ReadRuns()];
-  return forEach(layout.users, (user) => join(user, rooms, runs, user === layout.users - 1)).then(
+  return inTurns(layout.users, OPENING, (user) => join(user, rooms, runs, user === layout.users - 1)).then(
     (members) => ({
       members,
       rooms,
@@ -48,7 +53,7 @@ function connectAll<M extends RawMember>(
   );
 }
 
-const plain = { hasRooms: false, connect: connectPlain };
+const plain = { connect: connectPlain };
 
 async function connectPlain(port: number, layout: Layout): Promise<readonly PlainMember[]> {
   return (await connectAll(layout, (_user, _rooms, runs, verifies) => PlainMember.join(port, runs, verifies)))
@@ -56,18 +61,17 @@ async function connectPlain(port: number, layout: Layout): Promise<readonly Plai
 }
 
 /** What is measured, ours first. */
-export const SUBJECTS: readonly Subject[] = [
+const SUBJECTS: readonly Subject[] = [
   {
     name: "chat",
     program: "chat-server.ts",
-    hasRooms: true,
     async connect(port, layout) {
       const { members } = await connectAll(layout, (user, rooms, runs, verifies) =>
-        ChatMember.join(port, userId(user), rooms, runs, verifies),
+        ChatMember.join(port, userName(user), rooms, runs, verifies),
       );
       const founded = members.map(() => 0);
       for (const [room, [founder, ...others]] of layout.rooms.entries()) {
-        await members[founder!]!.create(room, others.map(userId));
+        await members[founder!]!.create(room, others.map(userName));
         for (const user of [founder!, ...others]) founded[user]!++;
       }
       // Everybody has heard of their rooms before anything is measured.
@@ -80,12 +84,11 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: "socket.io",
     program: "socket-io-server.ts",
-    hasRooms: true,
     async connect(port, layout) {
       const roomsOf: number[][] = Array.from({ length: layout.users }, () => []);
       for (const [room, users] of layout.rooms.entries()) for (const user of users) roomsOf[user]!.push(room);
       const { members } = await connectAll(layout, (user, rooms, runs, verifies) => {
-        const joined = { userId: userId(user), rooms: roomsOf[user]!.map((room) => rooms.ids[room]!) };
+        const joined = { userId: userName(user), rooms: roomsOf[user]!.map((room) => rooms.ids[room]!) };
         return SocketIoMember.join(port, joined, rooms, runs, verifies);
       });
       return members;
@@ -94,3 +97,10 @@ export const SUBJECTS: readonly Subject[] = [
   { name: "limit", program: "limit-server.ts", ...plain },
   { name: "ws", program: "ws-server.ts", ...plain },
 ];
+
+/** A subject by its name. */
+export function subjectOf(name: string): Subject {
+  const subject = SUBJECTS.find((candidate) => candidate.name === name);
+  if (subject === undefined) throw new Error(`Subjects: ${SUBJECTS.map((each) => each.name).join(", ")}`);
+  return subject;
+}
