@@ -78,6 +78,8 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   let refusal: ChatError | undefined;
   /** True while nothing is tried until a time has passed. */
   let waiting = false;
+  /** When the last try began. */
+  let triedAt = 0;
   /** When a pong is due at the latest; 0 while none is expected. */
   let pongDue = 0;
   let cancelTimer: Cancel = () => {};
@@ -115,6 +117,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     drop();
     const mine = generation;
     refusal = backAt = undefined;
+    triedAt = clock.monotonic();
     if (state !== "connecting") become("connecting");
     cancelTimer = clock.schedule(CLIENT_LIMITS.connectTimeout, () =>
       over(new ChatError("timeout", "The server could not be reached in time.")),
@@ -270,9 +273,13 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   }
 
   const unsubscribe = environment.signals.subscribe(() => {
-    // No timer can be trusted after a sleep: the line may be dead, or the wait long over.
+    // No timer can be trusted after a sleep: the line, or the one that is being opened, may be dead, or the wait long over.
+    // And what failed before tells nothing of now: whoever looks at the screen shall not wait out an old backoff.
+    attempt = 0;
     if (state === "online") ping(CLIENT_LIMITS.wakeTimeout);
-    else if (waiting) void open();
+    else if (waiting || (state === "connecting" && clock.monotonic() - triedAt > CLIENT_LIMITS.wakeTimeout)) {
+      void open();
+    }
   });
 
   return {

@@ -197,6 +197,41 @@ describe("the heartbeat", () => {
     await client.close();
     expect(awake.listeners.size).toBe(0);
   });
+
+  test("a wake-up lets the backoff begin anew", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const awake = signals();
+    server.faults.unreachable = true;
+    const client = world.device("ana", { signals: awake });
+    await clock.advance(200_000);
+    awake.wake();
+    await clock.advance(1);
+    server.faults.unreachable = false;
+    await clock.advance(CLIENT_LIMITS.backoffBase);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("a wake-up gives up a try that leads nowhere, but not one that has just begun", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const awake = signals();
+    let tries = 0;
+    world.device("ana", {
+      signals: awake,
+      connect: (url, protocols) => {
+        tries++;
+        return tries === 1 ? new Promise<never>(() => {}) : server.connect(url, protocols);
+      },
+    });
+    await clock.advance(CLIENT_LIMITS.wakeTimeout - 100);
+    awake.wake();
+    await clock.advance(200);
+    expect(tries).toBe(1);
+    awake.wake();
+    await clock.advance(10);
+    expect(tries).toBe(2);
+  });
 });
 
 describe("the token", () => {
