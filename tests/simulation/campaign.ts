@@ -10,7 +10,7 @@ export interface CampaignOptions {
   readonly seeds: number;
   readonly steps: number;
   readonly without: readonly string[];
-  readonly progress: (done: number, failed: number) => void;
+  readonly progress: (done: number, failed: number, last: SeedResult) => void;
 }
 
 /** What a campaign came to. */
@@ -39,7 +39,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       const result = await runner.run({ seed: next++, steps, without, lines: 60 });
       results.push(result);
       if (result.failure !== undefined) failed++;
-      progress(results.length, failed);
+      progress(results.length, failed, result);
     }
     await runner.close();
   };

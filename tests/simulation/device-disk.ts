@@ -168,7 +168,7 @@ export class DeviceDisk {
 
   async #inspect(changes: CacheChanges): Promise<void> {
     // After a restored backup a device rightly holds what the store has lost, until it notices.
-    if (this.options.oracle.lost.size > 0 || changes.conversations === undefined) return;
+    if (this.options.oracle.hasLostHistory || changes.conversations === undefined) return;
     await this.verify(new Set(changes.conversations.map(({ row }) => row.conversationId)));
   }
 

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { bundle } from "./bundle.js";
 import { type CampaignResult, runCampaign, shrink } from "./campaign.js";
 import { searchMutations } from "./mutation-search.js";
-import { GROUPS } from "./run-seed.js";
+import { GROUPS, type SeedResult } from "./run-seed.js";
 import { SeedRunner } from "./seed-runner.js";
 import { neverTaken, SEEDS_FOR_ALL } from "./sometimes.js";
 
@@ -33,6 +33,10 @@ function hours(virtualMs: number): string {
   return (virtualMs / 3_600_000).toFixed(1);
 }
 
+function sentence({ seed: number, failure }: SeedResult): string {
+  return `seed ${number}: ${failure?.invariant}: ${failure?.detail}`;
+}
+
 /** The first failure in words, as short as it can be had cheaply. */
 async function explain(file: string, { failures }: CampaignResult): Promise<void> {
   const [first] = failures;
@@ -48,11 +52,7 @@ async function explain(file: string, { failures }: CampaignResult): Promise<void
   console.log((failure ?? first.failure).trace.join("\n"));
   const left = short.without?.length ? ` --without ${short.without.join(",")}` : "";
   console.log(`\nAgain: pnpm simulate --seeds 1 --seed ${short.seed} --steps ${short.steps}${left}`);
-  console.log(
-    failures
-      .map((result) => `seed ${result.seed}: ${result.failure?.invariant}: ${result.failure?.detail}`)
-      .join("\n"),
-  );
+  console.log(failures.map(sentence).join("\n"));
 }
 
 async function campaign(): Promise<number> {
@@ -65,7 +65,8 @@ async function campaign(): Promise<number> {
     seeds,
     steps,
     without,
-    progress(done, failed) {
+    progress(done, failed, last) {
+      if (last.failure !== undefined) console.log(sentence(last));
       if (performance.now() - shown < 5_000 && done < seeds) return;
       shown = performance.now();
       console.log(`${done}/${seeds} seeds, ${failed} failed, ${Math.round((shown - began) / 1000)} s`);

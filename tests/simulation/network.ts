@@ -114,6 +114,11 @@ export class Link {
     });
   }
 
+  /** True while its device takes it for a connection, and something that is sent over it vanishes. */
+  get isSilent(): boolean {
+    return !this.deviceClosed && (this.up.swallows || this.down.swallows);
+  }
+
   /** The socket as the server has it. */
   serverSocket(): ServerSocket {
     const { down, server, network, device } = this;

@@ -39,6 +39,8 @@ export class Oracle {
   readonly written = new Map<string, Written>();
   /** Texts that a restored backup has lost at some time. */
   readonly lost = new Set<string>();
+  /** True once a restored backup has lost an entry of any kind. */
+  hasLostHistory = false;
   /** Which conversation and id each text has. */
   readonly #stored = new Map<string, StoredEntry>();
   readonly #keys = new Set<string>();
@@ -137,6 +139,7 @@ export class Oracle {
     this.logs.clear();
     this.#keys.clear();
     this.#stored.clear();
+    this.hasLostHistory ||= gone.length > 0;
     for (const { text } of gone) if (text !== undefined) this.lost.add(text);
     for (const entry of kept) {
       const log = this.#log(entry.conversationId);

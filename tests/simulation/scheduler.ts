@@ -10,8 +10,11 @@ export class Party {
 }
 
 interface Event {
+  /** When it runs at the earliest. */
   at: number;
-  order: number;
+  /** When it would have run, had its owner not been frozen. */
+  readonly due: number;
+  readonly order: number;
   readonly owner: Party | undefined;
   run: (() => void) | undefined;
 }
@@ -32,7 +35,7 @@ export class Scheduler {
 
   /** The same at a given time, which is not past. */
   at(time: number, owner: Party | undefined, run: () => void): Cancel {
-    const event: Event = { at: time, order: this.#order++, owner, run };
+    const event: Event = { at: time, due: time, order: this.#order++, owner, run };
     this.#push(event);
     return () => {
       event.run = undefined;
@@ -48,9 +51,8 @@ export class Scheduler {
       const { run, owner } = next;
       if (run === undefined || owner?.alive === false) continue;
       if (owner !== undefined && owner.frozenUntil > next.at) {
-        // In the order in which they would have run.
+        // Those that wait for the same thaw run in the order in which they would have run.
         next.at = owner.frozenUntil;
-        next.order = this.#order++;
         this.#push(next);
         continue;
       }
@@ -93,5 +95,6 @@ export class Scheduler {
 }
 
 function isBefore(left: Event, right: Event): boolean {
-  return left.at < right.at || (left.at === right.at && left.order < right.order);
+  if (left.at !== right.at) return left.at < right.at;
+  return left.due < right.due || (left.due === right.due && left.order < right.order);
 }

@@ -56,8 +56,6 @@ export class World {
   readonly groups: ReadonlySet<Group>;
   /** Messages that must come back after a restored backup. */
   owed: Owed[] = [];
-  /** True from the first restored backup on. */
-  hasLostHistory = false;
   #database: Database.Database;
   #registry: Registry;
   readonly #newRegistry: () => Registry;
@@ -130,6 +128,11 @@ export class World {
     }
   }
 
+  /** True from the first restored backup on that lacked something. */
+  get hasLostHistory(): boolean {
+    return this.oracle.hasLostHistory;
+  }
+
   get database(): Database.Database {
     return this.#database;
   }
@@ -175,7 +178,6 @@ export class World {
       const gone = this.oracle.restore(oracle);
       this.trace.hit("fault backup restored");
       this.trace.note("disk", `is restored and lacks ${gone.length} entries`);
-      this.hasLostHistory ||= gone.length > 0;
       this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
       const epoch = this.#epoch();
       this.#database.close();
