@@ -11,7 +11,7 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [source]]) => ({
   replacement: fileURLToPath(new URL(source, import.meta.url)),
 }));
 
-const integration = ["packages/*/test/**/*.integration.test.ts", "tests/integration/**/*.test.ts"];
+const integration = ["{packages,tests}/**/*.integration.test.ts", "tests/integration/**/*.test.ts"];
 
 export default defineConfig({
   resolve: { alias },
@@ -21,7 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "tests/{replay,chaos}/**/*.test.ts"],
           exclude: integration,
           // Threads start sooner than processes do, and share what was compiled.
           pool: "threads",

@@ -27,6 +27,12 @@ const steps = [
   tests("e2e"),
   { ...check("bench smoke", "npm run --silent bench -- --smoke"), alone: true, needs: "benchmarks" },
   { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), alone: true, needs: "tests/replay" },
+  {
+    ...check("chaos", "npm run --silent chaos -- --patient"),
+    alone: true,
+    needs: "tests/chaos",
+    limitMinutes: 20,
+  },
 ];
 
 /** A command that passes or fails as one. */

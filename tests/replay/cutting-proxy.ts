@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { SeededRandom } from "./seeded-random.js";
+import { SlowLine } from "./slow-line.js";
 
 /**
  * How a connection ends.
@@ -23,26 +24,40 @@ interface Tear {
 interface Link {
   readonly device: Socket;
   readonly server: Socket;
+  readonly up: SlowLine;
+  readonly down: SlowLine;
   tear?: Tear | undefined;
   silent?: boolean;
 }
 
-/** A TCP proxy between devices and server that cuts connections on demand. */
+/** A TCP proxy between devices and server that cuts, delays and slows connections on demand. */
 export class CuttingProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   /** For the next chunks to the server, on whichever connection they come. */
   readonly #nextUp: Tear[] = [];
   #lastSender: Link | undefined;
+  /** While devices and server are parted: what lets go of all that waits. */
+  readonly #waiting = new Set<() => void>();
+  #parted = false;
 
   /** @param target the server's port; undefined while there is no server, so that connections fail */
   constructor(target: () => number | undefined) {
     this.#server = createServer((device) => {
-      const port = target();
       device.on("error", () => {});
-      if (port === undefined) device.resetAndDestroy();
-      else this.#link(device, connect({ host: "127.0.0.1", port }));
+      const open = (): void => {
+        const port = target();
+        if (port === undefined) device.resetAndDestroy();
+        else if (!device.destroyed) this.#link(device, connect({ host: "127.0.0.1", port }));
+      };
+      if (this.#parted) this.#waiting.add(open);
+      else open();
     });
+  }
+
+  /** Connections under way. */
+  get connections(): number {
+    return this.#links.size;
   }
 
   /** @returns the port that devices connect to */
@@ -67,6 +82,31 @@ export class CuttingProxy {
     }
   }
 
+  /** One connection becomes slow for a time, in both directions. @returns false if there is none */
+  slow(random: SeededRandom, latency: number, bytesPerSecond: number, duration: number): boolean {
+    const link = random.pick([...this.#links]);
+    if (link === undefined) return false;
+    for (const line of [link.up, link.down]) line.slow({ latency, bytesPerSecond });
+    setTimeout(() => {
+      for (const line of [link.up, link.down]) line.slow({ latency: 0, bytesPerSecond: Infinity });
+    }, duration);
+    return true;
+  }
+
+  /** Nothing passes in either direction, new connections hang, and nobody is told. What is under way waits. */
+  part(): void {
+    this.#parted = true;
+    for (const { up, down } of this.#links) for (const line of [up, down]) line.hold();
+  }
+
+  /** What waited goes on its way. */
+  heal(): void {
+    this.#parted = false;
+    for (const { up, down } of this.#links) for (const line of [up, down]) line.release();
+    for (const go of this.#waiting) go();
+    this.#waiting.clear();
+  }
+
   async close(): Promise<void> {
     for (const { device, server } of this.#links) {
       device.destroy();
@@ -77,7 +117,12 @@ export class CuttingProxy {
   }
 
   #link(device: Socket, server: Socket): void {
-    const link: Link = { device, server };
+    const link: Link = {
+      device,
+      server,
+      up: new SlowLine(device, server),
+      down: new SlowLine(server, device),
+    };
     this.#links.add(link);
     device.setNoDelay();
     server.setNoDelay();
@@ -88,13 +133,16 @@ export class CuttingProxy {
       [device, server],
       [server, device],
     ] as const) {
-      from.on("drain", () => to.resume());
+      from.on("drain", () => {
+        if (!link.up.isFull && !link.down.isFull) to.resume();
+      });
       from.on("close", () => {
         // A silent connection stays open towards the device until the device gives it up.
         if (link.silent && from === server) return;
         this.#links.delete(link);
         if (this.#lastSender === link) this.#lastSender = undefined;
-        to.destroySoon();
+        if (this.#parted) this.#waiting.add(() => to.destroySoon());
+        else (from === device ? link.up : link.down).end();
       });
     }
   }
@@ -118,7 +166,7 @@ export class CuttingProxy {
       tear.done();
       return;
     }
-    if (!to.write(chunk)) from.pause();
+    (direction === "up" ? link.up : link.down).push(chunk);
   }
 }
 

@@ -1,0 +1,41 @@
+import type { ChatStore, Registry } from "@chat/server";
+
+/** A backend as one server's process has it. */
+interface OpenedBackend {
+  readonly store: ChatStore;
+  /** Which server holds which session, where several servers share it. */
+  readonly registry: Registry;
+  /** Has the engine refuse whatever would need more room than there is now, or lets it go on. */
+  fill(isFull: boolean): void;
+  /** Lets go of connections, once store and registry are no longer used. */
+  close(): void;
+}
+
+/** An engine that chaos can be made of. All servers of a round share one; its figures and files are its own. */
+export interface Engine {
+  /** Told to each server's process, which opens the backend of that name with it. Survives JSON. */
+  readonly place: string;
+  /** Keeps what the store holds now, whole and consistent, while servers write. */
+  takeBackup(): void;
+  /**
+   * Puts the last backup in the store's place. No server runs.
+   * @returns how many entries each of these conversations has now, and how many the store has lost
+   */
+  restoreBackup(conversationIds: readonly string[]): Promise<{
+    readonly heads: Readonly<Record<string, number>>;
+    readonly lost: number;
+  }>;
+  /** The disk below is full until told otherwise; undefined where none can be had. */
+  readonly fillDisk?: (isFull: boolean) => void;
+  /** Once all servers have ended. */
+  close(): void;
+}
+
+/** A store, and what belongs to it, under test. */
+export interface Backend {
+  readonly name: string;
+  /** @param folder of this round; it is empty, and removed afterwards */
+  prepare(folder: string): Promise<Engine>;
+  /** In a process of its own. */
+  open(place: string): OpenedBackend;
+}

@@ -1,0 +1,179 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundleSources, root } from "../bundle/bundle-sources.js";
+import { sqliteBackend, sqliteOnSmallDisk } from "./backends/sqlite.js";
+import type { Fault } from "./havoc.js";
+import { countBreaches } from "./judge-history.js";
+import { playRound, type RoundOptions, type RoundResult } from "./round.js";
+
+const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,rewound,small-disk] [--patient] [--keep]
+
+Real server processes on a real store, real clients behind a proxy that cuts and slows; servers are killed every 1 to 5 s.
+  --messages  acknowledged messages over all rounds
+  --seed      decides what is done when; which message it meets is up to the machine
+  --rounds    which worlds: one server; two on one store; a store that is put back; a file system that runs full
+  --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
+  --keep      leaves histories and stores where they are, and says where`;
+
+const MEGABYTE = 1_048_576;
+/** A round's share of all messages. */
+const ROUNDS: Readonly<
+  Record<
+    string,
+    {
+      readonly share: number;
+      readonly servers: number;
+      readonly faults: readonly Fault[];
+      /** It goes on until that was done so often, whatever was acknowledged by then. */
+      readonly least: readonly [fault: Fault, times: number];
+      readonly changesMembers: boolean;
+    }
+  >
+> = {
+  one: {
+    share: 0.45,
+    servers: 1,
+    faults: ["kill", "still", "full"],
+    least: ["kill", 12],
+    changesMembers: true,
+  },
+  two: {
+    share: 0.35,
+    servers: 2,
+    faults: ["kill", "still", "full"],
+    least: ["kill", 12],
+    changesMembers: true,
+  },
+  rewound: { share: 0.1, servers: 2, faults: ["rewind"], least: ["rewind", 5], changesMembers: false },
+  "small-disk": {
+    share: 0.1,
+    servers: 1,
+    faults: ["kill", "disk"],
+    least: ["disk", 5],
+    changesMembers: true,
+  },
+};
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    rounds: { type: "string", default: Object.keys(ROUNDS).join(",") },
+    keep: { type: "boolean", default: false },
+    patient: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const [messages, seed] = [Number(values.messages), Number(values.seed)];
+const names = values.rounds.split(",");
+if (
+  values.help ||
+  !(messages >= 1) ||
+  !Number.isSafeInteger(seed) ||
+  names.some((name) => !(name in ROUNDS))
+) {
+  console.log(USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+
+/** Puts a small file system there; false where that is not allowed. */
+function mountSmallDisk(folder: string, bytes: number): boolean {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function tell({ name, result }: { readonly name: string; readonly result: RoundResult }): void {
+  const { acknowledged, entries, told, screens, kills, stops, cuts, refused, unknown } = result;
+  for (const line of [...result.unrest, ...result.examples]) console.log(`${name}: ${line}`);
+  const faults = Object.entries(result.faults).map(([fault, count]) => `${count} × ${fault}`);
+  const logs = [...result.logs].map(([line, count]) => `${count} × ${line}`);
+  console.log(
+    `${name}: ${acknowledged} acknowledged, ${refused} refused, ${unknown} unknown; ${entries} entries, told ${told} times, ` +
+      `${screens} screens; ${kills} kills, ${stops} stops, ${cuts} cuts; store lost ${result.lostByStore} entries, ` +
+      `${result.moved} stand elsewhere now; longest outage of a device ${seconds(result.longestOutage)}; ` +
+      `peak ${Math.round(result.peakMemory / MEGABYTE)} MB; ${Math.round(result.seconds)} s\n` +
+      `${name}: ${faults.join(", ")}\n${name}: servers said ${logs.join(", ") || "nothing"}`,
+  );
+}
+
+async function play(): Promise<number> {
+  const began = performance.now();
+  const bundles = {
+    server: await bundleSources(join(root, "tests/chaos/server-child.ts"), "chaos-server"),
+    player: await bundleSources(join(root, "tests/chaos/player-child.ts"), "chaos-player"),
+  };
+  const base = mkdtempSync(join(tmpdir(), "chaos-"));
+  const results: { readonly name: string; readonly result: RoundResult }[] = [];
+  const skipped: string[] = [];
+  const shares = names.reduce((sum, name) => sum + ROUNDS[name]!.share, 0);
+  for (const name of names) {
+    const { share, servers, faults, least, changesMembers } = ROUNDS[name]!;
+    const wanted = Math.ceil((messages * share) / shares);
+    const folder = join(base, name);
+    mkdirSync(folder);
+    let backend: RoundOptions["backend"] = sqliteBackend;
+    // Histories lie there too.
+    const bytes = 64 * MEGABYTE + wanted * 4_096;
+    const isMounted = name === "small-disk" && mountSmallDisk(folder, bytes);
+    if (name === "small-disk") {
+      if (!isMounted) {
+        skipped.push("small-disk (no file system may be mounted here)");
+        continue;
+      }
+      backend = sqliteOnSmallDisk(MEGABYTE);
+    }
+    try {
+      const result = await playRound({
+        name,
+        backend,
+        folder,
+        bundles,
+        seed,
+        servers,
+        messages: wanted,
+        faults: new Set(faults),
+        least,
+        changesMembers,
+        print: (line) => console.log(line),
+      });
+      results.push({ name, result });
+      tell({ name, result });
+    } finally {
+      if (isMounted && !values.keep) execFileSync("umount", [folder]);
+    }
+  }
+  const sum = (of: (result: RoundResult) => number): number =>
+    results.reduce((total, { result }) => total + of(result), 0);
+  const most = (of: (result: RoundResult) => number): number =>
+    results.reduce((longest, { result }) => Math.max(longest, of(result)), 0);
+  const excused = values.patient ? sum(({ breaches }) => breaches.late) : 0;
+  const failures = sum((result) => countBreaches(result) + result.unrest.length) - excused;
+  if (failures === 0 && !values.keep) rmSync(base, { recursive: true, force: true });
+  else console.log(`Histories and stores: ${base}`);
+  if (skipped.length > 0) console.log(`Skipped: ${skipped.join(", ")}`);
+  console.log(
+    `${sum(({ acknowledged }) => acknowledged)} acknowledged, ${sum(({ breaches }) => breaches.lost)} lost, ` +
+      `${sum(({ breaches }) => breaches.doubled)} doubled, ${sum(({ breaches }) => breaches.misordered)} misordered, ` +
+      `${sum(({ breaches }) => breaches.outsideInterval)} outside an interval, ` +
+      `${sum(({ breaches }) => breaches.altered)} altered, ${sum(({ breaches }) => breaches.late)} late, ` +
+      `${sum(({ unrest }) => unrest.length)} restless; ${sum(({ kills }) => kills)} kills, ` +
+      `longest recovery ${seconds(most(({ longestRecovery }) => longestRecovery))}, ` +
+      `repair of a lost tail ${seconds(most(({ longestTailRepair }) => longestTailRepair))}, ` +
+      `convergence ${seconds(most(({ longestConvergence }) => longestConvergence))}; ` +
+      `seed ${seed}, ${Math.round((performance.now() - began) / 1_000)} s`,
+  );
+  return failures === 0 ? 0 : 1;
+}
+
+process.exitCode = await play();
