@@ -31,8 +31,8 @@ export interface PlayerRequests {
     };
     readonly answer: null;
   };
-  /** From now on devices write, as fast as their windows let them. */
-  readonly write: { readonly ask: object; readonly answer: null };
+  /** From now on devices write, as fast as their windows let them, or rest. */
+  readonly write: { readonly ask: { readonly is: boolean }; readonly answer: null };
   /** Parts the devices from all servers. */
   readonly part: { readonly ask: object; readonly answer: null };
   /** Ends that; the devices are told that there is a network again. Gives the ms until all hold these heads, or null if they never do. */

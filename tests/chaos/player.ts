@@ -54,7 +54,7 @@ export class Player {
         await this.#setUp(request);
         return null;
       case "write":
-        this.#isWriting = true;
+        this.#isWriting = request.is;
         return null;
       case "part":
         this.#note("partition");

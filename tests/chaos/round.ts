@@ -48,6 +48,8 @@ const LEAST_ROOMS = 8;
 /** Messages of one device that may be unanswered. */
 const WINDOW = 200;
 const PROBES = 10;
+const PARTITIONS = 4;
+const PARTITION_EVERY_MS = 10_000;
 const PROGRESS_MS = 5_000;
 const PAGE = 1_000;
 
@@ -114,10 +116,10 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
         }),
       ),
     );
-    await all((player) => player.ask("write", {}));
+    await all((player) => player.ask("write", { is: true }));
     const conversationIds = rooms.map(({ id }) => id);
     const havoc = new Havoc({ cluster, engine, history, random, faults: options.faults, conversationIds });
-    let [shownAt, partAt] = [performance.now(), performance.now() + 8_000];
+    let [shownAt, partAt, partitions] = [performance.now(), performance.now() + PARTITION_EVERY_MS, 0];
     const [mainFault, times] = options.least;
     while (acknowledged() < messages || havoc.times(mainFault) < times) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -126,11 +128,14 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
       if (now > shownAt + PROGRESS_MS) {
         shownAt = now;
         const seconds = Math.round((now - began) / 1_000);
-        print(`${name}: ${String(seconds).padStart(3)} s, ${acknowledged()} of ${messages} acknowledged`);
+        print(
+          `${name}: ${String(seconds).padStart(3)} s, ${acknowledged()} of ${messages} acknowledged, ${havoc.times(mainFault)} × ${mainFault}`,
+        );
       }
-      if (now > partAt && !options.faults.has("rewind")) {
+      if (now > partAt && partitions < PARTITIONS && !options.faults.has("rewind")) {
         await partAndHeal(random.pick(players)!, havoc);
-        partAt = performance.now() + 12_000;
+        partAt = performance.now() + PARTITION_EVERY_MS;
+        partitions++;
       }
     }
     await havoc.end();
@@ -159,14 +164,16 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   async function partAndHeal(player: PlayerProcess, havoc: Havoc): Promise<void> {
     await player.ask("part", {});
     await new Promise((resolve) => setTimeout(resolve, 1_000 + random.float() * 5_000));
-    // Until all is well again nothing else happens to the servers: it would be measured, too.
-    await havoc.calmly(() =>
-      measured("convergence", async (since) => {
+    // Until all is well again nothing else happens, to the servers neither: it would be measured, too.
+    await havoc.calmly(async () => {
+      await all((one) => one.ask("write", { is: false }));
+      await measured("convergence", async (since) => {
         const heads = merged(await all((one) => one.ask("heads", {})));
         since();
         return player.ask("heal", { heads });
-      }),
-    );
+      });
+      await all((one) => one.ask("write", { is: true }));
+    });
   }
 
   async function measured(

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { SeedOptions, SeedResult } from "./run-seed.js";
 
 /** Real ms after which a seed counts as hanging: an endless loop of promises lets no virtual time pass. */
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 /** Runs seeds of one bundle, one at a time, in a thread of its own. */
 export class SeedRunner {
