@@ -2,3 +2,4 @@ export { ioredis, type IoredisClient, type IoredisSubscriber } from "./ioredis.j
 export { nodeRedis, type NodeRedisClient, type NodeRedisSubscriber } from "./node-redis.js";
 export type { RedisConnection, RedisSubscriber } from "./redis-connection.js";
 export { redisFanout, type RedisFanoutOptions } from "./redis-fanout.js";
+export { redisRegistry, type RedisRegistryOptions } from "../../registry/redis/redis-registry.js";

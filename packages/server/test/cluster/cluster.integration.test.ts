@@ -1,0 +1,174 @@
+import { newUuid, systemRuntime } from "@chat/protocol";
+import { natsFanout } from "@chat/server/nats";
+import { rabbitmqFanout } from "@chat/server/rabbitmq";
+import { nodeRedis, redisFanout, redisRegistry } from "@chat/server/redis";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { connect as connectRabbitmq } from "amqplib";
+import { createClient } from "redis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createChatServer, type ChatServer, type Fanout } from "../../src/index.js";
+import type { ChatStore } from "../../src/store/chat-store.js";
+import { sqlite } from "../../src/store/sqlite/index.js";
+import { EngineProcess, programOf, run } from "../engines/engine-process.js";
+import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
+import { RawDevice } from "../raw-device.js";
+import { SqliteFile } from "../store/sqlite-file.js";
+
+const { random } = systemRuntime();
+const ROOM = "room";
+
+async function redisClient(url: string) {
+  const client = createClient({ url }).on("error", () => {});
+  await client.connect();
+  onTestFinished(() => client.destroy());
+  return nodeRedis(client);
+}
+
+const FANOUTS: Record<"redis" | "nats" | "rabbitmq", (prefix: string) => Promise<Fanout>> = {
+  redis: async (prefix) => redisFanout(await redisClient(ENGINE_URLS.redis), { prefix }),
+  nats: async (prefix) => {
+    const client = await connectNats({ servers: ENGINE_URLS.nats });
+    onTestFinished(() => client.close());
+    return natsFanout(client, { prefix });
+  },
+  rabbitmq: async (prefix) => rabbitmqFanout(() => connectRabbitmq(ENGINE_URLS.rabbitmq), { prefix }),
+};
+
+/** The store, but for its news of other processes: what another server stored comes by fan-out, or with the feed's timer. */
+function withoutWatch(store: ChatStore): ChatStore {
+  return {
+    messages: store.messages,
+    conversations: store.conversations,
+    open: (options) => store.open(options),
+    watch: () => () => {},
+    close: () => store.close(),
+  };
+}
+
+/** Three servers over one store, a registry in Redis and a fan-out. */
+async function openCluster(options: {
+  readonly fanout: () => Promise<Fanout>;
+  readonly registryUrl: string;
+  readonly prefix: string;
+  readonly reconcileInterval: number;
+}): Promise<[ChatServer, ChatServer, ChatServer]> {
+  const file = new SqliteFile();
+  onTestFinished(() => file.dispose());
+  const open = async (serverId: string): Promise<ChatServer> => {
+    const server = createChatServer({
+      serverId,
+      store: withoutWatch(sqlite(file.handle())),
+      registry: redisRegistry(await redisClient(options.registryUrl), { prefix: options.prefix }),
+      fanout: await options.fanout(),
+      authenticate: ({ token }) => ({ userId: token }),
+      settings: { reconcileInterval: options.reconcileInterval, registryLease: 600, drainSpread: 0 },
+    });
+    onTestFinished(() => server.close());
+    await server.ready();
+    return server;
+  };
+  return [await open("one"), await open("two"), await open("three")];
+}
+
+async function createRoom(owner: RawDevice, members: string[]): Promise<void> {
+  await owner.expect("conversation", {
+    type: "create-conversation",
+    conversationType: "group",
+    conversationId: ROOM,
+    clientMessageId: crypto.randomUUID(),
+    members,
+  });
+}
+
+/**
+ * Resolves when a device has everything up to an id: pushed once and in order from where its server learned that the
+ * user is a member, and before that as a range, as every device asks for it.
+ */
+async function hasAll(device: RawDevice, through: number): Promise<void> {
+  await device.until((frame) => frame.type === "entries" && frame.through === through);
+  const pushed = device.pushed(ROOM).map(({ messageId }) => messageId);
+  const { entries } = await device.expect("range", {
+    type: "get-range",
+    conversationId: ROOM,
+    after: 0,
+    limit: Math.max(1, through - pushed.length),
+  });
+  const before = pushed[0] === 1 ? [] : entries.map(({ messageId }) => messageId);
+  expect([...before, ...pushed]).toEqual(Array.from({ length: through }, (_, index) => index + 1));
+}
+
+for (const engine of ["redis", "nats", "rabbitmq"] as const) {
+  const up = (await isUp(engine)) && (await isUp("redis"));
+  describe.skipIf(!up)(`three servers with ${engine}`, () => {
+    it("bring a message to members on other servers by fan-out alone, once and in order", async () => {
+      const prefix = `test-${newUuid(random)}`;
+      const servers = await openCluster({
+        fanout: () => FANOUTS[engine](prefix),
+        registryUrl: ENGINE_URLS.redis,
+        prefix,
+        // The feed would bring it after a minute: longer than this test may take.
+        reconcileInterval: 60_000,
+      });
+      const [ana, bo, cy] = await Promise.all([
+        RawDevice.open(servers[0], "ana"),
+        RawDevice.open(servers[1], "bo"),
+        RawDevice.open(servers[2], "cy"),
+      ]);
+      await createRoom(ana, ["bo", "cy"]);
+      // The servers of bo and cy have heard of the room before others than its creator write.
+      await Promise.all([hasAll(bo, 1), hasAll(cy, 1)]);
+      const writers = [ana, bo, cy];
+      const sent = Array.from({ length: 90 }, (_, index) =>
+        writers[index % 3]!.send(ROOM, `message ${index}`),
+      );
+      const answers = await Promise.all(sent);
+      expect(answers.map(({ type }) => type)).toEqual(answers.map(() => "message-stored"));
+      await Promise.all(writers.map((device) => hasAll(device, 91)));
+    });
+  });
+}
+
+const program = programOf("redis-server");
+describe.skipIf(program === undefined)(
+  "three servers when their Redis is killed and comes back empty",
+  () => {
+    it("lose, double and disorder nothing, and talk by fan-out again", async () => {
+      const engine = await EngineProcess.create(({ port, folder }) =>
+        run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
+      );
+      onTestFinished(() => engine.dispose());
+      const url = `redis://127.0.0.1:${engine.port}`;
+      const servers = await openCluster({
+        fanout: async () => redisFanout(await redisClient(url)),
+        registryUrl: url,
+        prefix: "chat",
+        reconcileInterval: 200,
+      });
+      const [ana, bo, cy] = await Promise.all([
+        RawDevice.open(servers[0], "ana"),
+        RawDevice.open(servers[1], "bo"),
+        RawDevice.open(servers[2], "cy"),
+      ]);
+      await createRoom(ana, ["bo", "cy"]);
+      const stored = async (device: RawDevice, text: string): Promise<void> => {
+        expect((await device.send(ROOM, text)).type).toBe("message-stored");
+      };
+      await Promise.all([stored(ana, "before"), stored(bo, "before")]);
+      await engine.kill();
+      // Messages need no broker: they are stored, and found by the feed.
+      for (let index = 0; index < 10; index++)
+        await Promise.all([stored(ana, `away ${index}`), stored(bo, `away ${index}`)]);
+      await Promise.all([ana, bo, cy].map((device) => hasAll(device, 23)));
+      await engine.start();
+      // Sooner or later every server has renewed its lease, and is named again.
+      const registry = redisRegistry(await redisClient(url));
+      while ((await registry.serversOf(ROOM)).length < 3)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      await servers[0].close();
+      const back = await RawDevice.open(servers[1], "ana", ana.deviceId);
+      await Promise.all([stored(back, "after"), stored(cy, "after")]);
+      await Promise.all([bo, cy].map((device) => hasAll(device, 25)));
+      expect([...(await registry.serversOf(ROOM))].sort()).toEqual(["three", "two"]);
+    });
+  },
+);
