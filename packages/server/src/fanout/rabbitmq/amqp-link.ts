@@ -4,6 +4,8 @@ import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 /** Between two tries to connect, ms: half of the pause is chance. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
+/** How long a connection may take to close in order, ms. */
+const CLOSE_DEADLINE = 1_000;
 
 /** Sets something up on a channel, and gives what undoes it there. */
 type SetUp = (channel: AmqpChannel) => Promise<() => Promise<unknown>>;
@@ -30,6 +32,8 @@ export class AmqpLink {
   readonly #kept = new Set<Kept>();
   #connection: AmqpConnection | undefined;
   #channel: OpenChannel | undefined;
+  /** Has another connection opened in place of this one; once. */
+  #lose: () => void = () => {};
   /** The try to connect that is under way, or the last one. */
   #opening: Promise<void> | undefined;
   #closed = false;
@@ -65,8 +69,8 @@ export class AmqpLink {
 
   /** Gives the connection up and opens another. */
   restart(): void {
-    // Closing one that is being lost fails; its `close` event comes all the same.
-    this.#connection?.close().catch(() => {});
+    const [connection, lose] = [this.#connection, this.#lose];
+    if (connection !== undefined) void this.#end(connection).then(lose);
   }
 
   async close(): Promise<void> {
@@ -74,8 +78,18 @@ export class AmqpLink {
     this.#cancelPause();
     const connection = this.#connection;
     this.#connection = this.#channel = undefined;
+    if (connection !== undefined) await this.#end(connection);
+  }
+
+  /** Closes a connection. amqplib answers neither by its promise nor by an event when the broker dies meanwhile. */
+  async #end(connection: AmqpConnection): Promise<void> {
+    let cancel: Cancel = () => {};
+    const overdue = new Promise<void>((resolve) => {
+      cancel = this.#runtime.clock.schedule(CLOSE_DEADLINE, resolve);
+    });
     // One that is being lost can't be closed in order, and needs not.
-    await connection?.close().catch(() => {});
+    await Promise.race([connection.close().catch(() => {}), overdue]);
+    cancel();
   }
 
   #start(): void {
@@ -90,7 +104,7 @@ export class AmqpLink {
     } catch (error) {
       this.#runtime.log("warn", "fanout_connect_failed", { broker: "RabbitMQ", error: String(error) });
       if (connection === undefined) this.#later();
-      else connection.close().catch(() => {});
+      else this.restart();
     }
   }
 
@@ -101,25 +115,25 @@ export class AmqpLink {
     connection.on("error", (error) => {
       this.#runtime.log("warn", "fanout_connection_failed", { broker: "RabbitMQ", error: String(error) });
     });
-    connection.on("close", () => {
+    const lose = (): void => {
+      if (lost) return;
       lost = true;
       for (const wake of waiting) wake();
       if (this.#connection === connection) this.#connection = this.#channel = undefined;
       for (const kept of this.#kept) kept.undo = undefined;
       this.#later();
-    });
-    if (this.#closed) {
-      await connection.close();
-      return;
-    }
+    };
+    connection.on("close", lose);
+    if (this.#closed) return this.#end(connection);
     this.#connection = connection;
+    this.#lose = lose;
     const channel = await connection.createChannel();
     channel.on("error", (error) => {
       this.#runtime.log("warn", "fanout_channel_failed", { broker: "RabbitMQ", error: String(error) });
     });
     // A channel that the broker has closed is opened anew with its connection.
     channel.on("close", () => {
-      if (!lost) connection.close().catch(() => {});
+      if (!lost && this.#connection === connection) this.restart();
     });
     channel.on("drain", () => {
       for (const wake of waiting) wake();
