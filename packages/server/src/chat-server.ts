@@ -23,6 +23,7 @@ import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
 import { authenticateWithin } from "./session/authenticate.js";
 import { RegistryLease } from "./session/registry-lease.js";
+import { floodRates } from "./session/flood-guard.js";
 import { OutboundTurn } from "./session/outbound-turn.js";
 import { SessionHost, type SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
@@ -117,6 +118,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     {
       context,
       codec,
+      flood: floodRates(settings),
       outbound: new OutboundTurn((callback) => clock.nextTurn(callback)),
       authenticate: options.authenticate,
       deliverer,

@@ -38,12 +38,15 @@ function refusal(whose: string, wait: number): ChatError {
 /** How many operations a user, and a connection of theirs, may ask this server for in the time. */
 export class OperationRates {
   readonly #users: Record<OperationClass, KeyedTokenBuckets>;
+  /** What one connection may use of them. */
+  readonly #shares: Record<OperationClass, Rate>;
 
   constructor(
     private readonly clock: Clock,
-    private readonly settings: ServerSettings,
+    settings: ServerSettings,
   ) {
     this.#users = byClass((operation) => new KeyedTokenBuckets(clock, rateOf(settings, operation), USERS));
+    this.#shares = byClass((operation) => rateOf(settings, operation, settings.connectionShare));
   }
 
   /** What a user may do, over all connections and HTTP. */
@@ -59,13 +62,16 @@ export class OperationRates {
   /** What one connection of a user may do: its share, as long as the user has any left. */
   ofConnection(userId: string): Allowance {
     const user = this.ofUser(userId);
-    const { connectionShare } = this.settings;
-    const own = byClass(
-      (operation) => new TokenBucket(this.clock, rateOf(this.settings, operation, connectionShare)),
-    );
+    // Most connections use few of them: a bucket that nothing was taken from is full, and need not be there.
+    const own = new Map<OperationClass, TokenBucket>();
     return {
-      take(operation) {
-        const wait = own[operation].take();
+      take: (operation) => {
+        let bucket = own.get(operation);
+        if (bucket === undefined) {
+          bucket = new TokenBucket(this.clock, this.#shares[operation]);
+          own.set(operation, bucket);
+        }
+        const wait = bucket.take();
         // The connection goes first: one that floods must not use up what the user's others need.
         return wait === 0 ? user.take(operation) : refusal("connection", wait);
       },

@@ -1,15 +1,28 @@
 import { ChatError, type Clock } from "@chat/protocol";
-import { TokenBucket } from "../admission/token-bucket.js";
+import { type Rate, TokenBucket } from "../admission/token-bucket.js";
 import type { ServerSettings } from "../settings.js";
+
+/** How much one connection may send; the same for all. */
+export interface FloodRates {
+  readonly frames: Rate;
+  readonly bytes: Rate;
+}
+
+export function floodRates(settings: ServerSettings): FloodRates {
+  return {
+    frames: { burst: settings.frameBurst, perSecond: settings.frameRate },
+    bytes: { burst: settings.byteBurst, perSecond: settings.byteRate },
+  };
+}
 
 /** What one connection may send, whatever it is: beyond it nothing is answered any more, and the connection ends. */
 export class FloodGuard {
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
 
-  constructor(clock: Clock, settings: ServerSettings) {
-    this.#frames = new TokenBucket(clock, { burst: settings.frameBurst, perSecond: settings.frameRate });
-    this.#bytes = new TokenBucket(clock, { burst: settings.byteBurst, perSecond: settings.byteRate });
+  constructor(clock: Clock, { frames, bytes }: FloodRates) {
+    this.#frames = new TokenBucket(clock, frames);
+    this.#bytes = new TokenBucket(clock, bytes);
   }
 
   /** Bytes off the network, before they are decoded. @throws ChatError `rate_limited` */

@@ -27,7 +27,7 @@ import type { AppendOutcome } from "../store/message-store.js";
 import { answerRequest, classOf } from "./answer-request.js";
 import { type Authenticate, authenticateWithin } from "./authenticate.js";
 import { errorFrame } from "./error-frame.js";
-import { FloodGuard } from "./flood-guard.js";
+import { FloodGuard, type FloodRates } from "./flood-guard.js";
 import { Lanes } from "./lanes.js";
 import type { OutboundTurn } from "./outbound-turn.js";
 import { SendQueue } from "./send-queue.js";
@@ -44,6 +44,7 @@ export interface SessionEnvironment {
   readonly identity: ServerIdentity;
   readonly rates: OperationRates;
   readonly tally: Tally;
+  readonly flood: FloodRates;
   readonly outbound: OutboundTurn;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
   ready(): Promise<{ readonly epoch: string }>;
@@ -66,11 +67,13 @@ type State = "awaiting-hello" | "joining" | "open" | "closed";
 export class Session implements Recipient {
   readonly #environment: SessionEnvironment;
   readonly #socket: Socket;
-  readonly #peer: Peer;
+  /** Until the session has joined: its headers are some kilobytes. */
+  #peer: Peer | undefined;
   readonly #place: Place;
   readonly #flood: FloodGuard;
   readonly #queue: SendQueue;
-  readonly #lanes: Lanes;
+  /** From the first message on. */
+  #lanes: Lanes | undefined;
   /** What this connection may ask for; from the welcome on. */
   #allowance: Allowance = { take: () => undefined };
   #state: State = "awaiting-hello";
@@ -91,16 +94,9 @@ export class Session implements Recipient {
     this.#place = place;
     const { context, tally } = environment;
     const { runtime, settings } = context;
-    this.#flood = new FloodGuard(runtime.clock, settings);
+    this.#flood = new FloodGuard(runtime.clock, environment.flood);
     this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, environment.outbound, () =>
       this.close("slowConsumer"),
-    );
-    this.#lanes = new Lanes(
-      (callback) => runtime.clock.nextTurn(callback),
-      settings.laneMessages,
-      (conversationId, messages, memberships) =>
-        sendWithinRate(context, this.#allowance, this, conversationId, messages, memberships),
-      (message, outcome) => this.#answerSend(message, outcome),
     );
     this.#heardAt = runtime.clock.monotonic();
     this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
@@ -235,6 +231,7 @@ export class Session implements Recipient {
       );
     } else if (frame.type === "send-message") {
       this.#underWay++;
+      this.#lanes ??= this.#openLanes();
       this.#lanes.push(frame);
     } else {
       const refusal = this.#allowance.take(classOf(frame));
@@ -265,13 +262,14 @@ export class Session implements Recipient {
     try {
       const { epoch } = await this.#environment.ready();
       const userId = await authenticateWithin(settings.authenticateDeadline, runtime, authenticate, {
-        ...this.#peer,
+        ...this.#peer!,
         token: hello.token,
       });
       if (hello.userId !== undefined && hello.userId !== userId) {
         throw new ChatError("unauthenticated", "The token belongs to another user than the hello names.");
       }
       if (this.isOver) return;
+      this.#peer = undefined;
       this.#place.identify(userId);
       this.#allowance = this.#environment.rates.ofConnection(userId);
       this.#userId = userId;
@@ -308,6 +306,18 @@ export class Session implements Recipient {
       if (this.#record !== undefined) this.#leave();
       this.#fail(failure, REASONS.get(failure.code) ?? "goingAway", hello.requestId);
     }
+  }
+
+  #openLanes(): Lanes {
+    const { context } = this.#environment;
+    const { runtime, settings } = context;
+    return new Lanes(
+      (callback) => runtime.clock.nextTurn(callback),
+      settings.laneMessages,
+      (conversationId, messages, memberships) =>
+        sendWithinRate(context, this.#allowance, this, conversationId, messages, memberships),
+      (message, outcome) => this.#answerSend(message, outcome),
+    );
   }
 
   #watchHeartbeat(): void {
