@@ -28,7 +28,8 @@ const AUTHOR = "bo";
 /** Conversations of one user, where there are very many in the file. */
 const OF_THE_USER = 1_000;
 const BATCH = 1_000;
-const CHUNK = 250_000;
+/** Rows that are copied in one statement. */
+const CHUNK = 1_000_000;
 
 /** Fills a new database, and closes it. */
 export async function fillStore(database: Database, filling: Filling): Promise<StoredConversation[]> {
@@ -87,56 +88,63 @@ export async function fillStore(database: Database, filling: Filling): Promise<S
   }
   await store.close();
   const stored = filling.raw
-    ? copyRows(database, filling, ids[0]!)
+    ? copyRows(database, filling)
     : ids.map((conversationId) => ({ conversationId, head: 1 + filling.messages }));
   database.close();
   return stored.map((conversation) => ({ ...conversation, cursor }));
 }
 
-/** Multiplies the one conversation that there is. */
+/** Multiplies the one conversation that there is, and its one message. */
 function copyRows(
   database: Database,
   { userId, conversations, messages, progress }: Filling,
-  conversationId: string,
 ): { conversationId: string; head: number }[] {
   const head = messages + 1;
   database.pragma("synchronous = OFF");
-  const [conversation] = database.prepare("SELECT * FROM chat_conversation").all() as Record<
-    string,
-    unknown
-  >[];
-  const insert = (table: string, row: Record<string, unknown>): ((over: Record<string, unknown>) => void) => {
-    const columns = Object.keys(row);
-    const statement = database.prepare(
-      `INSERT INTO ${table} (${columns.join()}) VALUES (${columns.map(() => "?").join()})`,
-    );
-    return (over) => void statement.run(...columns.map((column) => over[column] ?? row[column]));
+  database.pragma("cache_size = -400000");
+  const { key } = database.prepare("SELECT key FROM chat_conversation").get() as { key: number };
+  /** Copies the rows of a table as often as `from` says, with other values in some columns. */
+  const copy = (table: string, where: string, over: Record<string, string>, from: string): void => {
+    const columns = (database.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+    const values = columns.map((name) => over[name] ?? `"${name}"`);
+    database.exec(`
+      CREATE TEMP TABLE template AS SELECT * FROM ${table} WHERE ${where};
+      INSERT INTO ${table} (${columns.map((name) => `"${name}"`).join()}) SELECT ${values.join()} FROM ${from}, template;
+      DROP TABLE template;`);
   };
-  const first = (table: string, where: string, ...values: unknown[]): Record<string, unknown> =>
-    database.prepare(`SELECT * FROM ${table} WHERE ${where}`).get(...values) as Record<string, unknown>;
-  const message = insert("chat_message", first("chat_message", "id = 2"));
-  const addConversation = insert("chat_conversation", { ...conversation, head });
-  const member = insert("chat_participation", first("chat_participation", "user = ?", userId));
-  const all = [{ conversationId, head }];
-  let written = 0;
-  database.exec("BEGIN");
-  const wrote = (): void => {
-    if (++written % CHUNK !== 0) return;
-    database.exec("COMMIT; BEGIN");
-    if (written % 1_000_000 === 0) progress(`${written / 1e6} million messages stored`);
-  };
-  for (let id = 3; id <= head; id++, wrote()) message({ id });
-  for (let count = 1; count < conversations; count++) {
-    const [id, key] = [randomUUID(), Number(conversation!["key"]) + count];
-    addConversation({ key, id });
-    if (count >= conversations - OF_THE_USER) {
-      member({ conversation: key });
-      all.push({ conversationId: id, head });
-    }
-    for (let number = 1; number <= head; number++, wrote()) message({ conversation: key, id: number });
+  const numbers = (first: number, last: number, name: string): string =>
+    `(WITH RECURSIVE n(${name}) AS (SELECT ${first} UNION ALL SELECT ${name} + 1 FROM n WHERE ${name} < ${last}) SELECT * FROM n)`;
+  const lastKey = key + conversations - 1;
+  database.exec(`UPDATE chat_conversation SET head = ${head}`);
+  if (conversations > 1) {
+    const others = numbers(key + 1, lastKey, "k");
+    copy("chat_conversation", "true", { key: "k", id: "'conversation-' || k" }, others);
+    const ofTheUser = numbers(Math.max(key + 1, lastKey - OF_THE_USER), lastKey, "k");
+    copy("chat_participation", `user = '${userId}'`, { conversation: "k" }, ofTheUser);
   }
-  database.prepare("UPDATE chat_conversation SET head = ?").run(head);
-  database.exec("COMMIT");
+  const each = Math.max(1, Math.floor(CHUNK / conversations));
+  for (let from = 3; from <= head; from += each) {
+    const ids = numbers(from, Math.min(head, from + each - 1), "i");
+    copy(
+      "chat_message",
+      "id = 2 AND conversation = (SELECT min(key) FROM chat_conversation)",
+      { id: "i" },
+      ids,
+    );
+    if (conversations === 1) progress(`${((from + each) / 1e6).toFixed(0)} million messages stored`);
+  }
+  const step = Math.floor(CHUNK / head);
+  for (let from = key + 1; from <= lastKey; from += step) {
+    const keys = numbers(from, Math.min(lastKey, from + step - 1), "k");
+    const first = `conversation = ${key}`;
+    copy("chat_message", first, { conversation: "k" }, keys);
+    progress(`${Math.min(lastKey, from + step)} conversations stored`);
+  }
   database.pragma("wal_checkpoint(TRUNCATE)");
-  return all;
+  const all = database
+    .prepare(
+      "SELECT c.id FROM chat_participation p JOIN chat_conversation c ON c.key = p.conversation WHERE p.user = ?",
+    )
+    .all(userId);
+  return (all as { id: string }[]).map(({ id }) => ({ conversationId: id, head }));
 }
