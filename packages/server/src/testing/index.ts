@@ -3,3 +3,10 @@ export { type RegistryEngine, registrySuite } from "./registry-suite.js";
 export { storeSuite } from "./store-suite.js";
 export type { StoreEngine } from "./store-world.js";
 export type { SuiteApi } from "./suite-api.js";
+export {
+  type TestFaults,
+  type TestServer,
+  testServer,
+  type TestServerOptions,
+  type TestSocket,
+} from "./test-server.js";

@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The code of a guide's fence with this mark. */
+function snippet(guide: string, mark: string): string {
+  const page = readFileSync(join(root, "docs/guides", guide), "utf8");
+  const code = new RegExp(`\`\`\`ts ${mark}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1];
+  if (code === undefined) throw new Error(`${guide} has no snippet marked ${mark}`);
+  return code;
+}
+
+/** Replaces what must be there, so that a changed guide does not pass untested. */
+function replaceIn(code: string, replacements: readonly (readonly [string, string])[]): string {
+  return replacements.reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the guide no longer says ${from}`);
+    return text.replaceAll(from, to);
+  }, code);
+}
+
+describe("the guides' snippets run as they stand", () => {
+  // Inside the workspace, where the packages' names resolve.
+  let folder: string;
+  const run = async <T>(name: string, code: string): Promise<T> => {
+    writeFileSync(join(folder, `${name}.ts`), code);
+    return (await import(pathToFileURL(join(folder, `${name}.ts`)).href)) as T;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(root, "tests/docs/.guides-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("of testing with the real server", async () => {
+    await run("test-server", snippet("test-your-app.md", "server"));
+  });
+
+  it("of testing with virtual time", async () => {
+    await run("test-clock", snippet("test-your-app.md", "clock"));
+  });
+
+  it("of getting started", async () => {
+    const server = replaceIn(snippet("getting-started.md", "server"), [
+      ['"chat.db"', JSON.stringify(join(folder, "chat.db"))],
+      [
+        "const chat =",
+        "const userOfSession = (token: string) => Promise.resolve(token);\nexport const chat =",
+      ],
+      ["const http = app.listen(3000)", 'export const http = app.listen(0, "127.0.0.1")'],
+      ["console.log(level, event, fields)", "void [level, event, fields]"],
+      ['process.once("SIGTERM", ', "void ("],
+    ]);
+    const { chat, http } = await run<{ chat: { close(): Promise<void> }; http: Server }>("server", server);
+    if (!http.listening) await new Promise((resolve) => http.once("listening", resolve));
+    const page = replaceIn(snippet("getting-started.md", "page"), [
+      ['"/chat"', `"http://127.0.0.1:${(http.address() as AddressInfo).port}/chat"`],
+      ['fetch("/session").then((answer) => answer.text())', '"ana"'],
+      [
+        "const chat =",
+        "const drawn: unknown[] = [];\nconst draw = (...line: unknown[]) => drawn.push(line);\nexport const chat =",
+      ],
+      ["const { messageId }", "export const { messageId }"],
+      ["const unsubscribe", "export const unsubscribe"],
+    ]);
+    const opened = await run<{ chat: { close(): Promise<void> }; messageId: number }>("page", page);
+    expect(opened.messageId).toBe(2);
+    await opened.chat.close();
+    await chat.close();
+    http.close();
+  });
+});
