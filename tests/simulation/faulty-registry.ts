@@ -10,5 +10,6 @@ export function faultyRegistry(inner: Registry, call: Call): Registry {
     register: (server, session) => call("register", () => inner.register(server, session)),
     unregister: (server, session) => call("unregister", () => inner.unregister(server, session)),
     serversOf: (conversationId) => call("serversOf", () => inner.serversOf(conversationId)),
+    servers: () => call("servers", () => inner.servers()),
   };
 }

@@ -99,6 +99,7 @@ export function createClientCore<C extends CustomData>(
   let deviceId: string | undefined;
   /** What the leading tab says of itself; absent while that is this one. */
   let leader: TabStatus | undefined = WAITING;
+  let refreshing = false;
 
   const writer = createCacheWriter(device.cache, (error) => {
     report(error);
@@ -251,6 +252,19 @@ export function createClientCore<C extends CustomData>(
     listTopic,
   );
 
+  /** While this connection lasts, for a token that is made anew; the server asks again should it not come. */
+  async function refreshToken(): Promise<void> {
+    const { token } = options;
+    if (typeof token !== "function" || refreshing) return;
+    refreshing = true;
+    try {
+      await ask({ type: "refresh-token", token: await token() }, { mode: "once" });
+    } catch (error) {
+      report(error);
+    }
+    refreshing = false;
+  }
+
   function received(frame: ServerFrame): void {
     switch (frame.type) {
       case "entries":
@@ -261,6 +275,8 @@ export function createClientCore<C extends CustomData>(
         return users.take([frame.profile]);
       case "pong":
         return void listSync.pong(frame);
+      case "token-expiring":
+        return void refreshToken();
       case "going-away":
         return;
       case "error":
@@ -271,6 +287,7 @@ export function createClientCore<C extends CustomData>(
   }
 
   function lost(): void {
+    refreshing = false;
     requests.disconnected();
     outbox.disconnected();
     users.disconnected();

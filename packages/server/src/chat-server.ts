@@ -22,6 +22,12 @@ import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
 import { authenticateWithin } from "./session/authenticate.js";
+import {
+  assertDisconnection,
+  decodeDisconnection,
+  type Disconnection,
+  encodeDisconnection,
+} from "./session/disconnection.js";
 import { RegistryLease } from "./session/registry-lease.js";
 import { floodRates } from "./session/flood-guard.js";
 import { OutboundTurn } from "./session/outbound-turn.js";
@@ -43,6 +49,13 @@ export interface ChatServer {
   attach(server: Server, options: { readonly path: string }): () => void;
   /** Serves one socket of any other kind: what `attach` does for those of `ws`. */
   accept(socket: Socket, peer: Peer): SocketReceiver;
+  /**
+   * Closes the open connections of a user or a device, on this server at once, and on the others by the fan-out, where there is
+   * one. The devices connect again by themselves, and `authenticate` is asked again: to shut somebody out, have it
+   * refuse their tokens first, then call this. Fan-out may lose it; what ends a connection in any case is its token's `expiresAt`.
+   * @throws ChatError `invalid_argument`; `store_unavailable` if the other servers could not be told: call it again
+   */
+  disconnect(whom: Disconnection): Promise<void>;
   /**
    * Resolves when the store is open and the server takes part.
    * @throws ChatError with a sentence for the operator; the server answers every request with it until closed
@@ -145,7 +158,9 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     if (fanout !== undefined) {
       cancelFanout = await fanout.subscribe(identity.serverId, (bytes) => {
         const envelope = decodeEnvelope(bytes);
+        const whom = envelope === undefined ? decodeDisconnection(bytes) : undefined;
         if (envelope !== undefined) deliverer.receive(envelope);
+        else if (whom !== undefined) host.disconnect(whom);
       });
     }
     await follower.start();
@@ -173,13 +188,20 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       closing === undefined
         ? started
         : Promise.reject(new ChatError("shutting_down", "The server is going away.")),
-    authenticate: (token, request, address) =>
-      authenticateWithin(settings.authenticateDeadline, runtime, options.authenticate, {
-        token,
-        headers: Object.fromEntries(request.headers),
-        address,
-      }),
+    async authenticate(token, request, address) {
+      const peer = { headers: Object.fromEntries(request.headers), address };
+      const deadline = settings.authenticateDeadline;
+      return (await authenticateWithin(deadline, runtime, options.authenticate, { ...peer, token })).userId;
+    },
   });
+
+  async function disconnect(whom: Disconnection): Promise<void> {
+    assertDisconnection(whom);
+    host.disconnect(whom);
+    if (fanout === undefined) return;
+    const others = (await registry.servers()).filter((id) => id !== identity.serverId);
+    if (others.length > 0) fanout.publish(others, encodeDisconnection(whom));
+  }
 
   async function shutDown(detachAll: readonly (() => void)[]): Promise<void> {
     for (const detach of detachAll) detach();
@@ -224,6 +246,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       return detach;
     },
     accept: (socket, peer) => host.acceptOther(socket, peer),
+    disconnect,
     async ready() {
       await started;
     },

@@ -31,6 +31,7 @@ const ANSWERS = {
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",
+  "refresh-token": "token-refreshed",
 } as const;
 type Answers = typeof ANSWERS;
 

@@ -188,6 +188,8 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         session.moved.clear();
         return { type: "pong", requestId, heads, cursor: cursorNow() };
       }
+      case "refresh-token":
+        return { type: "token-refreshed", requestId };
       case "send-message":
         return store(session, frame);
       case "get-range":

@@ -438,3 +438,62 @@ describe("a server that answers amiss", () => {
     expect(framesOf("ping").length).toBeLessThan(62);
   });
 });
+
+describe("a token that expires", () => {
+  test("is made anew when the server asks, once at a time, and again after a failure", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let made = 0;
+    let fails = false;
+    const token = async () => {
+      await new Promise<void>((resolve) => clock.schedule(1_000, resolve));
+      if (fails) throw new Error("the application's service is away");
+      return `token ${++made}`;
+    };
+    const client = world.device("ana", { token });
+    await clock.advance(2_000);
+    const ask = () => server.sessions[0]!.send({ type: "token-expiring", expiresIn: 60_000 });
+    ask();
+    ask();
+    await clock.advance(2_000);
+    expect(framesOf("refresh-token").map((frame) => frame.token)).toEqual(["token 2"]);
+
+    fails = true;
+    const errors = errorsOf(client);
+    ask();
+    await clock.advance(2_000);
+    expect(errors).toHaveLength(1);
+    fails = false;
+    ask();
+    await clock.advance(2_000);
+    expect(framesOf("refresh-token")).toHaveLength(2);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("ends the connection, which is made again with a new one", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let made = 0;
+    const client = world.device("ana", { token: () => `token ${++made}` });
+    await clock.advance(1_000);
+    const over = { type: "error", requestId: 0, code: "unauthenticated", retryable: false } as const;
+    server.sessions[0]!.send({ ...over, message: "The token has expired." });
+    await clock.advance(10);
+    server.cut("ana", 4401);
+    await clock.advance(1_000);
+    expect(client.status.connection).toBe("online");
+    expect(framesOf("hello").map((frame) => frame.token)).toEqual(["token 1", "token 2"]);
+  });
+
+  test("and that can't be had anew is no loop", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana", { token: "the only one" });
+    await clock.advance(1_000);
+    server.faults.hello = () => new ChatError("unauthenticated", "The token has expired.");
+    server.cut("ana", 4401);
+    await clock.advance(120_000);
+    expect(client.status.connection).toBe("stopped");
+    expect(framesOf("hello")).toHaveLength(1 + CLIENT_LIMITS.tokenAttempts);
+  });
+});

@@ -20,9 +20,12 @@ import { messageStored } from "./message-stored.js";
 import { ping } from "./ping.js";
 import { pong } from "./pong.js";
 import { range } from "./range.js";
+import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
 import { setProfile } from "./set-profile.js";
+import { tokenExpiring } from "./token-expiring.js";
+import { tokenRefreshed } from "./token-refreshed.js";
 import { userChanged } from "./user-changed.js";
 import { users } from "./users.js";
 import { welcome } from "./welcome.js";
@@ -42,6 +45,7 @@ export const CLIENT_FRAMES = [
   listMembers,
   getUsers,
   setProfile,
+  refreshToken,
 ] as const;
 
 /** What a server may send. */
@@ -56,10 +60,12 @@ export const SERVER_FRAMES = [
   conversation,
   members,
   users,
+  tokenRefreshed,
   entries,
   conversationChanged,
   userChanged,
   goingAway,
+  tokenExpiring,
 ] as const;
 
 /** Any frame of a device. */
@@ -94,3 +100,6 @@ export type { EntriesFrame } from "./entries.js";
 export type { ConversationChangedFrame } from "./conversation-changed.js";
 export type { UserChangedFrame } from "./user-changed.js";
 export type { GoingAwayFrame } from "./going-away.js";
+export type { RefreshTokenFrame } from "./refresh-token.js";
+export type { TokenRefreshedFrame } from "./token-refreshed.js";
+export type { TokenExpiringFrame } from "./token-expiring.js";

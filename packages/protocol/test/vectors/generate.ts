@@ -217,6 +217,8 @@ const clientFrames: Record<string, ClientFrame> = {
     requestId: 23,
     users: [{ userId: "bo" }, { userId: DEVICE, version: 299 }],
   },
+  "refresh-token minimal": { type: "refresh-token", requestId: 1, token: "" },
+  "refresh-token full": { type: "refresh-token", requestId: 25, token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
   "set-profile minimal": { type: "set-profile", requestId: 24 },
   "set-profile full": {
     type: "set-profile",
@@ -380,6 +382,10 @@ const serverFrames: Record<string, ServerFrame> = {
   "conversation-changed full": { type: "conversation-changed", row: rowFull },
   "user-changed minimal": { type: "user-changed", profile: profileMinimal },
   "user-changed full": { type: "user-changed", profile: profileFull },
+  "token-refreshed minimal": { type: "token-refreshed", requestId: 1 },
+  "token-refreshed full": { type: "token-refreshed", requestId: 25 },
+  "token-expiring minimal": { type: "token-expiring", expiresIn: 0 },
+  "token-expiring full": { type: "token-expiring", expiresIn: 60_000 },
   "going-away minimal": { type: "going-away", reconnectDelay: 0 },
   "going-away full": { type: "going-away", reconnectDelay: 90_000 },
 };

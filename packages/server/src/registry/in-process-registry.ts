@@ -64,6 +64,11 @@ class InProcessRegistry implements Registry {
       .map(([serverId]) => serverId);
   }
 
+  async servers(): Promise<readonly string[]> {
+    const now = this.#clock.monotonic();
+    return [...this.#servers].filter(([, { expires }]) => expires > now).map(([serverId]) => serverId);
+  }
+
   /** The record of this very run, while its lease lasts. */
   #live({ serverId, incarnation }: ServerIdentity): ServerRecord | undefined {
     const record = this.#servers.get(serverId);

@@ -41,4 +41,7 @@ export interface Registry {
    * never fewer among those whose lease runs.
    */
   serversOf(conversationId: string): Promise<readonly string[]>;
+
+  /** Every live server, whether it holds sessions or not. May name one that has just gone, never fewer than there are. */
+  servers(): Promise<readonly string[]>;
 }

@@ -9,8 +9,11 @@ import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
 
-/** The requests that are one question and one answer; hello, ping and send-message are the session's own. */
-export type PlainRequest = Exclude<ClientFrame, { type: "hello" | "ping" | "send-message" }>;
+/** The requests that are one question and one answer; hello, ping, send-message and refresh-token are the session's own. */
+export type PlainRequest = Exclude<
+  ClientFrame,
+  { type: "hello" | "ping" | "send-message" | "refresh-token" }
+>;
 
 const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "get-range": "read",

@@ -1,6 +1,7 @@
 import { CLOSE_CODES, isChatError } from "@chat/protocol";
 import type { Door, Place } from "../admission/door.js";
 import type { SessionRecord } from "../registry/registry.js";
+import type { Disconnection } from "./disconnection.js";
 import { errorFrame } from "./error-frame.js";
 import { Session, type SessionEnvironment } from "./session.js";
 import type { Peer, Socket } from "./socket.js";
@@ -76,6 +77,11 @@ export class SessionHost {
     this.#leading.set(key, { session, leader });
     other?.session.close("replaced");
     return true;
+  }
+
+  /** Ends the sessions that are meant. */
+  disconnect(whom: Disconnection): void {
+    for (const session of [...this.#sessions]) session.disconnect(whom);
   }
 
   /** Tells the devices when to come back, lets what is under way end, as long as there is time, and closes the sockets. */

@@ -7,9 +7,9 @@ import {
   type Codec,
   type HelloFrame,
   isChatError,
-  LIMITS,
   newUuid,
   PROTOCOL_MINOR,
+  type RefreshTokenFrame,
   type SendMessageFrame,
   type ServerFrame,
 } from "@chat/protocol";
@@ -25,13 +25,16 @@ import type { OperationContext } from "../operations/operation-context.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 import type { AppendOutcome } from "../store/message-store.js";
 import { answerRequest, classOf } from "./answer-request.js";
-import { type Authenticate, authenticateWithin } from "./authenticate.js";
+import { type Authenticate, type Authenticated, authenticateWithin } from "./authenticate.js";
+import { concerns, type Disconnection } from "./disconnection.js";
 import { errorFrame } from "./error-frame.js";
 import { FloodGuard, type FloodRates } from "./flood-guard.js";
+import { Heartbeat } from "./heartbeat.js";
 import { Lanes } from "./lanes.js";
 import type { OutboundTurn } from "./outbound-turn.js";
 import { SendQueue } from "./send-queue.js";
 import type { Peer, Socket } from "./socket.js";
+import { TokenLife } from "./token-life.js";
 
 /** What sessions share. */
 export interface SessionEnvironment {
@@ -74,6 +77,9 @@ export class Session implements Recipient {
   readonly #queue: SendQueue;
   /** From the first message on. */
   #lanes: Lanes | undefined;
+  readonly #heartbeat: Heartbeat;
+  /** Of a token that expires. */
+  #token: TokenLife | undefined;
   /** What this connection may ask for; from the welcome on. */
   #allowance: Allowance = { take: () => undefined };
   #state: State = "awaiting-hello";
@@ -81,10 +87,10 @@ export class Session implements Recipient {
   #deviceId = "";
   #record: SessionRecord | undefined;
   #cancelTimer: Cancel = () => {};
-  #moved = new Set<string>();
+  /** What came while it was not known yet whom it concerns. */
+  #disconnections: Disconnection[] = [];
   #underWay = 0;
   #draining = false;
-  #heardAt: number;
 
   /** @param place taken for the socket; whoever took it gives it back when the socket is gone */
   constructor(environment: SessionEnvironment, socket: Socket, peer: Peer, place: Place) {
@@ -98,7 +104,7 @@ export class Session implements Recipient {
     this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, environment.outbound, () =>
       this.close("slowConsumer"),
     );
-    this.#heardAt = runtime.clock.monotonic();
+    this.#heartbeat = new Heartbeat(runtime.clock, settings.heartbeatInterval);
     this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
       if (this.#state === "awaiting-hello") {
         this.#fail(new ChatError("hello_timeout", "No hello came in time."), "helloTimeout");
@@ -127,7 +133,7 @@ export class Session implements Recipient {
   /** Takes the bytes of one WebSocket message. */
   receive(bytes: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#heardAt = this.#environment.context.runtime.clock.monotonic();
+    this.#heartbeat.heard();
     let frames;
     try {
       this.#flood.takeBytes(bytes.length);
@@ -183,12 +189,18 @@ export class Session implements Recipient {
 
   deliver(frame: Uint8Array, conversationId?: string): void {
     if (this.#state === "closed") return;
-    if (conversationId !== undefined) this.#moved.add(conversationId);
+    if (conversationId !== undefined) this.#heartbeat.moved(conversationId);
     this.#queue.push(frame);
   }
 
   resync(): void {
     this.close("goingAway");
+  }
+
+  /** Ends the session if it is meant: the device may connect again, and is authenticated again. */
+  disconnect(whom: Disconnection): void {
+    if (this.#state === "joining" && this.#userId === "") this.#disconnections.push(whom);
+    else if (this.#userId !== "" && concerns(whom, this)) this.#fail(disconnected(), "unauthenticated");
   }
 
   /** Sends what waits, then closes the socket for a reason. */
@@ -215,7 +227,8 @@ export class Session implements Recipient {
     } else if (this.#state === "joining") {
       this.#fail(new ChatError("hello_expected", "Wait for the welcome before asking."), "malformed");
     } else if (frame.type === "ping") {
-      this.#pong(frame.requestId);
+      const { deliverer, follower } = this.#environment;
+      this.#send(this.#heartbeat.pong(frame.requestId, this.#userId, deliverer, follower));
     } else if (this.#draining) {
       this.#answerError(
         frame.requestId,
@@ -233,6 +246,8 @@ export class Session implements Recipient {
       this.#underWay++;
       this.#lanes ??= this.#openLanes();
       this.#lanes.push(frame);
+    } else if (frame.type === "refresh-token") {
+      void this.#refresh(frame);
     } else {
       const refusal = this.#allowance.take(classOf(frame));
       if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
@@ -257,24 +272,25 @@ export class Session implements Recipient {
 
   async #join(hello: HelloFrame): Promise<void> {
     this.#state = "joining";
-    const { context, authenticate, deliverer, registry, identity } = this.#environment;
+    const { context, deliverer, registry, identity } = this.#environment;
     const { runtime, settings } = context;
     try {
       const { epoch } = await this.#environment.ready();
-      const userId = await authenticateWithin(settings.authenticateDeadline, runtime, authenticate, {
-        ...this.#peer!,
-        token: hello.token,
-      });
+      const { userId, expiresAt } = await this.#authenticate(hello.token);
       if (hello.userId !== undefined && hello.userId !== userId) {
         throw new ChatError("unauthenticated", "The token belongs to another user than the hello names.");
       }
       if (this.isOver) return;
-      this.#peer = undefined;
+      // Who asks for a refresh is told to the application once more.
+      if (expiresAt === undefined) this.#peer = undefined;
+      const { deviceId } = hello;
+      // The application may have looked at the token before it was told to refuse it.
+      if (this.#disconnections.some((whom) => concerns(whom, { userId, deviceId }))) throw disconnected();
       this.#place.identify(userId);
       this.#allowance = this.#environment.rates.ofConnection(userId);
       this.#userId = userId;
-      this.#deviceId = hello.deviceId;
-      this.#record = { userId, deviceId: hello.deviceId, connectionId: newUuid(runtime.random) };
+      this.#deviceId = deviceId;
+      this.#record = { userId, deviceId, connectionId: newUuid(runtime.random) };
       if (hello.leader !== undefined && !this.#environment.claim(this, this.#record, hello.leader)) {
         return this.close("replaced");
       }
@@ -286,7 +302,8 @@ export class Session implements Recipient {
         return;
       }
       this.#state = "open";
-      this.#watchHeartbeat();
+      this.#cancelTimer();
+      this.#heartbeat.watch(() => this.close("heartbeatMissed"));
       this.#queue.release(
         this.#environment.codec.encode({
           type: "welcome",
@@ -300,7 +317,8 @@ export class Session implements Recipient {
           textCharacters: settings.textCharacters,
         }),
       );
-      runtime.log("info", "session_open", { userId, deviceId: hello.deviceId });
+      if (expiresAt !== undefined) this.#watchToken(expiresAt);
+      runtime.log("info", "session_open", { userId, deviceId });
     } catch (error) {
       const failure = this.#toChatError(error);
       if (this.#record !== undefined) this.#leave();
@@ -320,30 +338,57 @@ export class Session implements Recipient {
     );
   }
 
-  #watchHeartbeat(): void {
-    const { runtime, settings } = this.#environment.context;
-    const patience = settings.heartbeatInterval * 2.5;
-    this.#cancelTimer();
-    const left = this.#heardAt + patience - runtime.clock.monotonic();
-    this.#cancelTimer = runtime.clock.schedule(Math.max(left, 1), () => {
-      if (runtime.clock.monotonic() - this.#heardAt >= patience) this.close("heartbeatMissed");
-      else this.#watchHeartbeat();
+  #authenticate(token: string): Promise<Authenticated> {
+    const { context, authenticate } = this.#environment;
+    const { runtime, settings } = context;
+    return authenticateWithin(settings.authenticateDeadline, runtime, authenticate, {
+      ...this.#peer!,
+      token,
     });
   }
 
-  #pong(requestId: number): void {
-    const { deliverer, follower } = this.#environment;
-    const heads: { conversationId: string; head: number }[] = [];
-    for (const conversationId of this.#moved) {
-      if (heads.length === LIMITS.headsPerPong) break;
-      this.#moved.delete(conversationId);
-      const head = deliverer.headFor(this.#userId, conversationId);
-      if (head !== undefined) heads.push({ conversationId, head });
+  #watchToken(expiresAt: number): void {
+    const { runtime, settings } = this.#environment.context;
+    this.#token = new TokenLife(
+      runtime.clock,
+      settings.tokenRefreshLead,
+      (expiresIn) => this.#send({ type: "token-expiring", expiresIn }),
+      () => this.#fail(new ChatError("unauthenticated", "The token has expired."), "unauthenticated"),
+    );
+    this.#token.begin(expiresAt);
+  }
+
+  /** Takes a new token for this connection: of the same user, and one at a time. */
+  async #refresh({ requestId, token }: RefreshTokenFrame): Promise<void> {
+    const life = this.#token;
+    if (life === undefined) {
+      return this.#answerError(
+        requestId,
+        new ChatError("unsupported", "The token of this connection does not expire."),
+      );
     }
-    // With heads left over or a row on its way, the position would vouch for more than the device was told.
-    const isTold = this.#moved.size === 0 && deliverer.isSettled(this.#userId);
-    const cursor = isTold ? follower.position : undefined;
-    this.#send({ type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) });
+    const refusal = life.isRefreshing
+      ? new ChatError("overloaded", "Another token is being checked; wait for its answer.")
+      : this.#allowance.take("write");
+    if (refusal !== undefined) return this.#answerError(requestId, refusal);
+    life.beginRefresh();
+    this.#underWay++;
+    try {
+      const { userId, expiresAt } = await this.#authenticate(token);
+      if (this.isOver) return;
+      if (userId !== this.#userId) {
+        const error = new ChatError("unauthenticated", "The new token belongs to another user.");
+        return this.#fail(error, "unauthenticated", requestId);
+      }
+      life.begin(expiresAt);
+      this.#send({ type: "token-refreshed", requestId });
+    } catch (error) {
+      if (this.isOver) return;
+      this.#answerError(requestId, this.#toChatError(error));
+      life.refreshFailed();
+    } finally {
+      this.#underWay--;
+    }
   }
 
   #answerSend({ requestId }: SendMessageFrame, outcome: AppendOutcome): void {
@@ -399,6 +444,8 @@ export class Session implements Recipient {
     const wasOpen = this.#state === "open";
     this.#state = "closed";
     this.#cancelTimer();
+    this.#heartbeat.end();
+    this.#token?.end();
     this.#queue.clear();
     if (wasOpen) this.#leave();
     this.#environment.ended(this);
@@ -413,4 +460,8 @@ export class Session implements Recipient {
       context.runtime.log("warn", "unregister_failed", { ...loggableError(error) });
     });
   }
+}
+
+function disconnected(): ChatError {
+  return new ChatError("unauthenticated", "The application has ended this connection; connect again.");
 }

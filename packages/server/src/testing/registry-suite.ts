@@ -156,6 +156,18 @@ export function registrySuite(
       assert.deepEqual(await serversOf(two), ["b"], "its records are gone");
     });
 
+    prove("names every live server, with sessions or without", async (one, two, engine) => {
+      const [a, b] = [server("a"), server("b")];
+      await one.join(a, LEASE);
+      await one.join(b, LEASE);
+      await one.register(a, session("ana"));
+      assert.deepEqual([...(await two.servers())].sort(), ["a", "b"]);
+      await one.leave(b);
+      assert.deepEqual(await two.servers(), ["a"]);
+      await engine.advance(LEASE + 1);
+      assert.deepEqual(await two.servers(), []);
+    });
+
     prove("refuses sessions of a server that never joined", async (one) => {
       await assertRefused(one.register(server("a"), session("ana")), "store_unavailable");
       assert.equal(await one.renew(server("a")), false);

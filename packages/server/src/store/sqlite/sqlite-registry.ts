@@ -16,6 +16,7 @@ export const REGISTRY_QUERIES = {
   register: "INSERT OR REPLACE INTO chat_session (server, user, device, connection) VALUES (?, ?, ?, ?)",
   unregister: "DELETE FROM chat_session WHERE server = ? AND user = ? AND connection = ?",
   // Per server, it stops at the first member who is there.
+  servers: `SELECT id FROM chat_server WHERE expires > ?`,
   serversOf: `SELECT id FROM chat_server WHERE expires > ? AND EXISTS (
     SELECT 1 FROM chat_participation p
     CROSS JOIN chat_session s ON s.server = chat_server.id AND s.user = p.user
@@ -90,6 +91,16 @@ class SqliteRegistry implements Registry {
     return this.#connection.run(() => {
       const now = this.#connection.runtime.clock.now();
       const rows = this.#connection.prepare(REGISTRY_QUERIES.serversOf).all(now, conversationId);
+      return (rows as { id: string }[]).map(({ id }) => id);
+    });
+  }
+
+  async servers(): Promise<readonly string[]> {
+    await this.#prepared();
+    return this.#connection.run(() => {
+      const rows = this.#connection
+        .prepare(REGISTRY_QUERIES.servers)
+        .all(this.#connection.runtime.clock.now());
       return (rows as { id: string }[]).map(({ id }) => id);
     });
   }

@@ -1,0 +1,63 @@
+import { type Cancel, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
+import type { ChangeFollower } from "../delivery/change-follower.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+
+/** One session's heartbeat: whether the device is there, and what its next pong tells it. */
+export class Heartbeat {
+  readonly #moved = new Set<string>();
+  #heardAt: number;
+  #cancel: Cancel = () => {};
+
+  /** @param interval ms between two pings of the device */
+  constructor(
+    private readonly clock: Runtime["clock"],
+    private readonly interval: number,
+  ) {
+    this.#heardAt = clock.monotonic();
+  }
+
+  /** Something came from the device. */
+  heard(): void {
+    this.#heardAt = this.clock.monotonic();
+  }
+
+  /** A conversation has moved on; the next pong names it. */
+  moved(conversationId: string): void {
+    this.#moved.add(conversationId);
+  }
+
+  /** Calls back once nothing was heard for 2.5 intervals. */
+  watch(missed: () => void): void {
+    const patience = this.interval * 2.5;
+    this.#cancel();
+    const left = this.#heardAt + patience - this.clock.monotonic();
+    this.#cancel = this.clock.schedule(Math.max(left, 1), () => {
+      if (this.clock.monotonic() - this.#heardAt >= patience) missed();
+      else this.watch(missed);
+    });
+  }
+
+  end(): void {
+    this.#cancel();
+  }
+
+  /** The answer to a ping: heads that moved since the last one, and how far the change feed vouches for them. */
+  pong(
+    requestId: number,
+    userId: string,
+    deliverer: Deliverer,
+    follower: Pick<ChangeFollower, "position">,
+  ): PongFrame {
+    const heads: { conversationId: string; head: number }[] = [];
+    for (const conversationId of this.#moved) {
+      if (heads.length === LIMITS.headsPerPong) break;
+      this.#moved.delete(conversationId);
+      const head = deliverer.headFor(userId, conversationId);
+      if (head !== undefined) heads.push({ conversationId, head });
+    }
+    // With heads left over or a row on its way, the position would vouch for more than the device was told.
+    const isTold = this.#moved.size === 0 && deliverer.isSettled(userId);
+    const cursor = isTold ? follower.position : undefined;
+    return { type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) };
+  }
+}
