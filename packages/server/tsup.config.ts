@@ -5,6 +5,7 @@ export default defineConfig(
   library(
     {
       index: "src/index.ts",
+      fastify: "src/mount/fastify.ts",
       nats: "src/fanout/nats/index.ts",
       rabbitmq: "src/fanout/rabbitmq/index.ts",
       redis: "src/fanout/redis/index.ts",

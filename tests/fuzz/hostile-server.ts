@@ -30,6 +30,7 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",
+  "refresh-token": "token-refreshed",
 };
 const PUSHES = SERVER_FRAMES.filter(({ code }) => code >= 96);
 const frameType = (name: string) => SERVER_FRAMES.find((type) => type.name === name)!;

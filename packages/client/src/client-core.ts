@@ -2,7 +2,7 @@ import { ChatError, isSendableKind, kindOf, LIMITS, type Runtime, type ServerFra
 import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
 import { CLIENT_LIMITS } from "./client-limits.js";
-import { connectWebSocket } from "./connection/connect-web-socket.js";
+import { connectAnyWay } from "./connection/connect-any-way.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
 import { createRequests } from "./connection/requests.js";
@@ -296,7 +296,7 @@ export function createClientCore<C extends CustomData>(
 
   const connection = createConnection({
     runtime,
-    connect: options.connect ?? connectWebSocket,
+    connect: options.connect ?? connectAnyWay(runtime.clock),
     signals: options.signals ?? pageSignals(),
     url: options.url,
     userId,

@@ -37,6 +37,11 @@ export interface ChatServerOptions {
    * proxy's: then read it from the header that your proxy sets, and that it takes off what comes from outside.
    */
   readonly clientAddress?: (peer: Peer) => string | undefined;
+  /**
+   * Where the HTTP service lies, `/chat` say, where nothing takes that off the path before: `node:http`, a Fetch handler.
+   * Express and the Fastify plugin do so by themselves. Nowhere in particular by default.
+   */
+  readonly basePath?: string;
   /** Where figures go, see docs/security.md. */
   readonly metrics?: Metrics;
 }

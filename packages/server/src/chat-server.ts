@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import { ChatError, createServerCodec, isChatError, newUuid, type Runtime } from "@chat/protocol";
 import { originCheck } from "./admission/allowed-origins.js";
 import { Door } from "./admission/door.js";
@@ -14,7 +14,9 @@ import { decodeEnvelope, encodeEnvelope, type Envelope } from "./delivery/envelo
 import type { Fanout } from "./fanout/fanout.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
+import { createEventStreams } from "./mount/event-streams.js";
 import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
+import { relativeTo } from "./mount/relative-to.js";
 import { peerOf } from "./mount/peer-of.js";
 import { nodeRuntime } from "./node-runtime.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
@@ -195,6 +197,21 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     },
   });
 
+  const mounted = {
+    clock,
+    random,
+    isAllowedOrigin,
+    peerOf: (request: IncomingMessage) => peerOf(request, clientAddress, runtime.log),
+    enter: (address: string | undefined) => door.enter(address),
+    accept: (...opened: Parameters<SessionHost["accept"]>) => host.accept(...opened),
+    refused: (code: string) => tally.refused(code),
+  };
+  const streams = createEventStreams(mounted);
+  const answer = relativeTo(
+    options.basePath,
+    async (request, address) => (await streams(request, address)) ?? service(request, address),
+  );
+
   async function disconnect(whom: Disconnection): Promise<void> {
     assertDisconnection(whom);
     host.disconnect(whom);
@@ -228,20 +245,13 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const detachers: (() => void)[] = [];
 
   return {
-    handler: createNodeHandler(service, (request) => peerOf(request, clientAddress, runtime.log).address),
+    handler: createNodeHandler(answer, (request) => mounted.peerOf(request).address),
     async fetch(request) {
       const missing = (): Response => Response.json({ error: { code: "not_found" } }, { status: 404 });
-      return (await service(request)) ?? missing();
+      return (await answer(request)) ?? missing();
     },
     attach(server, { path }) {
-      const detach = attachWebSocket(server, path, {
-        clock,
-        isAllowedOrigin,
-        peerOf: (request) => peerOf(request, clientAddress, runtime.log),
-        enter: (address) => door.enter(address),
-        accept: (...opened) => host.accept(...opened),
-        refused: (code) => tally.refused(code),
-      });
+      const detach = attachWebSocket(server, path, mounted);
       detachers.push(detach);
       return detach;
     },

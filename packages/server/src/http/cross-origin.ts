@@ -2,7 +2,7 @@ import { ChatError } from "@chat/protocol";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const REQUEST_HEADERS = "authorization, content-type, chat-device-id, if-none-match";
+const REQUEST_HEADERS = "authorization, content-type, chat-device-id, chat-stream, if-none-match";
 /** Seconds for which a browser need not ask again; browsers cap it at two hours at most. */
 const MAX_AGE = "600";
 

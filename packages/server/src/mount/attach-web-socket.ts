@@ -15,7 +15,7 @@ const MAX_BUFFERED_CHUNKS = 4_096;
 const CLOSE_TIMEOUT = 5_000;
 
 /** What the mount tells of a socket, once it is open. */
-interface SocketEvents {
+export interface SocketEvents {
   receive(bytes: Uint8Array): void;
   /** A ping or pong of WebSocket itself. */
   controlFrame(): void;

@@ -65,6 +65,7 @@ const SCRIPTS = {
       if redis.call('SISMEMBER', holding, server) == 1 then found[#found + 1] = server end
     end
     return found`,
+  servers: "return redis.call('ZRANGEBYSCORE', leases, '(' .. now, '+inf')",
 } as const;
 
 /**
@@ -110,6 +111,11 @@ class RedisRegistry implements Registry {
     return (found as unknown[]).map(String);
   }
 
+  async servers(): Promise<readonly string[]> {
+    const found = await this.#run("servers", { serverId: "", incarnation: "" });
+    return (found as unknown[]).map(String);
+  }
+
   async #run(
     script: keyof typeof SCRIPTS,
     { serverId, incarnation }: ServerIdentity,
@@ -123,7 +129,7 @@ class RedisRegistry implements Registry {
       `${tag}:server:${serverId}`,
       `${tag}:sessions:${serverId}`,
     ];
-    const source = PRELUDE + SCRIPTS[script];
+    const source = `${PRELUDE}\n${SCRIPTS[script]}`;
     try {
       return await this.#connection.command(["EVAL", source, "4", ...keys, serverId, incarnation, ...rest]);
     } catch (cause) {
