@@ -221,7 +221,7 @@ LATEST = _struct(
     Field("snippet", _text(160), True), Field("kind", SHORT, True),
 )  # fmt: skip
 ROW = _struct(
-    CONVERSATION_ID, Field("type", TYPE), Field("activity", UINT), Field("head", UINT),
+    CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
     Field("headFingerprint", UINT), Field("headOrdinal", UINT), Field("firstId", UINT),
     Field("memberCount", UINT), Field("member", BOOL), Field("role", ROLE), Field("joinedAt", UINT),
     Field("createdAt", UINT), Field("name", NAME, True), Field("data", DATA, True),

@@ -24,6 +24,7 @@ class Sync:
     ) -> None:  # fmt: skip
         self.state, self.connection, self.tasks, self.emit = state, connection, tasks, emit
         self._on_commit, self._on_again = on_commit, on_again
+        self.versions: dict[str, int] = {}
         for log in state.logs.values():
             log.filling = False
             log.waiting.clear()
@@ -72,14 +73,16 @@ class Sync:
         """`tops` is what was held when the rows were asked for: a member's head below that has gone back."""
         for row in rows:
             log = self.state.log(row["conversationId"])
+            if row["version"] < self.versions.get(log.conversation_id, 0):
+                continue  # a newer one has overtaken it
+            self.versions[log.conversation_id] = row["version"]
             held = log.entries.get(row["head"])
             back = row["member"] and row["head"] < tops.get(log.conversation_id, 0)
             if back or (held is not None and held["fingerprint"] != row["headFingerprint"]):
                 self._alone(log, self._recover)
                 continue
-            if log.row is None or row["activity"] >= log.row["activity"]:
-                log.row = row
-                self.emit("conversation", **{k: row[k] for k in ("conversationId", "head", "member")})
+            log.row = row
+            self.emit("conversation", **{k: row[k] for k in ("conversationId", "head", "member")})
             log.head = max(log.head, row["head"])
             self.fill(log)
 

@@ -24,6 +24,11 @@ const latestMessageShape = {
 export const conversationRowShape = {
   conversationId: schema.id,
   type: schema.oneOf(CONVERSATION_TYPES),
+  /**
+   * The store's change number of this user's view. Of two rows that reach a device over one connection the higher one is
+   * newer; over several the store may be a restored backup, which counts from a lower number on.
+   */
+  version: schema.uint,
   /** Orders the list, newest activity highest. Comparable within one store only; no clock. */
   activity: schema.uint,
   /** The highest messageId that this user may see; 0 if none. */

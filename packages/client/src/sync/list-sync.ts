@@ -54,8 +54,6 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
   /** Conversations that the server named since a full listing began. */
   let named: Set<string> | undefined;
   const refreshing = new Map<string, Promise<boolean>>();
-  /** The run in which the user was told to be no member any more. */
-  const leftIn = new Map<string, number>();
 
   /** @param applied what was held when the cursor was asked for */
   function commit(next: string, applied: number): void {
@@ -65,13 +63,7 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
   }
 
   function row(row: ConversationRow): Replica {
-    const id = row.conversationId;
-    named?.add(id);
-    const old = replicas.get(id);
-    // An interval that has ended does not go on: this row was read before that, and overtaken on its way.
-    const stale = row.member && row.joinedAt === old?.row.joinedAt && leftIn.get(id) === runs;
-    if (old && stale) return old;
-    if (!row.member) leftIn.set(id, runs);
+    named?.add(row.conversationId);
     const replica = replicas.applyRow(row);
     if (isFollowed(replica)) void filler.fill(replica);
     return replica;
@@ -154,6 +146,7 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
     for (const replica of replicas.all()) {
       // Of another connection, and perhaps of a history that was lost since.
       replica.early = [];
+      replica.rowVersion = 0;
       if (replica.ranges.length > 0 && replica.trust === "sure") {
         replica.trust = cursor === undefined || replica.appliedAt > vouched ? "suspect" : "unsure";
       }

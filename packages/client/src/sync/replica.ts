@@ -24,6 +24,8 @@ export interface View {
 export interface Replica {
   readonly id: string;
   row: ConversationRow;
+  /** The version of the newest row that this connection brought; 0 before the first. What is older was overtaken on its way. */
+  rowVersion: number;
   ranges: readonly HeldRange[];
   /** Spans that lie beyond what is held and wait for those before them. */
   early: Span[];

@@ -28,7 +28,8 @@ export interface Replicas {
   /** Takes what another tab has committed. */
   mirror(changes: CacheChanges): void;
   /**
-   * Takes a row of the server. A row never moves a head backwards; one that would makes the replica suspect.
+   * Takes a row of the server, unless this connection has brought a newer one. A row never moves a head backwards; one
+   * that would makes the replica suspect.
    * @param force the row is known to be newer than what is held
    */
   applyRow(row: ConversationRow, force?: boolean): Replica;
@@ -58,6 +59,7 @@ function newReplica(row: ConversationRow): Replica {
   return {
     id: row.conversationId,
     row,
+    rowVersion: 0,
     ranges: [],
     early: [],
     target: row.head,
@@ -230,9 +232,11 @@ export function createReplicas({
     applyRow(row, force = false) {
       let replica = byId.get(row.conversationId);
       if (replica === undefined) {
-        byId.set(row.conversationId, (replica = newReplica(row)));
+        byId.set(row.conversationId, (replica = { ...newReplica(row), rowVersion: row.version }));
       } else {
         const { row: old, ranges, known } = replica;
+        if (row.version < replica.rowVersion) return replica;
+        replica.rowVersion = row.version;
         if (known && !force && ranges.length > 0) {
           const differs = row.head === old.head && row.headFingerprint !== old.headFingerprint;
           if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
@@ -242,7 +246,9 @@ export function createReplicas({
         replica.target = Math.max(row.head, force ? earlyEnd(replica) : replica.target);
         replica.known = true;
         replica.touched = 0;
-        if (known && JSON.stringify(row) === JSON.stringify(old)) return replica;
+        // An entry that was derived here already moved the version, and nothing else.
+        const { version } = row;
+        if (known && JSON.stringify(row) === JSON.stringify({ ...old, version })) return replica;
         replica.row = row;
       }
       sawActivity(row);

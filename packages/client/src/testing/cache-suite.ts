@@ -14,6 +14,7 @@ function row(conversationId: string, head = 0): ConversationRow {
   return {
     conversationId,
     type: "group",
+    version: 9,
     activity: 7,
     head,
     headFingerprint: 11,

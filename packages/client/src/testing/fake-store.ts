@@ -165,6 +165,7 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
   return {
     conversationId: id,
     type,
+    version: isMember(conversation, userId) ? conversation.change : membership.change,
     activity,
     head,
     headFingerprint: top?.fingerprint ?? 0,

@@ -208,6 +208,34 @@ describe("a reconnect", () => {
     expect(client.conversations.get("old")!.summary.member).toBe(false);
   });
 
+  test.each([
+    ["a removal", true],
+    ["an addition", false],
+  ])("a row that %s has overtaken undoes nothing", async (_, isMember) => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["bo", "ana"], "room");
+    const change = (): void =>
+      isMember ? server.removeMembers(room, "bo", ["ana"]) : server.addMembers(room, "bo", ["ana"]);
+    if (!isMember) server.removeMembers(room, "bo", ["ana"]);
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    client.disconnect();
+    if (isMember) server.post(room, "bo", "missed");
+    else {
+      server.addMembers(room, "bo", ["ana"]);
+      server.removeMembers(room, "bo", ["ana"]);
+    }
+    client.connect();
+    server.faults.outgoing = (frame) => (frame.type === "changes" ? [500] : [0]);
+    await clock.advance(400);
+    change();
+    await clock.advance(50);
+    expect(client.conversations.get(room)?.summary.member).toBe(!isMember);
+    await clock.advance(2_000);
+    expect(client.conversations.get(room)?.summary.member).toBe(!isMember);
+  });
+
   test("keeps conversations in the order of their activity, live or not", async () => {
     world = createWorld({ heartbeatInterval: 500 });
     const { clock, server } = world;

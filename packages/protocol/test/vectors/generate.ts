@@ -49,6 +49,7 @@ const entryCreated: Entry = {
 const rowMinimal: ConversationRow = {
   conversationId: "order-4711",
   type: "group",
+  version: 1,
   activity: 1,
   head: 0,
   headFingerprint: 0,
@@ -63,6 +64,7 @@ const rowMinimal: ConversationRow = {
 const rowFull: ConversationRow = {
   conversationId: ROOM,
   type: "direct",
+  version: 4_294_967_296,
   activity: 9_007_199_254_740_991,
   head: 65_536,
   headFingerprint: 3_735_928_559,

@@ -114,7 +114,10 @@ export interface ConversationStore {
    */
   advance(entries: readonly StoredEntry[]): Promise<void>;
 
-  /** The row of one conversation as one user sees it; undefined if the user never was a member. */
+  /**
+   * The row of one conversation as one user sees it; undefined if the user never was a member.
+   * Its `version` rises with every commit that changes what it says, and is never the same for two states of it.
+   */
   row(userId: string, conversationId: string): Promise<ConversationRow | undefined>;
 
   /** The user's conversations, newest activity first, former memberships left out. */

@@ -66,6 +66,7 @@ export function toRow(raw: RawRow): ConversationRow {
   return {
     conversationId: raw.conversationId,
     type: raw.type,
+    version: raw.change,
     activity: raw.activity,
     head: raw.head,
     headFingerprint: raw.headFingerprint,

@@ -94,8 +94,9 @@ export function conversationListCases(prove: Case): void {
     });
     await world.stored(world.createdDraft("c", ["ana", "bo"]));
     const entry = await world.say("c", "bo", { text: "hi" });
-    const { activity, ...row } = await world.row("ana", "c");
+    const { activity, version, ...row } = await world.row("ana", "c");
     assert.ok(Number.isSafeInteger(activity) && activity > 0);
+    assert.ok(Number.isSafeInteger(version) && version > 0);
     assert.deepEqual(row, {
       conversationId: "c",
       type: "group",
@@ -112,7 +113,7 @@ export function conversationListCases(prove: Case): void {
       data,
       latest: { messageId: 2, senderId: "bo", createdAt: entry.createdAt, snippet: "hi" },
     });
-    assert.deepEqual((await conversations.list("ana", { limit: 5 })).items, [{ activity, ...row }]);
+    assert.deepEqual((await conversations.list("ana", { limit: 5 })).items, [{ activity, version, ...row }]);
     assert.equal(await conversations.row("stranger", "c"), undefined);
     assert.equal(await conversations.row("ana", "nowhere"), undefined);
   });
@@ -178,13 +179,42 @@ export function conversationListCases(prove: Case): void {
     await world.leave("c", "bo");
     await world.append(numbers(1, 3).map(() => world.draft("c", "ana", { membershipVersion: 3 })));
     const after = await world.row("bo", "c");
-    assert.deepEqual(after, { ...before, member: false, memberCount: 1 });
+    const { version } = after;
+    assert.ok(version > before.version);
+    assert.deepEqual(after, { ...before, version, member: false, memberCount: 1 });
     assert.deepEqual([after.head, after.headFingerprint, after.headOrdinal], [2, last.fingerprint, 1]);
     assert.equal(after.latest?.snippet, "last seen");
     assert.deepEqual((await world.list("bo")).rows, []);
     await world.join("c", "bo");
     const back = await world.row("bo", "c");
     assert.deepEqual([back.member, back.head, back.joinedAt], [true, 7, 7]);
+  });
+
+  prove("gives every state of a row a higher version, and never two states the same", async (world) => {
+    await world.group("c", ["ana", "bo"]);
+    const said = await world.row("bo", "c");
+    await world.say("c", "ana");
+    await world.leave("c", "bo");
+    const left = await world.row("bo", "c");
+    await world.say("c", "ana");
+    assert.deepEqual(
+      await world.row("bo", "c"),
+      left,
+      "what goes on without a user does not touch their row",
+    );
+    await world.join("c", "bo");
+    const back = await world.row("bo", "c");
+    await world.say("c", "bo");
+    const versions = [said, left, back, await world.row("bo", "c")].map(({ version }) => version);
+    assert.ok(
+      versions.every((version, index) => index === 0 || version > versions[index - 1]!),
+      `${versions}`,
+    );
+    assert.equal(
+      (await world.list("bo")).rows[0]!.version,
+      versions[3],
+      "the same state has the same version, whoever asks how",
+    );
   });
 
   prove("lists the newest activity first, whatever the clock says", async (world) => {
