@@ -208,7 +208,7 @@ export function conversationListCases(prove: Case): void {
     const versions = [said, left, back, await world.row("bo", "c")].map(({ version }) => version);
     assert.ok(
       versions.every((version, index) => index === 0 || version > versions[index - 1]!),
-      `${versions}`,
+      versions.join(" "),
     );
     assert.equal(
       (await world.list("bo")).rows[0]!.version,
