@@ -93,24 +93,24 @@ def _encode_uuid(value: Any) -> bytes:
     return uuid.UUID(value).bytes
 
 
-def _json_value(value: Any, depth: int) -> Any:
+def _json_value(value: Any, levels: int) -> Any:
     """The value as it counts for the size of `data`."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() and abs(value) < 1e21 else value
-    if isinstance(value, (list, dict)) and depth <= 8:
+    if isinstance(value, (list, dict)) and levels > 0:
         if isinstance(value, list):
-            return [_json_value(item, depth + 1) for item in value]
-        return {key: _json_value(item, depth + 1) for key, item in value.items()}
+            return [_json_value(item, levels - 1) for item in value]
+        return {key: _json_value(item, levels - 1) for key, item in value.items()}
     raise Broken("not JSON")
 
 
-def _data(limit: int) -> Kind:
+def _data(limit: int, depth: int = 8) -> Kind:
     def fits(value: Any) -> bool:
         if not isinstance(value, dict):
             return False
-        text = json.dumps(_json_value(value, 1), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(_json_value(value, depth), ensure_ascii=False, separators=(",", ":"))
         return len(text.encode()) <= limit
 
     return _checked(fits)
@@ -207,6 +207,7 @@ UUID = Kind(_encode_uuid, _decode_uuid)
 NAME, SHORT, CURSOR, TEXT = _text(200), _short(128), _short(1024), _text(100_000)
 DATA = _data(4096)
 TYPE, ROLE = _word("direct", "group"), _word("member", "admin", "owner")
+HISTORY = _word("joined", "all")
 REQUEST_ID, CONVERSATION_ID = Field("requestId", UINT), Field("conversationId", ID)
 CLIENT_MESSAGE_ID = Field("clientMessageId", UUID)
 LIMIT, PAGE, NEXT = Field("limit", UINT), Field("page", CURSOR, True), Field("next", CURSOR, True)
@@ -214,7 +215,7 @@ LIMIT, PAGE, NEXT = Field("limit", UINT), Field("page", CURSOR, True), Field("ne
 ENTRY = (
     Field("messageId", UINT, in_run="step"), Field("senderId", ID, in_run="repeat"),
     Field("createdAt", UINT, in_run="step"), Field("ordinal", UINT, in_run="step"), Field("fingerprint", UINT), Field("text", TEXT, True), Field("kind", SHORT, True),
-    Field("data", _data(131_072), True), Field("replyTo", UINT, True), Field("clientMessageId", UUID, True),
+    Field("data", _data(147_456, 9), True), Field("replyTo", UINT, True), Field("clientMessageId", UUID, True),
 )  # fmt: skip
 LATEST = _struct(
     Field("messageId", UINT), Field("senderId", ID), Field("createdAt", UINT),
@@ -224,8 +225,8 @@ ROW = _struct(
     CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
     Field("headFingerprint", UINT), Field("headOrdinal", UINT), Field("firstId", UINT),
     Field("memberCount", UINT), Field("member", BOOL), Field("role", ROLE), Field("joinedAt", UINT),
-    Field("createdAt", UINT), Field("name", NAME, True), Field("data", DATA, True),
-    Field("peerId", ID, True), Field("latest", LATEST, True),
+    Field("visibleFrom", UINT), Field("createdAt", UINT), Field("name", NAME, True), Field("data", DATA, True),
+    Field("peerId", ID, True), Field("latest", LATEST, True), Field("historyVisibility", HISTORY, True),
 )  # fmt: skip
 PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),
@@ -263,7 +264,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     6: ("list-changes", (REQUEST_ID, LIMIT, Field("cursor", CURSOR))),
     7: ("create-conversation", (REQUEST_ID, Field("conversationType", TYPE), CONVERSATION_ID,
                                 CLIENT_MESSAGE_ID, MEMBERS, Field("name", NAME, True),
-                                Field("data", DATA, True))),
+                                Field("data", DATA, True), Field("historyVisibility", HISTORY, True))),
     8: ("get-conversation", (REQUEST_ID, CONVERSATION_ID)),
     9: ("add-members", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS)),
     10: ("remove-members", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS)),
@@ -271,6 +272,9 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     12: ("get-users", (REQUEST_ID, Field("users", _array(80, KNOWN_USER)))),
     13: ("set-profile", (REQUEST_ID, Field("name", NAME, True), Field("avatarUrl", _short(2048), True),
                          Field("data", DATA, True))),
+    14: ("update-conversation", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("name", NAME, True),
+                                 Field("data", DATA, True), Field("historyVisibility", HISTORY, True))),
+    15: ("set-role", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS, Field("role", ROLE))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
                      Field("textCharacters", UINT))),

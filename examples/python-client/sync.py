@@ -76,6 +76,8 @@ class Sync:
             if row["version"] < self.versions.get(log.conversation_id, 0):
                 continue  # a newer one has overtaken it
             self.versions[log.conversation_id] = row["version"]
+            if log.row is not None and log.row["joinedAt"] < row["joinedAt"] and row["visibleFrom"] <= log.top:
+                log.cut(row["visibleFrom"] - 1)  # more of it is visible now than was then
             held = log.entries.get(row["head"])
             back = row["member"] and row["head"] < tops.get(log.conversation_id, 0)
             if back or (held is not None and held["fingerprint"] != row["headFingerprint"]):

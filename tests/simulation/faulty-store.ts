@@ -88,6 +88,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     participation: (userId, id) => call("participation", () => rows.participation(userId, id)),
     members: (id, query) => call("members", () => rows.members(id, query)),
     roles: (id, userIds) => call("roles", () => rows.roles(id, userIds)),
+    firstInLine: (id, besides) => call("firstInLine", () => rows.firstInLine(id, besides)),
     memberOf: (userId, query) => call("memberOf", () => rows.memberOf(userId, query)),
     users: (userIds) => call("users", () => rows.users(userIds)),
     setUser: (profile) => call("setUser", () => rows.setUser(profile)),

@@ -137,6 +137,7 @@ export function createClientCore<C extends CustomData>(
   }
 
   const replicas = createReplicas({
+    userId,
     writer,
     settle: (entries) => outbox.settle(entries),
     changed,
@@ -198,6 +199,7 @@ export function createClientCore<C extends CustomData>(
 
   const listSync = createListSync({
     runtime,
+    userId,
     replicas,
     filler,
     writer,

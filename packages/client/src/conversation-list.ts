@@ -1,4 +1,4 @@
-import { assertId, type ConversationRow, newUuid, type Random } from "@chat/protocol";
+import { assertId, type ConversationRow, type HistoryVisibility, newUuid, type Random } from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
 import type { Completeness, Conversation, ConversationList, CustomData } from "./public-types.js";
 import type { Topic } from "./runtime/notifier.js";
@@ -37,10 +37,12 @@ export function createConversationList<C extends CustomData>(
       readonly id?: string;
       readonly name?: string;
       readonly data?: C["conversation"] | undefined;
+      readonly historyVisibility?: HistoryVisibility;
     },
     signal: AbortSignal | undefined,
   ): Promise<Conversation<C>> {
     const { conversationType, members, id: conversationId = newUuid(random), name, data } = request;
+    const { historyVisibility } = request;
     assertId(conversationId, "id");
     for (const member of members) assertId(member, "A member's user id");
     checkProfile(name, data);
@@ -53,6 +55,7 @@ export function createConversationList<C extends CustomData>(
         members,
         name,
         data,
+        historyVisibility,
       },
       { signal },
     );

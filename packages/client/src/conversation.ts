@@ -2,10 +2,13 @@ import {
   assertId,
   type ConversationRow,
   type Entry,
+  type HistoryVisibility,
+  type JsonObject,
   kindOf,
   LIMITS,
   newUuid,
   type Random,
+  type Role,
 } from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
 import type { Outbox } from "./outbox/outbox.js";
@@ -22,6 +25,7 @@ import type {
 import { defined } from "./runtime/defined.js";
 import type { Topic } from "./runtime/notifier.js";
 import type { Replica } from "./sync/replica.js";
+import { checkProfile } from "./users/check-profile.js";
 
 /** What conversations need of their surroundings. */
 export interface ConversationEnvironment<C extends CustomData> {
@@ -33,6 +37,17 @@ export interface ConversationEnvironment<C extends CustomData> {
   row(row: ConversationRow): void;
   lineOf(entry: Entry): TimelineMessage<C>;
 }
+
+/** What changes a conversation, but for what every such request carries. */
+type Change =
+  | { readonly type: "add-members" | "remove-members"; readonly members: readonly string[] }
+  | { readonly type: "set-role"; readonly members: readonly string[]; readonly role: Role }
+  | {
+      readonly type: "update-conversation";
+      readonly name?: string;
+      readonly data?: JsonObject;
+      readonly historyVisibility?: HistoryVisibility;
+    };
 
 /** The application's handle of a replica. @param topic changes with the row */
 export function createConversation<C extends CustomData>(
@@ -52,14 +67,17 @@ export function createConversation<C extends CustomData>(
     return { clientMessageId, stored: line };
   }
 
-  async function change(
-    type: "add-members" | "remove-members",
-    members: readonly string[],
-    { signal }: RequestOptions = {},
-  ): Promise<void> {
-    for (const member of members) assertId(member, "A member's user id");
+  async function change(request: Change, { signal }: RequestOptions = {}): Promise<void> {
     const clientMessageId = newUuid(random);
-    row((await ask({ type, conversationId, clientMessageId, members }, { signal })).row);
+    row((await ask({ ...request, conversationId, clientMessageId }, { signal })).row);
+  }
+
+  async function changeMembers(
+    request: Exclude<Change, { type: "update-conversation" }>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    for (const member of request.members) assertId(member, "A member's user id");
+    return change(request, options);
   }
 
   return {
@@ -87,14 +105,21 @@ export function createConversation<C extends CustomData>(
       const { members, next } = await ask({ type: "list-members", conversationId, limit, page }, { signal });
       return defined({ items: members, next });
     },
-    addMembers: (userIds, options) => change("add-members", userIds, options),
-    removeMembers: (userIds, options) => change("remove-members", userIds, options),
-    leave: (options) => change("remove-members", [userId], options),
+    addMembers: (members, options) => changeMembers({ type: "add-members", members }, options),
+    removeMembers: (members, options) => changeMembers({ type: "remove-members", members }, options),
+    leave: (options) => change({ type: "remove-members", members: [userId] }, options),
+    setRole: (members, role, options) => changeMembers({ type: "set-role", members, role }, options),
+
+    async update({ name, data, historyVisibility }, options) {
+      checkProfile(name, data);
+      return change({ type: "update-conversation", name, data, historyVisibility } as Change, options);
+    },
   };
 }
 
 function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSummary<C> {
   const { conversationId, type, name, data, peerId, memberCount, member, role, createdAt, latest } = row;
+  const { historyVisibility = "joined" } = row;
   return Object.freeze(
     defined({
       id: conversationId,
@@ -105,6 +130,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
       memberCount,
       member,
       role,
+      historyVisibility,
       createdAt,
       latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
     }),

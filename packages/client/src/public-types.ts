@@ -1,4 +1,11 @@
-import type { ChatError, ConversationType, JsonObject, Role, Runtime } from "@chat/protocol";
+import type {
+  ChatError,
+  ConversationType,
+  HistoryVisibility,
+  JsonObject,
+  Role,
+  Runtime,
+} from "@chat/protocol";
 import type { Cache } from "./cache/cache.js";
 import type { NetworkSignals } from "./connection/network-signals.js";
 import type { Connect } from "./connection/socket.js";
@@ -51,7 +58,7 @@ export interface TimelineMessage<C extends CustomData = CustomData> {
   /** Absent while pending or failed. */
   readonly messageId?: number;
   readonly senderId: string;
-  /** `text`, an application's own, or one that the server wrote (`created`, `members-added`, `members-removed`). */
+  /** `text`, an application's own, or one that the server wrote (`created`, `members-added`, `members-removed`, `roles-changed`, `updated`). */
   readonly kind: string;
   readonly text?: string;
   readonly data?: DataOf<C, "entry">;
@@ -75,6 +82,8 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   /** False once this user has left or was removed. */
   readonly member: boolean;
   readonly role: Role;
+  /** Whether those who join from now on see what was before them. */
+  readonly historyVisibility: HistoryVisibility;
   /** Wall-clock ms. */
   readonly createdAt: number;
   readonly latest?: {
@@ -181,8 +190,30 @@ export interface Conversation<C extends CustomData = CustomData> {
   /** Removes members of a group, 500 at most in one call. @throws ChatError `forbidden`… */
   removeMembers(userIds: readonly string[], options?: RequestOptions): Promise<void>;
 
-  /** Leaves a group. What was said until then stays readable. */
+  /** Leaves a group. What was said until then stays readable. If the owner leaves, the longest-serving admin, else member, owns it. */
   leave(options?: RequestOptions): Promise<void>;
+
+  /**
+   * Gives members of a group a role; the owner may, and an admin may step down. `owner` to one member hands the group over,
+   * and makes its owner an admin. @throws ChatError `forbidden`, `invalid_argument`…
+   */
+  setRole(userIds: readonly string[], role: Role, options?: RequestOptions): Promise<void>;
+
+  /**
+   * Changes what is named; the rest stays, also what somebody else is changing. Owners and admins may, in a direct conversation
+   * both, but only `data`. @throws ChatError `forbidden`, `invalid_argument`, `data_invalid`…
+   */
+  update(
+    changes: {
+      /** At most 200 characters; an empty one removes the name. */
+      readonly name?: string;
+      /** Replaces the data as a whole; an empty object removes it. */
+      readonly data?: DataOf<C, "conversation">;
+      /** Whether those who join from now on see what was before them. */
+      readonly historyVisibility?: HistoryVisibility;
+    },
+    options?: RequestOptions,
+  ): Promise<void>;
 }
 
 /** The user's conversations. */
@@ -207,6 +238,8 @@ export interface ConversationList<C extends CustomData = CustomData> {
       readonly name?: string;
       readonly members: readonly string[];
       readonly data?: DataOf<C, "conversation">;
+      /** Whether those who join see what was before them; `joined` by default. */
+      readonly historyVisibility?: HistoryVisibility;
     },
     options?: RequestOptions,
   ): Promise<Conversation<C>>;

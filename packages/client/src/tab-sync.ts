@@ -38,13 +38,14 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
 
   /** Asks on behalf of another tab. What the answer says is held here, and was told, before that tab has it. */
   async function askFor(request: Request): Promise<ServerFrame> {
+    const replica = request.type === "get-range" ? replicas.get(request.conversationId) : undefined;
+    const joinedAt = replica?.row.joinedAt;
     const answer: ServerFrame = await requests.ask(request, { mode: "session" });
+    // Read in an earlier membership, it may lack what the user may see since.
+    if (replica?.row.joinedAt !== joinedAt) return askFor(request);
     if (answer.type === "conversation") listSync.row(answer.row);
     else if (answer.type === "users") users.take(answer.profiles);
-    else if (answer.type === "range" && request.type === "get-range") {
-      const replica = replicas.get(request.conversationId);
-      if (replica?.trust === "sure") replicas.apply(replica, answer);
-    }
+    else if (answer.type === "range" && replica?.trust === "sure") replicas.apply(replica, answer);
     await writer.idle();
     return answer;
   }

@@ -6,9 +6,13 @@ export const CONVERSATION_TYPES = ["direct", "group"] as const;
 /** `direct`: exactly two users, once per pair. `group`: any number. */
 export type ConversationType = (typeof CONVERSATION_TYPES)[number];
 
-/** What a member may do: an owner and admins may add and remove members. */
+/** What a member may do, see docs/guides/moderate.md. A group has exactly one owner. */
 export const ROLES = ["member", "admin", "owner"] as const;
 export type Role = (typeof ROLES)[number];
+
+/** What those who join a group see of what was before them: nothing, or all. */
+export const HISTORY_VISIBILITIES = ["joined", "all"] as const;
+export type HistoryVisibility = (typeof HISTORY_VISIBILITIES)[number];
 
 /** What the list shows of a conversation's latest entry that counts as a message. */
 const latestMessageShape = {
@@ -43,14 +47,18 @@ export const conversationRowShape = {
   /** False once the user has left or was removed; `head` then stays where it was. */
   member: schema.bool,
   role: schema.oneOf(ROLES),
-  /** The messageId at which the user's newest interval of membership begins. */
+  /** The messageId of the entry that began the user's newest membership. */
   joinedAt: schema.uint,
+  /** The first messageId that the user may see of it: `joinedAt`, or 1 where those who join see what was before. */
+  visibleFrom: schema.uint,
   createdAt: schema.uint,
   name: schema.optional(schema.text(LIMITS.nameCharacters)),
   data: schema.optional(schema.data(LIMITS.dataBytes)),
   /** The other user of a direct conversation. */
   peerId: schema.optional(schema.id),
   latest: schema.optional(schema.struct(latestMessageShape)),
+  /** What those who join from now on see of what was before; absent: `joined`. */
+  historyVisibility: schema.optional(schema.oneOf(HISTORY_VISIBILITIES)),
 } as const;
 
 export type LatestMessage = schema.Struct<typeof latestMessageShape>;

@@ -41,11 +41,15 @@ function problemOf(value: unknown, depth: number): string | undefined {
  * @param maxBytes UTF-8 bytes as compact JSON
  * @throws ChatError `data_invalid`
  */
-export function assertData(value: unknown, maxBytes: number = LIMITS.dataBytes): asserts value is JsonObject {
+export function assertData(
+  value: unknown,
+  maxBytes: number = LIMITS.dataBytes,
+  maxDepth: number = LIMITS.dataDepth,
+): asserts value is JsonObject {
   const problem =
     typeof value !== "object" || value === null || Array.isArray(value)
       ? "it is not an object"
-      : (problemOf(value, LIMITS.dataDepth) ??
+      : (problemOf(value, maxDepth) ??
         (utf8Length(JSON.stringify(value)) > maxBytes
           ? `it is larger than ${maxBytes} bytes of JSON`
           : undefined));

@@ -10,10 +10,17 @@ export const ENTRY_KINDS = {
   text: "text",
   /** The first entry of every conversation: `data.members` are its first members. */
   created: "created",
-  /** `data.members` joined; they see the conversation from this entry on. */
+  /** `data.members` joined; they see the conversation from this entry on, or from its first if `data.from` is 1. */
   membersAdded: "members-added",
-  /** `data.members` were removed, or left if it is the sender; they see nothing from this entry on. */
+  /**
+   * `data.members` were removed, or left if it is the sender; they see nothing from this entry on. Was the owner among
+   * them, `data.roles` names the heir.
+   */
   membersRemoved: "members-removed",
+  /** `data.roles` are pairs of a member and the role that the member has from this entry on. */
+  rolesChanged: "roles-changed",
+  /** `data.name`, `data.data` and `data.historyVisibility`, those that are there, are the conversation's from this entry on. */
+  updated: "updated",
 } as const;
 
 const CUSTOM_KIND = /^x-[a-z0-9-]{1,30}$/;
@@ -24,10 +31,10 @@ export function isSendableKind(kind: string): boolean {
 }
 
 /**
- * UTF-8 bytes of the `data` of an entry that the server writes. It may name every member of a request and its sender,
- * and JSON writes each quote and backslash of an id as two bytes: 501 × (2 × 128 + 3) and the key.
+ * UTF-8 bytes of the `data` of an entry that the server writes. It may name every member of a request with a role, and
+ * JSON writes each quote and backslash of an id as two bytes: 501 × (2 × 128 + 13) and the key.
  */
-const SYSTEM_DATA_BYTES = 131_072;
+const SYSTEM_DATA_BYTES = 147_456;
 
 /**
  * One entry of a conversation's log. Entries are immutable; kinds that a device does not know are kept and not shown.
@@ -46,7 +53,7 @@ export const entryShape = {
   text: schema.optional(schema.text(LIMITS.textCharactersCeiling)),
   /** Absent: `text`. */
   kind: schema.optional(schema.string(LIMITS.idBytes)),
-  data: schema.optional(schema.data(SYSTEM_DATA_BYTES)),
+  data: schema.optional(schema.data(SYSTEM_DATA_BYTES, LIMITS.dataDepth + 1)),
   /** messageId of the entry that this one answers, in the same conversation. */
   replyTo: schema.optional(schema.uint),
   /** The sender's idempotency key; told to the device that sent the entry, and to no other. */

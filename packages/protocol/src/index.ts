@@ -13,6 +13,8 @@ export {
   CONVERSATION_TYPES,
   type ConversationRow,
   type ConversationType,
+  HISTORY_VISIBILITIES,
+  type HistoryVisibility,
   type LatestMessage,
   type Role,
   ROLES,

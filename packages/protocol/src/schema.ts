@@ -108,14 +108,14 @@ export const uuid: Field<string> = {
   },
 };
 
-/** A JSON object of at most `maxBytes` bytes as compact JSON. */
-export function data(maxBytes: number): Field<JsonObject> {
+/** A JSON object of at most `maxBytes` bytes as compact JSON, nested `maxDepth` levels at the most. */
+export function data(maxBytes: number, maxDepth?: number): Field<JsonObject> {
   return {
     wire: `map (JSON object of at most ${maxBytes} bytes)`,
     encode: (value) => value,
     decode(value, path) {
       try {
-        assertData(value, maxBytes);
+        assertData(value, maxBytes, maxDepth);
       } catch {
         throw new SchemaViolation(path, `a JSON object of at most ${maxBytes} bytes`);
       }

@@ -28,6 +28,7 @@ export type {
 } from "./store/conversation-store.js";
 export type {
   AppendOutcome,
+  ConversationUpdate,
   Draft,
   Head,
   IdempotencyKey,

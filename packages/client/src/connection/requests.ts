@@ -28,6 +28,8 @@ const ANSWERS = {
   "get-conversation": "conversation",
   "add-members": "conversation",
   "remove-members": "conversation",
+  "update-conversation": "conversation",
+  "set-role": "conversation",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

@@ -56,7 +56,15 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     if (free === 0) await new Promise<void>((resolve) => queue.push(resolve));
     else free--;
     try {
-      return await ask({ type: "get-range", conversationId: replica.id, ...query }, { mode: "session" });
+      for (;;) {
+        const { joinedAt } = replica.row;
+        const span = await ask(
+          { type: "get-range", conversationId: replica.id, ...query },
+          { mode: "session" },
+        );
+        // Read in an earlier membership, it may lack what the user may see since.
+        if (replica.row.joinedAt === joinedAt) return span;
+      }
     } finally {
       const next = queue.shift();
       if (next) next();

@@ -13,6 +13,7 @@ import type { Replicas } from "./replicas.js";
 /** What the list's synchronisation needs of its surroundings. */
 export interface ListSyncEnvironment {
   readonly runtime: Runtime;
+  readonly userId: string;
   readonly replicas: Replicas;
   readonly filler: GapFiller;
   readonly writer: Pick<CacheWriter, "commit" | "read">;
@@ -43,7 +44,7 @@ export interface ListSync {
 }
 
 export function createListSync(environment: ListSyncEnvironment): ListSync {
-  const { runtime, replicas, filler, writer, ask, changed, report } = environment;
+  const { runtime, userId, replicas, filler, writer, ask, changed, report } = environment;
   const session = { mode: "session" } as const;
   let cursor: string | undefined;
   let synced = false;
@@ -64,8 +65,10 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
 
   function row(row: ConversationRow): Replica {
     named?.add(row.conversationId);
+    const old = replicas.get(row.conversationId);
+    const wasFollowed = old && isFollowed(old);
     const replica = replicas.applyRow(row);
-    if (isFollowed(replica)) void filler.fill(replica);
+    if (wasFollowed || isFollowed(replica)) void filler.fill(replica);
     return replica;
   }
 
@@ -182,7 +185,7 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
       const query = { after: row.head, before: replica.row.head + 1, limit: Infinity } as const;
       const entries = await writer.read(row.conversationId, { ...query, order: "ascending" });
       if (entries.length === 0) break;
-      for (const entry of entries) row = deriveRow(row, entry, activity);
+      for (const entry of entries) row = deriveRow(row, entry, activity, userId);
     }
     return row;
   }

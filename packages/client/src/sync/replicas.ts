@@ -8,6 +8,7 @@ import type { Replica, Span, View } from "./replica.js";
 
 /** What replicas need of their surroundings. */
 export interface ReplicasEnvironment {
+  readonly userId: string;
   readonly writer: Pick<CacheWriter, "commit" | "read">;
   /** Entries are about to be committed: takes those of this device out of the outbox and returns their clientMessageIds. */
   settle(entries: readonly Entry[]): readonly string[];
@@ -28,7 +29,8 @@ export interface Replicas {
   /** Takes what another tab has committed. */
   mirror(changes: CacheChanges): void;
   /**
-   * Takes a row of the server, unless this connection has brought a newer one. A row never moves a head backwards; one
+   * Takes a row of the server, unless this connection has brought a newer one. A new membership that begins below what is
+   * held makes more of it visible: the log is forgotten from there on. A row never moves a head backwards; one
    * that would makes the replica suspect.
    * @param force the row is known to be newer than what is held
    */
@@ -91,6 +93,7 @@ function mergeEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[
 }
 
 export function createReplicas({
+  userId,
   writer,
   settle,
   changed,
@@ -114,6 +117,7 @@ export function createReplicas({
     const target = Math.max(row.head, curMax(ranges));
     Object.assign(replica, {
       ...newReplica(row),
+      rowVersion: row.version,
       ranges,
       target,
       view,
@@ -189,6 +193,26 @@ export function createReplicas({
     changed(replica);
   }
 
+  function truncate(
+    replica: Replica,
+    above: number,
+    row: ConversationRow,
+    putOutbox: readonly OutboxItem[],
+  ): void {
+    replica.ranges = truncateRanges(replica.ranges, above);
+    Object.assign(replica, { row, early: [], trust: "sure", target: row.head, heard: above });
+    void writer.commit(
+      {
+        truncate: [{ conversationId: replica.id, above }],
+        conversations: [{ row, ranges: replica.ranges }],
+        putOutbox,
+      },
+      "strict",
+    );
+    // A new view, so that a read which is under way is not believed.
+    reopen(replica);
+  }
+
   return {
     get: (id) => byId.get(id),
     all: () => byId.values(),
@@ -243,6 +267,13 @@ export function createReplicas({
           // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
           if (row.head < old.head) return replica;
         }
+        if (row.joinedAt > old.joinedAt && row.visibleFrom <= curMax(ranges)) {
+          const { heard } = replica;
+          truncate(replica, row.visibleFrom - 1, row, []);
+          Object.assign(replica, { heard, appliedAt: ++applied, known: true, touched: 0 });
+          sawActivity(row);
+          return replica;
+        }
         replica.target = Math.max(row.head, force ? earlyEnd(replica) : replica.target);
         replica.known = true;
         replica.touched = 0;
@@ -281,7 +312,7 @@ export function createReplicas({
       replica.appliedAt = ++applied;
       replica.target = Math.max(replica.target, through);
       for (const entry of fresh) {
-        replica.row = deriveRow(replica.row, entry, maxActivity + 1);
+        replica.row = deriveRow(replica.row, entry, maxActivity + 1, userId);
         if (replica.row.activity > maxActivity) {
           maxActivity = replica.row.activity;
           replica.touched = ++touches;
@@ -311,20 +342,7 @@ export function createReplicas({
       changed(replica);
     },
 
-    truncate(replica, above, row, putOutbox) {
-      replica.ranges = truncateRanges(replica.ranges, above);
-      Object.assign(replica, { row, early: [], trust: "sure", target: row.head, heard: above });
-      void writer.commit(
-        {
-          truncate: [{ conversationId: replica.id, above }],
-          conversations: [{ row, ranges: replica.ranges }],
-          putOutbox,
-        },
-        "strict",
-      );
-      // A new view, so that a read which is under way is not believed.
-      reopen(replica);
-    },
+    truncate,
 
     reset() {
       forgetAll();

@@ -24,6 +24,7 @@ function row(conversationId: string, head = 0): ConversationRow {
     member: true,
     role: "owner",
     joinedAt: 1,
+    visibleFrom: 1,
     createdAt: 1_700_000_000_000,
   };
 }

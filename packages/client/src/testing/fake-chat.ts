@@ -2,6 +2,7 @@ import {
   ChatError,
   type ClientFrame,
   ENTRY_KINDS,
+  type HistoryVisibility,
   type JsonObject,
   newUuid,
   type Runtime,
@@ -59,6 +60,7 @@ export interface FakeChat {
       readonly members: readonly string[];
       readonly name?: string;
       readonly data?: JsonObject;
+      readonly historyVisibility?: HistoryVisibility;
     },
   ): FakeConversation;
   changeMembers(
@@ -111,7 +113,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   }
 
   function create(by: FakeActor, request: Parameters<FakeChat["create"]>[1]): FakeConversation {
-    const { conversationId: id, conversationType: type, members, name, data } = request;
+    const { conversationId: id, conversationType: type, members, name, data, historyVisibility } = request;
     const { senderId: creatorId } = by;
     const named = [...new Set([creatorId, ...members])];
     const pair = [...chat.state.conversations.values()].find(
@@ -133,6 +135,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       activity: 0,
       ...(name !== undefined && { name }),
       ...(data !== undefined && { data }),
+      ...(historyVisibility !== undefined && { historyVisibility }),
     };
     chat.state.conversations.set(id, conversation);
     append(conversation, { ...by, kind: ENTRY_KINDS.created, data: { members: named } });
@@ -147,7 +150,9 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   ): void {
     if (!isMember(conversation, by.senderId)) throw new ChatError("forbidden", "Members only.");
     const named = members.filter((userId) => isMember(conversation, userId) === (kind === "members-removed"));
-    if (named.length > 0) append(conversation, { ...by, kind, data: { members: named } });
+    const isOpen = kind === "members-added" && conversation.historyVisibility === "all";
+    const data = { members: named, ...(isOpen && { from: 1 }) };
+    if (named.length > 0) append(conversation, { ...by, kind, data });
   }
 
   function store(session: FakeRecipient, frame: Extract<ClientFrame, { type: "send-message" }>): ServerFrame {
@@ -247,11 +252,25 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         changeMembers(conversation, kind, by, frame.members);
         return { type: "conversation", requestId, row: rowOf(conversation, userId) };
       }
+      case "update-conversation":
+      case "set-role": {
+        const conversation = conversationOf(frame.conversationId);
+        const by = { senderId: userId, deviceId: session.deviceId, clientMessageId: frame.clientMessageId };
+        if (!isMember(conversation, userId)) throw new ChatError("forbidden", "Members only.");
+        if (frame.type === "set-role") {
+          const roles = frame.members.map((member) => [member, frame.role]);
+          append(conversation, { ...by, kind: ENTRY_KINDS.rolesChanged, data: { roles } });
+        } else {
+          const { type: _, requestId: __, conversationId: ___, clientMessageId: ____, ...data } = frame;
+          append(conversation, { ...by, kind: ENTRY_KINDS.updated, data });
+        }
+        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
       case "list-members": {
         const { members } = conversationOf(frame.conversationId);
         const rows = [...members]
           .filter(([, { intervals }]) => intervals.at(-1)!.to === undefined)
-          .map(([userId, { role, intervals }]) => ({ userId, role, joinedAt: intervals.at(-1)!.from }))
+          .map(([userId, { role, joinedAt }]) => ({ userId, role, joinedAt }))
           .filter(({ userId }) => frame.page === undefined || userId > frame.page)
           .sort((a, b) => (a.userId < b.userId ? -1 : 1));
         const page = rows.slice(0, frame.limit);

@@ -5,6 +5,8 @@ import {
   type Entry,
   ENTRY_KINDS,
   firstCharacters,
+  type HistoryVisibility,
+  isSendableKind,
   type JsonObject,
   LIMITS,
   type RangeFrame,
@@ -32,6 +34,8 @@ interface Membership {
   role: Role;
   /** Half-open; `to` is absent while the user is a member. */
   intervals: { from: number; to?: number }[];
+  /** The entry that began the newest interval. */
+  joinedAt: number;
   /** When the membership changed last. */
   change: number;
 }
@@ -40,8 +44,9 @@ interface Membership {
 export interface FakeConversation {
   readonly id: string;
   readonly type: ConversationType;
-  readonly name?: string;
-  readonly data?: JsonObject;
+  name?: string | undefined;
+  data?: JsonObject | undefined;
+  historyVisibility?: HistoryVisibility | undefined;
   readonly createdAt: number;
   log: FakeEntry[];
   members: Map<string, Membership>;
@@ -115,9 +120,7 @@ export function appendEntry(
   const previous = conversation.log.at(-1);
   const messageId = conversation.log.length + 1;
   const kind = draft.kind ?? ENTRY_KINDS.text;
-  const counts = !(
-    [ENTRY_KINDS.created, ENTRY_KINDS.membersAdded, ENTRY_KINDS.membersRemoved] as string[]
-  ).includes(kind);
+  const counts = isSendableKind(kind);
   const entry: FakeEntry = {
     messageId,
     senderId: draft.senderId,
@@ -138,8 +141,10 @@ export function appendEntry(
     ? namedIn(entry)
     : []) {
     const role = kind === ENTRY_KINDS.created && userId === draft.senderId ? "owner" : "member";
-    const membership = conversation.members.get(userId) ?? { role, intervals: [], change: 0 };
-    membership.intervals.push({ from: messageId });
+    const membership = conversation.members.get(userId) ?? { role, intervals: [], joinedAt: 0, change: 0 };
+    if (entry.data?.["from"] === 1) membership.intervals = [{ from: 1 }];
+    else membership.intervals.push({ from: messageId });
+    membership.joinedAt = messageId;
     membership.change = state.change;
     conversation.members.set(userId, membership);
   }
@@ -148,12 +153,17 @@ export function appendEntry(
     membership.intervals.at(-1)!.to = messageId;
     membership.change = state.change;
   }
+  if (!counts) {
+    const roles = (entry.data?.["roles"] ?? []) as [string, Role][];
+    for (const [userId, role] of roles) conversation.members.get(userId)!.role = role;
+  }
+  if (kind === ENTRY_KINDS.updated) Object.assign(conversation, entry.data);
   return entry;
 }
 
 /** The row of a conversation as one user sees it. */
 export function rowOf(conversation: FakeConversation, userId: string): ConversationRow {
-  const { id, type, name, data, createdAt, log, members, activity } = conversation;
+  const { id, type, name, data, historyVisibility, createdAt, log, members, activity } = conversation;
   const membership = members.get(userId)!;
   const head = visibleHead(conversation, userId);
   const top = log[head - 1];
@@ -174,10 +184,11 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
     memberCount: [...members.keys()].filter((other) => isMember(conversation, other)).length,
     member: isMember(conversation, userId),
     role: membership.role,
-    joinedAt: membership.intervals.at(-1)!.from,
+    joinedAt: membership.joinedAt,
+    visibleFrom: membership.intervals.at(-1)!.from,
     createdAt,
-    ...(name !== undefined && { name }),
-    ...(data !== undefined && { data }),
+    ...(name && { name }),
+    ...(data && Object.keys(data).length > 0 && { data }),
     ...(peerId !== undefined && { peerId }),
     ...(latest && {
       latest: {
@@ -188,6 +199,7 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
         ...(latest.kind !== undefined && { kind: latest.kind }),
       },
     }),
+    ...(historyVisibility === "all" && isMember(conversation, userId) && { historyVisibility }),
   };
 }
 

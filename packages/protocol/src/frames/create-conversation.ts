@@ -1,4 +1,4 @@
-import { CONVERSATION_TYPES } from "../conversation-row.js";
+import { CONVERSATION_TYPES, HISTORY_VISIBILITIES } from "../conversation-row.js";
 import { defineFrame, type FrameOf } from "../frame.js";
 import { LIMITS } from "../limits.js";
 import * as schema from "../schema.js";
@@ -18,5 +18,7 @@ export const createConversation = defineFrame(7, "create-conversation", {
   members: schema.list(schema.id, LIMITS.membersPerRequest),
   name: schema.optional(schema.text(LIMITS.nameCharacters)),
   data: schema.optional(schema.data(LIMITS.dataBytes)),
+  /** Of a group; absent: `joined`. */
+  historyVisibility: schema.optional(schema.oneOf(HISTORY_VISIBILITIES)),
 });
 export type CreateConversationFrame = FrameOf<typeof createConversation>;

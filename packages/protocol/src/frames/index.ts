@@ -24,6 +24,8 @@ import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
 import { setProfile } from "./set-profile.js";
+import { setRole } from "./set-role.js";
+import { updateConversation } from "./update-conversation.js";
 import { tokenExpiring } from "./token-expiring.js";
 import { tokenRefreshed } from "./token-refreshed.js";
 import { userChanged } from "./user-changed.js";
@@ -45,6 +47,8 @@ export const CLIENT_FRAMES = [
   listMembers,
   getUsers,
   setProfile,
+  updateConversation,
+  setRole,
   refreshToken,
 ] as const;
 
@@ -86,6 +90,8 @@ export type { RemoveMembersFrame } from "./remove-members.js";
 export type { ListMembersFrame } from "./list-members.js";
 export type { GetUsersFrame } from "./get-users.js";
 export type { SetProfileFrame } from "./set-profile.js";
+export type { UpdateConversationFrame } from "./update-conversation.js";
+export type { SetRoleFrame } from "./set-role.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";

@@ -59,6 +59,7 @@ const rowMinimal: ConversationRow = {
   member: true,
   role: "member",
   joinedAt: 1,
+  visibleFrom: 1,
   createdAt: TIME,
 };
 const rowFull: ConversationRow = {
@@ -73,12 +74,14 @@ const rowFull: ConversationRow = {
   memberCount: 2,
   member: false,
   role: "owner",
-  joinedAt: 1,
+  joinedAt: 12,
+  visibleFrom: 1,
   createdAt: TIME,
   name: "Lunch 🍜",
   data: DATA,
   peerId: "bo",
   latest: { messageId: 65_535, senderId: "bo", createdAt: TIME + 2, snippet: "see you", kind: "x-note" },
+  historyVisibility: "all",
 };
 const profileMinimal: UserProfile = { userId: "bo", version: 0 };
 const profileFull: UserProfile = {
@@ -177,6 +180,38 @@ const clientFrames: Record<string, ClientFrame> = {
   },
   "get-conversation minimal": { type: "get-conversation", requestId: 14, conversationId: "a" },
   "get-conversation full": { type: "get-conversation", requestId: 15, conversationId: ROOM },
+  "update-conversation minimal": {
+    type: "update-conversation",
+    requestId: 1,
+    conversationId: "order-4711",
+    clientMessageId: KEY,
+    name: "",
+  },
+  "update-conversation full": {
+    type: "update-conversation",
+    requestId: 14,
+    conversationId: ROOM,
+    clientMessageId: KEY,
+    name: "Crew 🙂",
+    data: { topic: "ships" },
+    historyVisibility: "all",
+  },
+  "set-role minimal": {
+    type: "set-role",
+    requestId: 1,
+    conversationId: "order-4711",
+    clientMessageId: KEY,
+    members: ["bo"],
+    role: "member",
+  },
+  "set-role full": {
+    type: "set-role",
+    requestId: 15,
+    conversationId: ROOM,
+    clientMessageId: KEY,
+    members: ["bo", ROOM],
+    role: "owner",
+  },
   "add-members minimal": {
     type: "add-members",
     requestId: 16,

@@ -120,17 +120,17 @@ export class Deliverer {
         limit: MEMBER_OF_PAGE,
         ...(page !== undefined && { page }),
       });
-      for (const { conversationId, head, joinedAt } of items) {
+      for (const { conversationId, head, from } of items) {
         if (this.#users.get(userId) !== user) return;
-        await this.#follow(userId, conversationId, head, joinedAt);
+        await this.#follow(userId, conversationId, head, from);
       }
       page = next;
     } while (page !== undefined);
   }
 
   /** Adds a user to the track of a conversation of which the store, at `head`, said that they are a member. */
-  async #follow(userId: string, conversationId: string, head: number, joinedAt: number): Promise<void> {
-    let [knownAt, from] = [head, joinedAt];
+  async #follow(userId: string, conversationId: string, head: number, visibleFrom: number): Promise<void> {
+    let [knownAt, from] = [head, visibleFrom];
     for (;;) {
       const track = this.#tracks.get(conversationId);
       // What was read is older than what was delivered: the membership may have ended in between.

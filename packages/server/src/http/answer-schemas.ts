@@ -1,4 +1,4 @@
-import { CONVERSATION_TYPES, ROLES } from "@chat/protocol";
+import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, ROLES } from "@chat/protocol";
 import { data, id, integer, type JsonSchema, text, word } from "./json-field.js";
 
 /** An object of required fields, and optional ones. */
@@ -35,6 +35,7 @@ export const ANSWER_SCHEMAS = {
     {
       conversationId: id("Identifies the conversation."),
       type: word(CONVERSATION_TYPES, "`direct` has exactly two members, and exists once per pair."),
+      version: integer("Rises with every change of the row. No time."),
       activity: integer("Orders the list, newest activity highest. No time."),
       head: integer("The highest messageId that the caller may see; 0 if none."),
       headFingerprint: integer("The fingerprint of the entry there."),
@@ -43,13 +44,18 @@ export const ANSWER_SCHEMAS = {
       memberCount: integer("How many members it has."),
       member: flag("False once the caller has left or was removed; `head` then stays where it was."),
       role: word(ROLES, "The caller's role."),
-      joinedAt: integer("The messageId at which the caller's newest time as a member begins."),
+      joinedAt: integer("The messageId of the entry that began the caller's newest time as a member."),
+      visibleFrom: integer("The first messageId that the caller may see of it: `joinedAt`, or 1."),
       createdAt,
     },
     {
       name: text("The conversation's name."),
       data: data("The application's own."),
       peerId: id("The other user of a direct conversation."),
+      historyVisibility: word(
+        HISTORY_VISIBILITIES,
+        "What those who join from now on see of what was before; absent for `joined`.",
+      ),
       latest: {
         schema: object(
           "The newest entry that counts as a message.",
@@ -74,7 +80,9 @@ export const ANSWER_SCHEMAS = {
     {
       text: text("What was written."),
       kind: text("Absent for `text`."),
-      data: data("The application's own, or who came and went."),
+      data: data(
+        "The application's own, or what the server wrote down: who came and went, roles, a new name.",
+      ),
       replyTo: integer("The messageId of the entry that this one answers."),
       clientMessageId: text("The idempotency key; told to the device that sent the entry only."),
     },
@@ -82,7 +90,7 @@ export const ANSWER_SCHEMAS = {
   Member: object("A member of a conversation.", {
     userId: id("The user."),
     role: word(ROLES, "The member's role."),
-    joinedAt: integer("The messageId at which the newest time as a member begins."),
+    joinedAt: integer("The messageId of the entry that began the newest time as a member."),
   }),
   UserProfile: object(
     "A user's profile.",

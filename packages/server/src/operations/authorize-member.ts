@@ -1,4 +1,4 @@
-import { ChatError, type Role } from "@chat/protocol";
+import { ChatError } from "@chat/protocol";
 import type { Participation } from "../store/conversation-store.js";
 import type { Caller, OperationContext } from "./operation-context.js";
 
@@ -22,20 +22,16 @@ export async function participationOf(
 }
 
 /**
- * The participation of a present member, who has one of the roles where any are given.
+ * The participation of a present member.
  * @throws ChatError `not_found`, `forbidden`
  */
 export async function authorizeMember(
   context: OperationContext,
   caller: Caller,
   conversationId: string,
-  roles?: readonly Role[],
 ): Promise<Participation> {
   const participation = await participationOf(context, caller, conversationId);
   if (!participation.member)
     throw new ChatError("forbidden", "You are no member of this conversation any more.");
-  if (roles !== undefined && !roles.includes(participation.role)) {
-    throw new ChatError("forbidden", `This takes the role ${roles.join(" or ")}.`);
-  }
   return participation;
 }

@@ -5,8 +5,9 @@ import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
 import { getConversation } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
+import { assertMay } from "./permissions.js";
 
-/** Members who come or go. */
+/** Members of a conversation. */
 export interface MembersRequest {
   readonly conversationId: string;
   /** The idempotency key, a UUID. */
@@ -15,9 +16,17 @@ export interface MembersRequest {
 }
 
 /** Nothing is left to do: the members are as they were asked to be. */
-class AlreadySo extends ChatError {
+export class AlreadySo extends ChatError {
   constructor() {
     super("conflict", "The members are so already.");
+  }
+}
+
+/** @throws ChatError `invalid_argument` for user ids that are none, for none and for too many */
+export function assertMembers(members: readonly string[]): void {
+  for (const userId of members) assertId(userId, "A member's user id");
+  if (members.length === 0 || members.length > LIMITS.membersPerRequest) {
+    throw new ChatError("invalid_argument", `Name 1 to ${LIMITS.membersPerRequest} members at once.`);
   }
 }
 
@@ -30,24 +39,22 @@ async function changeMembers(
   decide: (participation: Participation) => Promise<MembershipChange>,
 ): Promise<ConversationRow> {
   const { conversationId, clientMessageId, members } = request;
-  for (const userId of members) assertId(userId, "A member's user id");
-  if (members.length === 0 || members.length > LIMITS.membersPerRequest) {
-    throw new ChatError("invalid_argument", `Name 1 to ${LIMITS.membersPerRequest} members at once.`);
-  }
+  assertMembers(members);
   const [outcome] = await appendAuthorized(context, [
     {
       key: keyOf(caller, conversationId, clientMessageId),
       kind,
       async authorize() {
         const participation = await authorizeMember(context, caller, conversationId);
-        if (participation.type === "direct") {
-          throw new ChatError("forbidden", "A direct conversation has its two members for ever.");
-        }
         const membership = await decide(participation);
         const moved = [...membership.add.map(({ userId }) => userId), ...membership.remove];
         if (moved.length === 0) throw new AlreadySo();
         return {
-          data: { members: moved },
+          data: {
+            members: moved,
+            ...(membership.fromStart === true && { from: 1 }),
+            ...(membership.roles && { roles: membership.roles.map(({ userId, role }) => [userId, role]) }),
+          },
           createdAt: context.runtime.clock.now(),
           countsAsUnread: false,
           membershipVersion: participation.membershipVersion,
@@ -61,7 +68,7 @@ async function changeMembers(
 }
 
 /**
- * Adds members to a group; owners and admins may. Who is a member already stays one; if all are, nothing is stored.
+ * Adds members to a group; see {@link assertMay} for who may. Who is a member already stays one; if all are, nothing is stored.
  * @throws ChatError `not_found`, `forbidden`, `invalid_argument`, `limit_exceeded`, `membership_moved`, `store_unavailable`
  */
 export function addMembers(
@@ -69,17 +76,24 @@ export function addMembers(
   caller: Caller,
   request: MembersRequest,
 ): Promise<ConversationRow> {
-  return changeMembers(context, caller, request, ENTRY_KINDS.membersAdded, async ({ role }) => {
-    if (role === "member") throw new ChatError("forbidden", "Owners and admins add members.");
+  const { conversationId } = request;
+  const decide = async ({ role, type, historyVisibility }: Participation): Promise<MembershipChange> => {
+    assertMay(role, type, { what: "add-members" });
     const wanted = [...new Set(request.members)];
-    const present = await context.conversations.roles(request.conversationId, wanted);
+    const present = await context.conversations.roles(conversationId, wanted);
     const add = wanted.filter((userId) => !present.has(userId));
-    return { add: add.map((userId) => ({ userId, role: "member" as const })), remove: [] };
-  });
+    return {
+      add: add.map((userId) => ({ userId, role: "member" as const })),
+      remove: [],
+      ...(historyVisibility === "all" && { fromStart: true }),
+    };
+  };
+  return changeMembers(context, caller, request, ENTRY_KINDS.membersAdded, decide);
 }
 
 /**
- * Removes members of a group; owners and admins may, and everybody may leave. Only an owner removes owners and admins.
+ * Removes members of a group, the caller too, who thereby leaves; see {@link assertMay} for who may. If the owner goes, the member who
+ * is first in line owns the group from the same entry on.
  * @throws ChatError `not_found`, `forbidden`, `invalid_argument`, `membership_moved`, `store_unavailable`
  */
 export function removeMembers(
@@ -87,16 +101,19 @@ export function removeMembers(
   caller: Caller,
   request: MembersRequest,
 ): Promise<ConversationRow> {
-  return changeMembers(context, caller, request, ENTRY_KINDS.membersRemoved, async ({ role }) => {
+  const { conversationId } = request;
+  const decide = async ({ role, type }: Participation): Promise<MembershipChange> => {
     const wanted = [...new Set(request.members)];
-    const present = await context.conversations.roles(request.conversationId, wanted);
+    const present = await context.conversations.roles(conversationId, wanted);
     const remove = wanted.filter((userId) => present.has(userId));
     const others = remove.filter((userId) => userId !== caller.userId);
-    if (others.length > 0 && role === "member")
-      throw new ChatError("forbidden", "Owners and admins remove members.");
-    if (role !== "owner" && others.some((userId) => present.get(userId) !== "member")) {
-      throw new ChatError("forbidden", "Only an owner removes owners and admins.");
-    }
-    return { add: [], remove };
-  });
+    // Who is no member counts as one here, so that a member may not ask about others by removing them.
+    const strangers = wanted.length > remove.length ? (["member"] as const) : [];
+    const roles = [...others.map((userId) => present.get(userId)!), ...strangers];
+    assertMay(role, type, { what: "remove-members", others: roles });
+    if (!remove.some((userId) => present.get(userId) === "owner")) return { add: [], remove };
+    const heir = await context.conversations.firstInLine(conversationId, remove);
+    return { add: [], remove, ...(heir !== undefined && { roles: [{ userId: heir, role: "owner" }] }) };
+  };
+  return changeMembers(context, caller, request, ENTRY_KINDS.membersRemoved, decide);
 }

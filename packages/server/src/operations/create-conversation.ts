@@ -1,26 +1,24 @@
 import {
-  assertData,
   assertId,
   ChatError,
   type ConversationRow,
   type ConversationType,
   ENTRY_KINDS,
-  type JsonObject,
   LIMITS,
 } from "@chat/protocol";
+import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { getConversation } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
+import { assertConversationUpdate } from "./update-conversation.js";
 
 /** A conversation to be created. */
-export interface CreateConversationRequest {
+export interface CreateConversationRequest extends ConversationUpdate {
   readonly type: ConversationType;
   readonly conversationId: string;
   readonly clientMessageId: string;
   /** The members besides the caller. */
   readonly members: readonly string[];
-  readonly name?: string;
-  readonly data?: JsonObject;
 }
 
 /**
@@ -42,7 +40,7 @@ export async function createConversation(
       `A conversation may have ${context.settings.groupMembers} members.`,
     );
   }
-  const { type, name, data } = request;
+  const { type, name, data, historyVisibility } = request;
   const createdAt = context.runtime.clock.now();
   const held = await context.conversations.reserve({
     conversationId: request.conversationId,
@@ -52,6 +50,7 @@ export async function createConversation(
     ...(type === "direct" && { pair: [caller.userId, others[0]!] as const }),
     ...(name !== undefined && { name }),
     ...(data !== undefined && { data }),
+    ...(historyVisibility !== undefined && { historyVisibility }),
   });
   const { conversationId } = held;
   if (!held.reserved) {
@@ -98,9 +97,14 @@ function conflict(): ChatError {
 function assertRequest(request: CreateConversationRequest, others: readonly string[]): void {
   assertId(request.conversationId, "conversationId");
   for (const userId of others) assertId(userId, "A member's user id");
-  if (request.data !== undefined) assertData(request.data);
-  if (request.type === "direct" && others.length !== 1) {
-    throw new ChatError("invalid_argument", "A direct conversation takes exactly one other user.");
+  assertConversationUpdate(request);
+  if (request.type === "direct") {
+    if (others.length !== 1) {
+      throw new ChatError("invalid_argument", "A direct conversation takes exactly one other user.");
+    }
+    if (request.name !== undefined || request.historyVisibility !== undefined) {
+      throw new ChatError("invalid_argument", "A direct conversation has no name and no historyVisibility.");
+    }
   }
   if (others.length > LIMITS.membersPerRequest) {
     throw new ChatError(

@@ -7,6 +7,8 @@ import { getRange } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { setRole } from "../operations/set-role.js";
+import { updateConversation } from "../operations/update-conversation.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
 
 /** The requests that are one question and one answer; hello, ping, send-message and refresh-token are the session's own. */
@@ -25,6 +27,8 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "create-conversation": "write",
   "add-members": "write",
   "remove-members": "write",
+  "update-conversation": "write",
+  "set-role": "write",
   "set-profile": "write",
 };
 
@@ -66,6 +70,10 @@ export async function answerRequest(
       return { type: "conversation", requestId, row: await addMembers(context, caller, request) };
     case "remove-members":
       return { type: "conversation", requestId, row: await removeMembers(context, caller, request) };
+    case "update-conversation":
+      return { type: "conversation", requestId, row: await updateConversation(context, caller, request) };
+    case "set-role":
+      return { type: "conversation", requestId, row: await setRole(context, caller, request) };
     case "list-members": {
       const { items, next } = await listMembers(context, caller, request);
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };

@@ -1,4 +1,11 @@
-import type { ConversationRow, ConversationType, JsonObject, Role, UserProfile } from "@chat/protocol";
+import type {
+  ConversationRow,
+  ConversationType,
+  HistoryVisibility,
+  JsonObject,
+  Role,
+  UserProfile,
+} from "@chat/protocol";
 import type { StoredEntry } from "./stored-entry.js";
 
 /** A conversation that is to be reserved; it has no members until its `created` entry is appended. */
@@ -10,6 +17,8 @@ export interface NewConversation {
   readonly pair?: readonly [string, string];
   readonly name?: string;
   readonly data?: JsonObject;
+  /** `joined` if absent. */
+  readonly historyVisibility?: HistoryVisibility;
   /** Wall-clock ms. */
   readonly createdAt: number;
 }
@@ -31,6 +40,8 @@ export interface Participation {
   /** As in {@link Head}, read in the same snapshot. */
   readonly membershipVersion: number;
   readonly memberCount: number;
+  /** What those who join from now on see of what was before them. */
+  readonly historyVisibility: HistoryVisibility;
   readonly head: number;
   readonly firstId: number;
 }
@@ -39,7 +50,7 @@ export interface Participation {
 export interface Member {
   readonly userId: string;
   readonly role: Role;
-  /** messageId at which the newest interval begins. */
+  /** messageId of the entry that began the newest membership. */
   readonly joinedAt: number;
 }
 
@@ -82,7 +93,8 @@ export interface StoreChanges {
 export interface MemberOf {
   readonly conversationId: string;
   readonly head: number;
-  readonly joinedAt: number;
+  /** The first messageId that the user may see of the newest interval. */
+  readonly from: number;
 }
 
 /**
@@ -140,6 +152,12 @@ export interface ConversationStore {
 
   /** Which of these users are members now, with their roles. */
   roles(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Role>>;
+
+  /**
+   * The member, besides those named, who is first in line for a group: its owner, else the admin, else the member who
+   * has been there longest; of two who came together the one with the lower user id. Undefined if nobody is left.
+   */
+  firstInLine(conversationId: string, besides: readonly string[]): Promise<string | undefined>;
 
   /** The conversations that a user is a member of now, by id; paged. */
   memberOf(

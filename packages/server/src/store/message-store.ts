@@ -1,4 +1,4 @@
-import type { ChatError, JsonObject, Role } from "@chat/protocol";
+import type { ChatError, HistoryVisibility, JsonObject, Role } from "@chat/protocol";
 import type { StoredEntry } from "./stored-entry.js";
 
 /** The idempotency key of an entry: unique in the store for ever, longer than the entry's body. */
@@ -15,6 +15,23 @@ export interface MembershipChange {
   readonly add: readonly { readonly userId: string; readonly role: Role }[];
   /** Users that are members now. Their interval ends before this entry. */
   readonly remove: readonly string[];
+  /**
+   * True if those who are added see the conversation from its first entry on: their one interval then begins at 1, and takes
+   * in all that they had before.
+   */
+  readonly fromStart?: boolean;
+  /** Roles of users who are members after this entry. */
+  readonly roles?: readonly { readonly userId: string; readonly role: Role }[];
+}
+
+/** What an entry changes of the conversation's row, in the commit that stores it. What is absent stays. */
+export interface ConversationUpdate {
+  /** An empty one removes the name. */
+  readonly name?: string;
+  /** An empty one removes the data. */
+  readonly data?: JsonObject;
+  /** Holds for those who join after this entry. */
+  readonly historyVisibility?: HistoryVisibility;
 }
 
 /** An entry that waits to be stored. */
@@ -34,6 +51,8 @@ export interface Draft extends IdempotencyKey {
   readonly membershipVersion: number;
   /** Only on membership entries, whose messageId becomes the conversation's membershipVersion. */
   readonly membership?: MembershipChange;
+  /** What of the conversation itself changes with the entry. With `historyVisibility` it is a membership entry, too. */
+  readonly update?: ConversationUpdate;
 }
 
 /**

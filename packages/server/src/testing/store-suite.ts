@@ -1,4 +1,5 @@
 import { changeFeedCases } from "./cases/change-feed-cases.js";
+import { conversationChangeCases } from "./cases/conversation-change-cases.js";
 import { conversationListCases } from "./cases/conversation-list-cases.js";
 import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
@@ -28,6 +29,7 @@ export function storeSuite(
   const groups: readonly [string, (prove: Case) => void][] = [
     ["messages", messageStoreCases],
     ["memberships", membershipCases],
+    ["roles, names, history", conversationChangeCases],
     ["conversation list", conversationListCases],
     ["changes", changeFeedCases],
     ["profiles", profileCases],

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
-import { type ConversationRow, ENTRY_KINDS, newUuid, systemRuntime } from "@chat/protocol";
+import {
+  type ConversationRow,
+  ENTRY_KINDS,
+  type JsonObject,
+  newUuid,
+  type Role,
+  systemRuntime,
+} from "@chat/protocol";
 import type { ChatStore } from "../store/chat-store.js";
-import type { AppendOutcome, Draft, MembershipChange } from "../store/message-store.js";
+import type { AppendOutcome, ConversationUpdate, Draft, MembershipChange } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 
 /** One engine (a file, a database, a table prefix) of its own for one case, empty at first. */
@@ -161,6 +168,29 @@ export class StoreWorld {
   async changeMembers(conversationId: string, membership: MembershipChange): Promise<StoredEntry> {
     const membershipVersion = await this.membershipVersion(conversationId);
     return this.stored(this.membershipDraft(conversationId, "admin", membership, { membershipVersion }));
+  }
+
+  /** Stores an entry that changes roles. */
+  async setRoles(conversationId: string, ...roles: (readonly [string, Role])[]): Promise<StoredEntry> {
+    const membershipVersion = await this.membershipVersion(conversationId);
+    const change = { add: [], remove: [], roles: roles.map(([userId, role]) => ({ userId, role })) };
+    const overrides = { kind: ENTRY_KINDS.rolesChanged, data: { roles }, membershipVersion };
+    return this.stored(this.membershipDraft(conversationId, "owner", change, overrides));
+  }
+
+  /** Stores an entry that changes the conversation itself. */
+  async update(conversationId: string, update: ConversationUpdate): Promise<StoredEntry> {
+    const membershipVersion = await this.membershipVersion(conversationId);
+    const { text: _, ...draft } = this.draft(conversationId, "owner");
+    return this.stored({
+      ...draft,
+      kind: ENTRY_KINDS.updated,
+      data: update as JsonObject,
+      countsAsUnread: false,
+      membershipVersion,
+      update,
+      ...(update.historyVisibility !== undefined && { membership: { add: [], remove: [] } }),
+    });
   }
 
   async membershipVersion(conversationId: string, store: ChatStore = this.store): Promise<number> {

@@ -96,6 +96,12 @@ describe("every route", () => {
       as: "bo",
       status: 403,
     });
+    await expectDescribed("POST", "/conversations/room/members/role", `${members}/role`, {
+      body: { clientMessageId: uuid(8), members: ["bo"], role: "admin" },
+    });
+    await expectDescribed("PATCH", "/conversations/room", "/conversations/{conversationId}", {
+      body: { clientMessageId: uuid(9), name: "Harbour", historyVisibility: "all" },
+    });
     await expectDescribed("POST", "/conversations/room/members/remove", `${members}/remove`, {
       body: { clientMessageId: uuid(7), members: ["bo"] },
     });

@@ -1,7 +1,8 @@
-import { CONVERSATION_TYPES, LIMITS, newUuid } from "@chat/protocol";
+import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, LIMITS, newUuid } from "@chat/protocol";
 import { createConversation } from "../../operations/create-conversation.js";
 import { getConversation } from "../../operations/get-conversation.js";
 import { listChanges, listConversations } from "../../operations/list-conversations.js";
+import { updateConversation } from "../../operations/update-conversation.js";
 import { answerOf } from "../answer-schemas.js";
 import { data, id, list, optional, text, word } from "../json-field.js";
 import { defineRoute } from "../route.js";
@@ -52,6 +53,12 @@ export const conversationRoutes = [
       members: list(id("A user."), LIMITS.membersPerRequest, "The members besides the caller."),
       name: optional(text(`Up to ${LIMITS.nameCharacters} characters.`)),
       data: optional(data(`The application's own: up to ${LIMITS.dataBytes} bytes.`)),
+      historyVisibility: optional(
+        word(
+          HISTORY_VISIBILITIES,
+          "Whether those who join a group see what was before; `joined` by default.",
+        ),
+      ),
     },
     answer: answerOf("ConversationRow"),
     errors: ["conflict", "limit_exceeded", "data_invalid"],
@@ -74,5 +81,28 @@ export const conversationRoutes = [
     counts: "read",
     revalidates: true,
     run: ({ context, caller, path }) => getConversation(context, caller, path.conversationId),
+  }),
+  defineRoute({
+    method: "PATCH",
+    path: "/conversations/{conversationId}",
+    operationId: "updateConversation",
+    summary: "Update a conversation",
+    description:
+      "Changes what is named; the rest stays. Owners and admins of a group may; in a direct conversation both, but only `data`.",
+    parameters: { conversationId },
+    body: {
+      clientMessageId,
+      name: optional(text(`Up to ${LIMITS.nameCharacters} characters; an empty one removes the name.`)),
+      data: optional(
+        data(`Replaces the data as a whole: up to ${LIMITS.dataBytes} bytes. An empty object removes it.`),
+      ),
+      historyVisibility: optional(
+        word(HISTORY_VISIBILITIES, "Whether those who join from now on see what was before."),
+      ),
+    },
+    answer: answerOf("ConversationRow"),
+    errors: ["not_found", "forbidden", "conflict", "data_invalid", "membership_moved"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => updateConversation(context, caller, { ...path, ...body }),
   }),
 ];

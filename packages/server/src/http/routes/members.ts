@@ -1,8 +1,9 @@
-import { LIMITS } from "@chat/protocol";
+import { LIMITS, ROLES } from "@chat/protocol";
 import { addMembers, removeMembers } from "../../operations/change-members.js";
 import { listMembers } from "../../operations/list-members.js";
+import { setRole } from "../../operations/set-role.js";
 import { answerOf } from "../answer-schemas.js";
-import { id, list } from "../json-field.js";
+import { id, list, word } from "../json-field.js";
 import { defineRoute } from "../route.js";
 import { clientMessageId, conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
 
@@ -29,7 +30,7 @@ export const memberRoutes = [
     operationId: "addMembers",
     summary: "Add members",
     description:
-      "Adds members to a group; owners and admins may. Who is a member already stays one. They see what is said from then on.",
+      "Adds members to a group; owners and admins may. Who is a member already stays one. They see what is said from then on, or all if the `historyVisibility` is `all`.",
     parameters: { conversationId },
     body,
     answer: answerOf("ConversationRow"),
@@ -43,12 +44,26 @@ export const memberRoutes = [
     operationId: "removeMembers",
     summary: "Remove members, or leave",
     description:
-      "Removes members of a group; owners and admins may, only owners remove owners and admins, and everybody may remove themselves. They keep what they have seen.",
+      "Removes members of a group; its owner and admins may, only the owner removes admins, and everybody may remove themselves. They keep what they have seen. If the owner leaves, the longest-serving admin, else member, owns the group.",
     parameters: { conversationId },
     body,
     answer: answerOf("ConversationRow"),
     errors: ["not_found", "forbidden", "membership_moved"],
     counts: "write",
     run: ({ context, caller, path, body }) => removeMembers(context, caller, { ...path, ...body }),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/conversations/{conversationId}/members/role",
+    operationId: "setRole",
+    summary: "Set the role of members",
+    description:
+      "Gives members of a group a role; its owner may, and an admin may step down. `owner` for one member hands the group over, and makes its owner an admin.",
+    parameters: { conversationId },
+    body: { ...body, role: word(ROLES, "The role that they are to have.") },
+    answer: answerOf("ConversationRow"),
+    errors: ["not_found", "forbidden", "conflict", "membership_moved"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => setRole(context, caller, { ...path, ...body }),
   }),
 ];

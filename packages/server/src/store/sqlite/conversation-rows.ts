@@ -1,6 +1,7 @@
 import {
   type ConversationRow,
   type ConversationType,
+  type HistoryVisibility,
   type JsonObject,
   LIMITS,
   type Role,
@@ -22,9 +23,11 @@ export interface RawRow {
   readonly member: number;
   readonly role: Role;
   readonly joinedAt: number;
+  readonly visibleFrom: number;
   readonly createdAt: number;
   readonly name: string | null;
   readonly data: string | null;
+  readonly history: HistoryVisibility | null;
   readonly peerId: string | null;
   readonly latest: Uint8Array | null;
 }
@@ -48,13 +51,15 @@ export const ROW_COLUMNS = `
   p.left_at IS NULL AS member,
   p.role AS role,
   p.joined_at AS joinedAt,
+  p.visible_from AS visibleFrom,
   c.created_at AS createdAt,
-  c.name AS name,
-  c.data AS data,
+  CASE WHEN p.left_at IS NULL THEN c.name ELSE p.left_name END AS name,
+  CASE WHEN p.left_at IS NULL THEN c.data ELSE p.left_data END AS data,
+  CASE WHEN p.left_at IS NULL THEN c.history END AS history,
   CASE p.user WHEN c.pair_low THEN c.pair_high WHEN c.pair_high THEN c.pair_low END AS peerId,
   CASE
     WHEN p.left_at IS NOT NULL THEN p.left_latest
-    WHEN c.latest_id >= p.joined_at OR (p.intervals > 1 AND EXISTS (
+    WHEN c.latest_id >= p.visible_from OR (p.intervals > 1 AND EXISTS (
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = p.user AND earlier.conversation = p.conversation
         AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
@@ -76,11 +81,13 @@ export function toRow(raw: RawRow): ConversationRow {
     member: raw.member === 1,
     role: raw.role,
     joinedAt: raw.joinedAt,
+    visibleFrom: raw.visibleFrom,
     createdAt: raw.createdAt,
     ...(raw.name !== null && { name: raw.name }),
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),
     ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
+    ...(raw.history === "all" && { historyVisibility: raw.history }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { ENTRY_KINDS, firstCharacters, LIMITS, type LatestMessage } from "@chat/protocol";
-import type { MembershipChange } from "../message-store.js";
+import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { ChangeCounter } from "./change-counter.js";
 import { encodeLatest } from "./latest-message.js";
@@ -55,21 +55,36 @@ const STANDINGS = `
 // What was the newest interval becomes one of the earlier ones. Only for users who had left.
 const ARCHIVE = `
   INSERT INTO chat_interval (user, conversation, from_id, to_id)
-  SELECT user, conversation, joined_at, left_at FROM chat_participation
+  SELECT user, conversation, visible_from, left_at FROM chat_participation
   WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`;
 
+// An interval from the first entry on takes in all that were before it.
+const TAKE_IN =
+  "DELETE FROM chat_interval WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))";
+
 const JOIN = `
-  INSERT INTO chat_participation (user, conversation, joined_at, role, intervals, change)
-  SELECT json_extract(value, '$[0]'), ?, ?, json_extract(value, '$[1]'), 1, ? FROM json_each(?) WHERE true
-  ON CONFLICT (user, conversation) DO UPDATE SET joined_at = excluded.joined_at, role = excluded.role,
-    intervals = intervals + 1, change = excluded.change,
+  INSERT INTO chat_participation (user, conversation, joined_at, visible_from, role, intervals, change)
+  SELECT json_extract(value, '$[0]'), ?, ?, ?, json_extract(value, '$[1]'), 1, ? FROM json_each(?) WHERE true
+  ON CONFLICT (user, conversation) DO UPDATE SET joined_at = excluded.joined_at,
+    visible_from = excluded.visible_from, role = excluded.role,
+    intervals = CASE excluded.visible_from WHEN 1 THEN 1 ELSE intervals + 1 END, change = excluded.change,
     left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_activity = NULL, left_member_count = NULL,
-    left_latest = NULL`;
+    left_latest = NULL, left_name = NULL, left_data = NULL`;
+
+const SET_ROLES = `
+  UPDATE chat_participation SET role = json_extract(named.value, '$[1]') FROM json_each(?) named
+  WHERE conversation = ? AND user = json_extract(named.value, '$[0]') AND left_at IS NULL`;
+
+const UPDATE = `
+  UPDATE chat_conversation SET name = nullif(coalesce(?, name), ''), data = nullif(coalesce(?, data), '{}'),
+    history = coalesce(?, history)
+  WHERE key = ?`;
 
 // A former member's row stays as it was: what it shows is copied, as far as the user could see it.
 const LEAVE = `
   UPDATE chat_participation SET left_at = ?, left_fingerprint = ?, left_ordinal = ?, left_activity = ?, left_member_count = ?, change = ?,
-    left_latest = CASE WHEN ? >= joined_at OR EXISTS (
+    (left_name, left_data) = (SELECT name, data FROM chat_conversation WHERE key = conversation),
+    left_latest = CASE WHEN ? >= visible_from OR EXISTS (
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = chat_participation.user AND earlier.conversation = chat_participation.conversation
         AND ? >= from_id AND ? < to_id
@@ -112,22 +127,25 @@ export class ConversationStates {
 
   /**
    * Moves a conversation on by its next entry.
-   * @param standings of all users that `membership` names; added ones are no members, removed ones are
+   * @param standings of all users that `membership` names; added ones are no members, the others are
    */
   move(
     entry: StoredEntry,
     membership?: MembershipChange,
     standings: ReadonlyMap<string, Standing> = new Map(),
+    update?: ConversationUpdate,
   ): void {
     const state = this.#load(entry.conversationId)!;
     state.change ??= this.#changes.next();
     if (membership !== undefined) {
       state.memberCount += membership.add.length - membership.remove.length;
       this.#leave(state, state.change, entry.messageId, membership.remove);
-      this.#join(state, state.change, entry.messageId, membership.add, standings);
+      this.#join(state, state.change, entry.messageId, membership, standings);
+      this.#setRoles(state, membership.roles ?? []);
       state.membershipVersion = entry.messageId;
       state.membershipChange = state.change;
     }
+    if (update !== undefined) this.#update(state, update);
     if (entry.ordinal > state.ordinal) {
       state.newLatest = entry;
       state.latestId = entry.messageId;
@@ -165,14 +183,27 @@ export class ConversationStates {
     state: MutableState,
     change: number,
     messageId: number,
-    add: MembershipChange["add"],
+    { add, fromStart = false }: MembershipChange,
     standings: ReadonlyMap<string, Standing>,
   ): void {
     if (add.length === 0) return;
     const back = add.flatMap(({ userId }) => (standings.has(userId) ? [userId] : []));
-    if (back.length > 0) this.#connection.prepare(ARCHIVE).run(state.key, JSON.stringify(back));
+    if (back.length > 0) {
+      this.#connection.prepare(fromStart ? TAKE_IN : ARCHIVE).run(state.key, JSON.stringify(back));
+    }
     const users = JSON.stringify(add.map(({ userId, role }) => [userId, role]));
-    this.#connection.prepare(JOIN).run(state.key, messageId, change, users);
+    this.#connection.prepare(JOIN).run(state.key, messageId, fromStart ? 1 : messageId, change, users);
+  }
+
+  #setRoles(state: MutableState, roles: MembershipChange["roles"] & object): void {
+    if (roles.length === 0) return;
+    const named = JSON.stringify(roles.map(({ userId, role }) => [userId, role]));
+    this.#connection.prepare(SET_ROLES).run(named, state.key);
+  }
+
+  #update(state: MutableState, { name, data, historyVisibility }: ConversationUpdate): void {
+    const json = data === undefined ? null : JSON.stringify(data);
+    this.#connection.prepare(UPDATE).run(name ?? null, json, historyVisibility ?? null, state.key);
   }
 
   #leave(state: MutableState, change: number, messageId: number, remove: readonly string[]): void {

@@ -41,7 +41,8 @@ const MIGRATIONS: readonly string[] = [
     pair_high TEXT,
     latest BLOB,
     name TEXT,
-    data TEXT
+    data TEXT,
+    history TEXT NOT NULL DEFAULT 'joined'
   );
   CREATE INDEX chat_conversation_change ON chat_conversation (change);
   CREATE UNIQUE INDEX chat_conversation_pair ON chat_conversation (pair_low, pair_high) WHERE pair_low IS NOT NULL;
@@ -68,6 +69,7 @@ const MIGRATIONS: readonly string[] = [
     user TEXT NOT NULL,
     conversation INTEGER NOT NULL,
     joined_at INTEGER NOT NULL,
+    visible_from INTEGER NOT NULL,
     left_at INTEGER,
     role TEXT NOT NULL,
     intervals INTEGER NOT NULL,
@@ -77,6 +79,8 @@ const MIGRATIONS: readonly string[] = [
     left_activity INTEGER,
     left_member_count INTEGER,
     left_latest BLOB,
+    left_name TEXT,
+    left_data TEXT,
     PRIMARY KEY (user, conversation)
   ) WITHOUT ROWID;
   CREATE INDEX chat_participation_member ON chat_participation (conversation, user) WHERE left_at IS NULL;

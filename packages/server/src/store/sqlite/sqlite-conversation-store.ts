@@ -2,6 +2,7 @@ import {
   ChatError,
   type ConversationRow,
   type ConversationType,
+  type HistoryVisibility,
   type JsonObject,
   type Role,
   type UserProfile,
@@ -18,6 +19,7 @@ import type {
   Participation,
   StoreChanges,
 } from "../conversation-store.js";
+import { updateOf } from "../conversation-update.js";
 import { membershipOf } from "../membership-entry.js";
 import type { MembershipChange } from "../message-store.js";
 import { sameJson } from "../same-json.js";
@@ -36,8 +38,8 @@ export const CONVERSATION_QUERIES = {
   reserved: "SELECT id AS conversationId, type, creator AS creatorId FROM chat_conversation WHERE id = ?",
   pair: `SELECT id AS conversationId, type, creator AS creatorId FROM chat_conversation
     WHERE pair_low = ? AND pair_high = ?`,
-  reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)
+    VALUES (?, ?, ?, ?, ?, nullif(?, ''), nullif(?, '{}'), ?, ?)`,
   row: `SELECT ${ROW_COLUMNS} FROM ${OWN}
     WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   // The page is chosen by keys and numbers alone; only its own rows are read whole.
@@ -55,8 +57,8 @@ export const CONVERSATION_QUERIES = {
     CROSS JOIN chat_conversation c ON c.key = page.key
     CROSS JOIN chat_participation p ON p.user = ? AND p.conversation = page.key
     ORDER BY page.change`,
-  participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.joined_at AS joinedAt, p.left_at AS leftAt,
-      c.membership_version AS membershipVersion, c.member_count AS memberCount, c.head,
+  participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.visible_from AS visibleFrom, p.left_at AS leftAt,
+      c.membership_version AS membershipVersion, c.member_count AS memberCount, c.history AS historyVisibility, c.head,
       CASE WHEN p.intervals > 1 THEN (
         SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
         WHERE i.user = p.user AND i.conversation = p.conversation
@@ -70,7 +72,11 @@ export const CONVERSATION_QUERIES = {
     CROSS JOIN chat_participation p ON p.user = wanted.value
       AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)
     WHERE p.left_at IS NULL`,
-  memberOf: `SELECT c.id AS conversationId, c.head, p.joined_at AS joinedAt FROM ${OWN}
+  firstInLine: `SELECT user FROM chat_participation INDEXED BY chat_participation_member
+    WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND left_at IS NULL
+      AND user NOT IN (SELECT value FROM json_each(?))
+    ORDER BY CASE role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, joined_at, user LIMIT 1`,
+  memberOf: `SELECT c.id AS conversationId, c.head, p.visible_from AS "from" FROM ${OWN}
     WHERE p.user = ? AND p.left_at IS NULL AND c.id > ? ORDER BY c.id LIMIT ?`,
   users: `SELECT id AS userId, version, name, avatar_url AS avatarUrl, data FROM chat_user
     WHERE id IN (SELECT value FROM json_each(?))`,
@@ -94,10 +100,11 @@ interface RawParticipation {
   readonly type: ConversationType;
   readonly member: number;
   readonly role: Role;
-  readonly joinedAt: number;
+  readonly visibleFrom: number;
   readonly leftAt: number | null;
   readonly membershipVersion: number;
   readonly memberCount: number;
+  readonly historyVisibility: HistoryVisibility;
   readonly head: number;
   readonly earlier: string | null;
 }
@@ -116,6 +123,7 @@ export class SqliteConversationStore implements ConversationStore {
 
   async reserve(conversation: NewConversation): Promise<Reserved> {
     const { conversationId, type, creatorId, pair, name, data, createdAt } = conversation;
+    const { historyVisibility = "joined" } = conversation;
     const [low, high] = pair === undefined ? [] : [...pair].sort();
     return this.#commits.write(() => {
       const there =
@@ -123,9 +131,10 @@ export class SqliteConversationStore implements ConversationStore {
         this.#one<Omit<Reserved, "reserved">>("reserved", conversationId);
       if (there !== undefined) return { ...there, reserved: false };
       const json = data === undefined ? null : JSON.stringify(data);
+      const whose = [conversationId, type, creatorId, low ?? null, high ?? null] as const;
       this.#connection
         .prepare(CONVERSATION_QUERIES.reserve)
-        .run(conversationId, type, creatorId, low ?? null, high ?? null, name ?? null, json, createdAt);
+        .run(...whose, name ?? null, json, createdAt, historyVisibility);
       return { conversationId, reserved: true, type, creatorId };
     });
   }
@@ -144,19 +153,22 @@ export class SqliteConversationStore implements ConversationStore {
           );
         }
         const named = membershipOf(entry);
+        const update = updateOf(entry);
         if (named === undefined) {
-          states.move(entry);
+          states.move(entry, undefined, undefined, update);
           continue;
         }
-        const users = [...named.add.map(({ userId }) => userId), ...named.remove];
+        const { add, remove, roles = [] } = named;
+        const users = [...[...add, ...roles].map(({ userId }) => userId), ...remove];
         const standings = states.standings(state, users);
         const isMember = (userId: string): boolean => standings.get(userId)?.member === true;
         // The log is the truth: what it says twice is so already.
         const membership: MembershipChange = {
-          add: named.add.filter(({ userId }) => !isMember(userId)),
-          remove: named.remove.filter(isMember),
+          ...named,
+          add: add.filter(({ userId }) => !isMember(userId)),
+          remove: remove.filter(isMember),
         };
-        states.move(entry, membership, standings);
+        states.move(entry, membership, standings, update);
       }
     });
   }
@@ -206,11 +218,11 @@ export class SqliteConversationStore implements ConversationStore {
     return this.#connection.run(() => {
       const raw = this.#one<RawParticipation>("participation", userId, conversationId);
       if (raw === undefined) return undefined;
-      const { member, joinedAt, leftAt, earlier, ...state } = raw;
+      const { member, visibleFrom, leftAt, earlier, ...state } = raw;
       const closed = earlier === null ? [] : (JSON.parse(earlier) as [number, number][]);
       closed.sort(([left], [right]) => left - right);
       const intervals: Interval[] = closed.map(([from, to]) => ({ from, to }));
-      intervals.push({ from: joinedAt, to: leftAt ?? undefined });
+      intervals.push({ from: visibleFrom, to: leftAt ?? undefined });
       return { ...state, member: member === 1, intervals, firstId: 1 };
     });
   }
@@ -230,6 +242,12 @@ export class SqliteConversationStore implements ConversationStore {
       const rows = this.#all<{ user: string; role: Role }>("roles", JSON.stringify(userIds), conversationId);
       return new Map(rows.map(({ user, role }) => [user, role]));
     });
+  }
+
+  async firstInLine(conversationId: string, besides: readonly string[]): Promise<string | undefined> {
+    return this.#connection.run(
+      () => this.#one<{ user: string }>("firstInLine", conversationId, JSON.stringify(besides))?.user,
+    );
   }
 
   async memberOf(

@@ -175,7 +175,7 @@ export class SqliteMessageStore implements MessageStore {
       return this.#duplicate(state, draft, this.#findKey(state, draft)!);
     }
     this.#connection.prepare(MESSAGE_QUERIES.insert).run(state.key, entry.messageId, body);
-    states.move(entry, membership, standings);
+    states.move(entry, membership, standings, draft.update);
     return { status: "stored", entry };
   }
 
@@ -200,7 +200,7 @@ export class SqliteMessageStore implements MessageStore {
 
   #membershipProblem(
     state: ConversationState,
-    { add, remove }: MembershipChange,
+    { add, remove, roles = [], fromStart = false }: MembershipChange,
     standings: ReturnType<ConversationStates["standings"]>,
   ): ChatError | undefined {
     const named = new Set([...add.map(({ userId }) => userId), ...remove]);
@@ -213,11 +213,20 @@ export class SqliteMessageStore implements MessageStore {
     if (remove.some((userId) => standings.get(userId)?.member !== true)) {
       return new ChatError("invalid_argument", "A membership change removes a user who is no member.");
     }
+    const gone = new Set(remove);
+    if (roles.some(({ userId }) => gone.has(userId) || standings.get(userId)?.member !== true)) {
+      return new ChatError(
+        "invalid_argument",
+        "A membership change gives a role to a user who is no member.",
+      );
+    }
     const { groupMembers } = this.#limits;
     if (add.length > 0 && state.memberCount + add.length - remove.length > groupMembers) {
       return new ChatError("limit_exceeded", `A conversation may have ${groupMembers} members.`);
     }
-    if (add.some(({ userId }) => (standings.get(userId)?.intervals ?? 0) >= LIMITS.intervalsPerMember)) {
+    const isOften = ({ userId }: { readonly userId: string }): boolean =>
+      (standings.get(userId)?.intervals ?? 0) >= LIMITS.intervalsPerMember;
+    if (!fromStart && add.some(isOften)) {
       return new ChatError(
         "limit_exceeded",
         `A user may join a conversation ${LIMITS.intervalsPerMember} times.`,
@@ -231,8 +240,8 @@ function refused(code: "not_found", message: string): AppendOutcome {
   return { status: "refused", error: new ChatError(code, message) };
 }
 
-function usersOf({ add, remove }: MembershipChange): string[] {
-  return [...add.map(({ userId }) => userId), ...remove];
+function usersOf({ add, remove, roles = [] }: MembershipChange): string[] {
+  return [...[...add, ...roles].map(({ userId }) => userId), ...remove];
 }
 
 /** The entry that a draft becomes at the end of its conversation's log. */

@@ -108,6 +108,7 @@ export function conversationListCases(prove: Case): void {
       member: true,
       role: "owner",
       joinedAt: 1,
+      visibleFrom: 1,
       createdAt: 1_700_000_000_123,
       name: "Crew 🙂",
       data,

@@ -11,7 +11,14 @@ export function membershipCases(prove: Case): void {
     await world.say("c", "ana");
     await world.join("c", "cy");
     const of = (userId: string) => world.store.conversations.participation(userId, "c");
-    const state = { type: "group", membershipVersion: 3, memberCount: 3, head: 3, firstId: 1 };
+    const state = {
+      type: "group",
+      membershipVersion: 3,
+      memberCount: 3,
+      historyVisibility: "joined",
+      head: 3,
+      firstId: 1,
+    };
     assert.deepEqual(await of("ana"), {
       ...state,
       member: true,
@@ -143,7 +150,7 @@ export function membershipCases(prove: Case): void {
     await world.leave("c30", "bo");
     await world.say("c30", "ana");
     await world.join("c30", "bo");
-    const found: { conversationId: string; head: number; joinedAt: number }[] = [];
+    const found: { conversationId: string; head: number; from: number }[] = [];
     let page: string | undefined;
     do {
       const answer = await world.store.conversations.memberOf("bo", {
@@ -158,7 +165,7 @@ export function membershipCases(prove: Case): void {
       .map((conversationId) => ({
         conversationId,
         head: conversationId === "c30" ? 4 : 1,
-        joinedAt: conversationId === "c30" ? 4 : 1,
+        from: conversationId === "c30" ? 4 : 1,
       }));
     assert.deepEqual(found, expected);
     assert.deepEqual(await world.store.conversations.memberOf("nobody", { limit: 5 }), { items: [] });
