@@ -177,6 +177,7 @@ const clientFrames: Record<string, ClientFrame> = {
     members: [DEVICE],
     name: "Lunch 🍜",
     data: DATA,
+    historyVisibility: "all",
   },
   "get-conversation minimal": { type: "get-conversation", requestId: 14, conversationId: "a" },
   "get-conversation full": { type: "get-conversation", requestId: 15, conversationId: ROOM },
