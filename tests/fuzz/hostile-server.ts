@@ -27,6 +27,8 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "get-conversation": "conversation",
   "add-members": "conversation",
   "remove-members": "conversation",
+  "update-conversation": "conversation",
+  "set-role": "conversation",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",
