@@ -96,6 +96,13 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     return id === 0 ? undefined : (await writer.read(replica.id, query))[0];
   }
 
+  /** Forgets what may lack something; the next steps fetch it. */
+  function reread(replica: Replica): void {
+    const { heard, row } = replica;
+    replicas.truncate(replica, replica.reread - 1, row, []);
+    Object.assign(replica, { heard, reread: 0 });
+  }
+
   /** One step towards the target. @throws ChatError */
   async function step(replica: Replica, newest: number): Promise<void> {
     const { target, trust } = replica;
@@ -113,6 +120,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     island?.catch(() => {});
     const page = await forward;
     replica.trust = "sure";
+    if (replica.reread) return reread(replica);
     add(replica, page);
     if (island) add(replica, await island);
   }
@@ -155,6 +163,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
     replica.target = Math.max(target, row.head);
     environment.diverged(replica, above, own.length);
+    if (replica.reread) reread(replica);
   }
 
   async function run(replica: Replica, newest: number): Promise<boolean> {

@@ -37,6 +37,11 @@ export interface Replica {
    * `unsure`: the change feed will tell. `suspect`: its end must be compared with the server's.
    */
   trust: "sure" | "unsure" | "suspect";
+  /**
+   * The id from which on what is held may lack what a new membership shows; 0 if none. It is forgotten once it was
+   * compared: of another history this device's own messages must first go back into the outbox.
+   */
+  reread: number;
   /** Rises with every change of some replica; what the cursor vouches for lies below a number of it. */
   appliedAt: number;
   /** False while the row is not the server's: the store's history is another one, or the conversation is gone. */

@@ -30,7 +30,7 @@ export interface Replicas {
   mirror(changes: CacheChanges): void;
   /**
    * Takes a row of the server, unless this connection has brought a newer one. A new membership that begins below what is
-   * held makes more of it visible: the log is forgotten from there on. A row never moves a head backwards; one
+   * held makes more of it visible: the log is then read anew from there on. A row never moves a head backwards; one
    * that would makes the replica suspect.
    * @param force the row is known to be newer than what is held
    */
@@ -66,6 +66,7 @@ function newReplica(row: ConversationRow): Replica {
     early: [],
     target: row.head,
     trust: "sure",
+    reread: 0,
     appliedAt: 0,
     known: true,
     filling: undefined,
@@ -268,11 +269,8 @@ export function createReplicas({
           if (row.head < old.head) return replica;
         }
         if (row.joinedAt > old.joinedAt && row.visibleFrom <= curMax(ranges)) {
-          const { heard } = replica;
-          truncate(replica, row.visibleFrom - 1, row, []);
-          Object.assign(replica, { heard, appliedAt: ++applied, known: true, touched: 0 });
-          sawActivity(row);
-          return replica;
+          replica.reread = row.visibleFrom;
+          replica.trust = "suspect";
         }
         replica.target = Math.max(row.head, force ? earlyEnd(replica) : replica.target);
         replica.known = true;
