@@ -82,6 +82,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
   const conversations: ConversationStore = {
     reserve: (conversation) => call("reserve", () => rows.reserve(conversation)),
     advance: (entries) => call("advance", () => rows.advance(entries)),
+    rows: (id, userIds) => call("rows", () => rows.rows(id, userIds)),
     row: (userId, id) => call("row", () => rows.row(userId, id)),
     list: (userId, query) => call("list", () => rows.list(userId, query)),
     listChanges: (userId, query) => call("listChanges", () => rows.listChanges(userId, query)),

@@ -1,4 +1,11 @@
-export { ChatError, type ErrorCode, isChatError, type JsonObject, type JsonValue } from "@chat/protocol";
+export {
+  ChatError,
+  type ErrorCode,
+  isChatError,
+  type JsonObject,
+  type JsonValue,
+  SYSTEM_USER,
+} from "@chat/protocol";
 export type { Cache } from "./cache/cache.js";
 export { createChatClient } from "./chat-client.js";
 export type { NetworkSignals } from "./connection/network-signals.js";

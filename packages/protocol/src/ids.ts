@@ -8,6 +8,12 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const FORBIDDEN_IN_ID = /[\u0000-\u001f\u007f-\u009f]|\p{Cs}/u;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/**
+ * The sender of what the application itself does and writes, in conversations that it is no member of. No user has this id:
+ * servers refuse tokens of such a user, and members of that name.
+ */
+export const SYSTEM_USER = "chat:system";
+
 /** True for a UUID in its canonical form: lower case with hyphens. Any version. */
 export function isUuid(value: string): boolean {
   return value.length === 36 && UUID.test(value);

@@ -24,7 +24,16 @@ export { assertData, type JsonObject, type JsonValue } from "./data.js";
 export { ENTRY_KINDS, type Entry, isSendableKind, kindOf } from "./entry.js";
 export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";
 export type * from "./frames/index.js";
-export { assertId, isId, isUuid, newUuid, utf8Length, uuidFromBytes, uuidToBytes } from "./ids.js";
+export {
+  assertId,
+  isId,
+  isUuid,
+  newUuid,
+  SYSTEM_USER,
+  utf8Length,
+  uuidFromBytes,
+  uuidToBytes,
+} from "./ids.js";
 export { LIMITS } from "./limits.js";
 export {
   type Cancel,

@@ -2,6 +2,7 @@ import type { Logger, Runtime } from "@chat/protocol";
 import type { AllowedOrigins } from "./admission/allowed-origins.js";
 import type { Metrics } from "./admission/metrics.js";
 import type { Fanout } from "./fanout/fanout.js";
+import type { HookOptions } from "./operations/hooks.js";
 import type { Registry } from "./registry/registry.js";
 import type { Authenticate } from "./session/authenticate.js";
 import type { Peer } from "./session/socket.js";
@@ -9,7 +10,7 @@ import type { ServerSettings } from "./settings.js";
 import type { ChatStore } from "./store/chat-store.js";
 
 /** What a server is made of. */
-export interface ChatServerOptions {
+export interface ChatServerOptions extends HookOptions {
   /** Where messages and conversations live, for example `sqlite(new Database("chat.db"))`. */
   readonly store: ChatStore;
   /** The application's own check of who a token belongs to. */

@@ -1,5 +1,14 @@
 import type { IncomingMessage, Server } from "node:http";
-import { ChatError, createServerCodec, isChatError, newUuid, type Runtime } from "@chat/protocol";
+import {
+  assertId,
+  ChatError,
+  createServerCodec,
+  isChatError,
+  isUuid,
+  newUuid,
+  type Runtime,
+  SYSTEM_USER,
+} from "@chat/protocol";
 import { originCheck } from "./admission/allowed-origins.js";
 import { Door } from "./admission/door.js";
 import { guardedLog } from "./admission/guarded-log.js";
@@ -7,6 +16,7 @@ import { loggableError } from "./admission/loggable-error.js";
 import { countedReads, measuredMessages } from "./admission/metrics.js";
 import { OperationRates } from "./admission/operation-rates.js";
 import { reportTally, Tally } from "./admission/tally.js";
+import { type ChatActor, createActor } from "./api/chat-actor.js";
 import type { ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
@@ -19,6 +29,7 @@ import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
 import { relativeTo } from "./mount/relative-to.js";
 import { peerOf } from "./mount/peer-of.js";
 import { nodeRuntime } from "./node-runtime.js";
+import { Hooks } from "./operations/hooks.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
@@ -37,6 +48,9 @@ import { SessionHost, type SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
 import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 import type { StoreInfo } from "./store/chat-store.js";
+
+/** The device of what the application does in its own process, unless it names one. */
+const SERVER_SIDE_DEVICE = "00000000-0000-4000-8000-000000000000";
 
 /** A chat engine inside an application's own process. */
 export interface ChatServer {
@@ -63,6 +77,17 @@ export interface ChatServer {
    * @throws ChatError with a sentence for the operator; the server answers every request with it until closed
    */
   ready(): Promise<void>;
+  /**
+   * Acts in the name of a user, with the user's rights: see {@link ChatActor}.
+   * @param options `deviceId`: a UUID that idempotency keys belong to; one for all server-side calls by default
+   * @throws ChatError `invalid_argument`
+   */
+  as(userId: string, options?: { readonly deviceId?: string }): ChatActor;
+  /**
+   * The application itself, as `SYSTEM_USER`: may everything in every conversation and is a member of none. Its entries have
+   * that senderId; hooks are not called for it.
+   */
+  readonly system: ChatActor;
   /** Open connections. */
   readonly connections: number;
   /**
@@ -125,6 +150,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     messages: metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
     conversations: store.conversations,
     contested: new OneAtATime(),
+    hooks: new Hooks(runtime, options, settings.hookDeadline),
     publish: (entries) => deliverer.publish(entries),
     userChanged: (profile) => deliverer.userChanged(profile),
   };
@@ -181,15 +207,16 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   // Whoever asks is told; that nobody asks must not end the process.
   started.catch(() => {});
 
+  const ready = (): Promise<StoreInfo> =>
+    closing === undefined
+      ? started
+      : Promise.reject(new ChatError("shutting_down", "The server is going away."));
   const service = createConversationService({
     context,
     isAllowedOrigin,
     rates,
     tally,
-    ready: () =>
-      closing === undefined
-        ? started
-        : Promise.reject(new ChatError("shutting_down", "The server is going away.")),
+    ready,
     async authenticate(token, request, address) {
       const peer = { headers: Object.fromEntries(request.headers), address };
       const deadline = settings.authenticateDeadline;
@@ -260,6 +287,20 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     async ready() {
       await started;
     },
+    as(userId, { deviceId = SERVER_SIDE_DEVICE } = {}) {
+      assertId(userId, "userId");
+      if (userId === SYSTEM_USER)
+        throw new ChatError("invalid_argument", "Act as the system by chat.system.");
+      if (!isUuid(deviceId)) {
+        throw new ChatError("invalid_argument", "deviceId must be a UUID in lower case.");
+      }
+      return createActor(context, { userId, deviceId }, ready);
+    },
+    system: createActor(
+      context,
+      { userId: SYSTEM_USER, deviceId: SERVER_SIDE_DEVICE, isSystem: true },
+      ready,
+    ),
     get connections() {
       return host.size;
     },

@@ -1,11 +1,33 @@
-export { ChatError, type ErrorCode, isChatError, type Logger } from "@chat/protocol";
+export {
+  ChatError,
+  type ConversationRow,
+  type Entry,
+  type ErrorCode,
+  type HistoryVisibility,
+  isChatError,
+  type Logger,
+  type Role,
+  SYSTEM_USER,
+  type UserProfile,
+} from "@chat/protocol";
 export type { AllowedOrigins } from "./admission/allowed-origins.js";
 export type { CounterName, GaugeName, HistogramName, Metrics } from "./admission/metrics.js";
+export type { ActOptions, ChatActor, HistoryQuery, MessageContent, PageQuery } from "./api/chat-actor.js";
 export type { ChatServerOptions } from "./chat-server-options.js";
 export { type ChatServer, createChatServer } from "./chat-server.js";
 export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";
 export type { NodeHandler } from "./mount/node-handler.js";
+export type { RangeAnswer } from "./operations/get-range.js";
+export type {
+  AfterSend,
+  Authorize,
+  BeforeSend,
+  OperationName,
+  OperationRequest,
+  OutgoingMessage,
+  RewrittenMessage,
+} from "./operations/hooks.js";
 export { inProcessRegistry } from "./registry/in-process-registry.js";
 export type { Registry, ServerIdentity, SessionRecord } from "./registry/registry.js";
 export type { Authenticate, Authenticated, AuthenticateRequest } from "./session/authenticate.js";

@@ -12,6 +12,8 @@ export interface ServerSettings {
   readonly authenticateDeadline: number;
   /** Before a token's expiry, when a device is first asked for a new one; of one that lives less than twice as long, at half of its life. */
   readonly tokenRefreshLead: number;
+  /** How long the application's `authorize` or `beforeSend` may take over one operation. */
+  readonly hookDeadline: number;
   /** Between two pings of a device; a socket that is silent for 2.5 of them is closed. */
   readonly heartbeatInterval: number;
   /** Bytes that may wait for one device before it is closed as too slow. */
@@ -64,6 +66,7 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   helloDeadline: 10_000,
   authenticateDeadline: 10_000,
   tokenRefreshLead: 60_000,
+  hookDeadline: 5_000,
   heartbeatInterval: 25_000,
   sendQueueBytes: 8_388_608,
   requestsUnderWay: 512,

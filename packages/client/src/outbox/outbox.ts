@@ -172,7 +172,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     const ticket = (slot.ticket = ++tickets);
     slot.state = "sent";
     try {
-      const { messageId, createdAt, ordinal, fingerprint } = await ask(
+      const { messageId, createdAt, ordinal, fingerprint, rewritten } = await ask(
         {
           type: "send-message",
           conversationId,
@@ -186,7 +186,10 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       slot.state = "stored";
       lane.attempt = 0;
       environment.acknowledged(
-        { messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
+        defined({
+          ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
+          ...(rewritten && { text: rewritten.text, data: rewritten.data }),
+        }),
         conversationId,
       );
     } catch (error) {

@@ -1,4 +1,5 @@
 import { defineFrame, type FrameOf } from "../frame.js";
+import { LIMITS } from "../limits.js";
 import * as schema from "../schema.js";
 
 /** The acknowledgement: the message is durable and numbered. It is the device's proof, and fills the entry's place. */
@@ -8,5 +9,12 @@ export const messageStored = defineFrame(67, "message-stored", {
   createdAt: schema.uint,
   ordinal: schema.uint,
   fingerprint: schema.uint,
+  /** What stands in the log in place of the text and data that were sent; absent if these do. */
+  rewritten: schema.optional(
+    schema.struct({
+      text: schema.optional(schema.text(LIMITS.textCharactersCeiling)),
+      data: schema.optional(schema.data(LIMITS.dataBytes)),
+    }),
+  ),
 });
 export type MessageStoredFrame = FrameOf<typeof messageStored>;

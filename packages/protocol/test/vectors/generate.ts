@@ -324,6 +324,7 @@ const serverFrames: Record<string, ServerFrame> = {
     createdAt: TIME + 1,
     ordinal: 70_000,
     fingerprint: 4_294_967_295,
+    rewritten: { text: "see …", data: DATA },
   },
   "range minimal": { type: "range", requestId: 5, after: 0, through: 0, entries: [], head: 0, firstId: 1 },
   "range full": {

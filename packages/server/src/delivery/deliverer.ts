@@ -26,6 +26,7 @@ export interface DelivererOptions {
 
 /** A user with sessions on this server. */
 interface LocalUser {
+  readonly userId: string;
   readonly recipients: Set<Recipient>;
   /** The tracks of the user's conversations. */
   readonly tracks: Set<Track>;
@@ -51,6 +52,7 @@ export class Deliverer {
   readonly #users = new Map<string, LocalUser>();
   readonly #watchers = new Map<string, Watchers>();
   readonly #watched = new Map<Recipient, Set<string>>();
+  readonly #rowsDue = new Map<string, LocalUser[]>();
   #published = new Map<string, StoredEntry[]>();
   #closed = false;
 
@@ -95,6 +97,7 @@ export class Deliverer {
     if (user === undefined) {
       // Known before the store is read: an entry that adds the user meanwhile finds the session here.
       user = {
+        userId,
         recipients: new Set([recipient]),
         tracks: new Set(),
         ready: Promise.resolve(),
@@ -254,15 +257,10 @@ export class Deliverer {
     const track = this.#tracks.get(conversationId);
     const userIds = this.userIds.filter((userId) => track?.hasMember(userId) !== true);
     for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
-      const roles = await conversations.roles(
-        conversationId,
-        userIds.slice(at, at + LIMITS.membersPerRequest),
-      );
-      for (const userId of roles.keys()) {
-        const now = await conversations.participation(userId, conversationId);
-        if (now?.member !== true) continue;
-        const from = now.intervals[now.intervals.length - 1]!.from;
-        await this.#follow(userId, conversationId, now.head, from);
+      const some = userIds.slice(at, at + LIMITS.membersPerRequest);
+      for (const [userId, row] of await conversations.rows(conversationId, some)) {
+        if (!row.member) continue;
+        await this.#follow(userId, conversationId, row.head, row.visibleFrom);
         this.#sendRow(userId, conversationId);
       }
     }
@@ -365,24 +363,44 @@ export class Deliverer {
     }
   }
 
+  /** Sends a user's row. Those of one conversation that are due in one turn are read together. */
   #sendRow(userId: string, conversationId: string): void {
     const user = this.#users.get(userId);
     if (user === undefined) return;
     user.rowsUnderWay++;
-    const send = async (): Promise<void> => {
-      const row = await this.#options.conversations.row(userId, conversationId);
-      if (row === undefined) return;
-      const frame = this.#options.codec.encode({ type: "conversation-changed", row });
-      for (const recipient of user.recipients) recipient.deliver(frame);
-    };
-    send()
-      .catch((error: unknown) => {
-        this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
-        // Nothing else would tell the devices of it: they ask for what changed when they are back.
-        for (const recipient of [...user.recipients]) recipient.resync();
-      })
-      .finally(() => {
-        user.rowsUnderWay--;
-      });
+    const due = this.#rowsDue.get(conversationId);
+    if (due !== undefined) {
+      due.push(user);
+      return;
+    }
+    this.#rowsDue.set(conversationId, [user]);
+    queueMicrotask(() => {
+      const users = this.#rowsDue.get(conversationId) ?? [];
+      this.#rowsDue.delete(conversationId);
+      for (let at = 0; at < users.length; at += LIMITS.membersPerRequest) {
+        void this.#sendRows(users.slice(at, at + LIMITS.membersPerRequest), conversationId);
+      }
+    });
+  }
+
+  async #sendRows(users: readonly LocalUser[], conversationId: string): Promise<void> {
+    try {
+      const rows = await this.#options.conversations.rows(
+        conversationId,
+        users.map(({ userId }) => userId),
+      );
+      for (const { userId, recipients } of users) {
+        const row = rows.get(userId);
+        if (row === undefined) continue;
+        const frame = this.#options.codec.encode({ type: "conversation-changed", row });
+        for (const recipient of recipients) recipient.deliver(frame);
+      }
+    } catch (error) {
+      this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
+      // Nothing else would tell the devices of it: they ask for what changed when they are back.
+      for (const { recipients } of users) for (const recipient of [...recipients]) recipient.resync();
+    } finally {
+      for (const user of users) user.rowsUnderWay--;
+    }
   }
 }

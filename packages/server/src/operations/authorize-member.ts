@@ -1,6 +1,6 @@
 import { ChatError } from "@chat/protocol";
 import type { Participation } from "../store/conversation-store.js";
-import type { Caller, OperationContext } from "./operation-context.js";
+import { type Caller, type OperationContext, viewerOf } from "./operation-context.js";
 
 /** "Not there" and "not yours" answer alike, so that nobody can probe which conversations exist. */
 export function notFound(): ChatError {
@@ -16,7 +16,7 @@ export async function participationOf(
   caller: Caller,
   conversationId: string,
 ): Promise<Participation> {
-  const participation = await context.conversations.participation(caller.userId, conversationId);
+  const participation = await context.conversations.participation(viewerOf(caller), conversationId);
   if (participation === undefined) throw notFound();
   return participation;
 }

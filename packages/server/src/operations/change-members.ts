@@ -1,9 +1,9 @@
-import { assertId, ChatError, type ConversationRow, ENTRY_KINDS, LIMITS } from "@chat/protocol";
+import { assertId, ChatError, type ConversationRow, ENTRY_KINDS, LIMITS, SYSTEM_USER } from "@chat/protocol";
 import type { Participation } from "../store/conversation-store.js";
 import type { MembershipChange } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
-import { getConversation } from "./get-conversation.js";
+import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
 
@@ -22,9 +22,17 @@ export class AlreadySo extends ChatError {
   }
 }
 
+/** @throws ChatError `invalid_argument` */
+export function assertMember(userId: string): void {
+  assertId(userId, "A member's user id");
+  if (userId === SYSTEM_USER) {
+    throw new ChatError("invalid_argument", `${SYSTEM_USER} is no user: it acts in every conversation.`);
+  }
+}
+
 /** @throws ChatError `invalid_argument` for user ids that are none, for none and for too many */
 export function assertMembers(members: readonly string[]): void {
-  for (const userId of members) assertId(userId, "A member's user id");
+  for (const userId of members) assertMember(userId);
   if (members.length === 0 || members.length > LIMITS.membersPerRequest) {
     throw new ChatError("invalid_argument", `Name 1 to ${LIMITS.membersPerRequest} members at once.`);
   }
@@ -49,6 +57,8 @@ async function changeMembers(
         const membership = await decide(participation);
         const moved = [...membership.add.map(({ userId }) => userId), ...membership.remove];
         if (moved.length === 0) throw new AlreadySo();
+        const operation = kind === ENTRY_KINDS.membersAdded ? "add-members" : "remove-members";
+        await context.hooks.authorize(caller, { operation, conversationId, members: moved });
         return {
           data: {
             members: moved,
@@ -64,7 +74,7 @@ async function changeMembers(
     },
   ]);
   if (outcome?.status === "refused" && !(outcome.error instanceof AlreadySo)) throw outcome.error;
-  return getConversation(context, caller, conversationId);
+  return rowFor(context, caller, conversationId);
 }
 
 /**

@@ -8,8 +8,9 @@ import {
 } from "@chat/protocol";
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
-import { getConversation } from "./get-conversation.js";
-import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
+import { assertMember } from "./change-members.js";
+import { rowFor } from "./get-conversation.js";
+import { type Caller, keyOf, type OperationContext, viewerOf } from "./operation-context.js";
 import { assertConversationUpdate } from "./update-conversation.js";
 
 /** A conversation to be created. */
@@ -32,9 +33,17 @@ export async function createConversation(
   caller: Caller,
   request: CreateConversationRequest,
 ): Promise<ConversationRow> {
-  const others = [...new Set(request.members)].filter((userId) => userId !== caller.userId);
-  assertRequest(request, others);
-  if (others.length + 1 > context.settings.groupMembers) {
+  const named = [...new Set(request.members)];
+  const others = named.filter((userId) => userId !== caller.userId);
+  // The application's own conversations are among users: the first of them owns it.
+  const members = caller.isSystem === true ? named : [caller.userId, ...others];
+  assertRequest(request, members, named.length);
+  await context.hooks.authorize(caller, {
+    operation: "create-conversation",
+    conversationId: request.conversationId,
+    members: others,
+  });
+  if (members.length > context.settings.groupMembers) {
     throw new ChatError(
       "limit_exceeded",
       `A conversation may have ${context.settings.groupMembers} members.`,
@@ -47,19 +56,19 @@ export async function createConversation(
     type,
     creatorId: caller.userId,
     createdAt,
-    ...(type === "direct" && { pair: [caller.userId, others[0]!] as const }),
+    ...(type === "direct" && { pair: [members[0]!, members[1]!] as const }),
     ...(name !== undefined && { name }),
     ...(data !== undefined && { data }),
     ...(historyVisibility !== undefined && { historyVisibility }),
   });
   const { conversationId } = held;
   if (!held.reserved) {
-    const row = await context.conversations.row(caller.userId, conversationId);
+    const row = await context.conversations.row(viewerOf(caller), conversationId);
     if (row !== undefined) return row;
     const mayGoOn = held.type === type && (type === "direct" || held.creatorId === caller.userId);
     if (!mayGoOn) throw conflict();
   }
-  const add = [caller.userId, ...others].map((userId, index) => ({
+  const add = members.map((userId, index) => ({
     userId,
     role: index === 0 ? ("owner" as const) : ("member" as const),
   }));
@@ -72,7 +81,10 @@ export async function createConversation(
         const state = (await context.messages.heads([conversationId])).get(conversationId);
         if (state !== undefined && state.head > 0) throw conflict();
         return {
-          data: { members: add.map(({ userId }) => userId) },
+          data: {
+            members: [...members],
+            ...(caller.isSystem === true && { roles: [[members[0]!, "owner"]] }),
+          },
           createdAt,
           countsAsUnread: false,
           membershipVersion: 0,
@@ -83,30 +95,32 @@ export async function createConversation(
   ]);
   const outcome = outcomes[0]!;
   if (outcome.status === "refused") {
-    const row = await context.conversations.row(caller.userId, conversationId);
+    const row = await context.conversations.row(viewerOf(caller), conversationId);
     if (row === undefined) throw outcome.error;
     return row;
   }
-  return getConversation(context, caller, conversationId);
+  return rowFor(context, caller, conversationId);
 }
 
 function conflict(): ChatError {
   return new ChatError("conflict", "This conversation id is taken; choose another.");
 }
 
-function assertRequest(request: CreateConversationRequest, others: readonly string[]): void {
+function assertRequest(request: CreateConversationRequest, members: readonly string[], named: number): void {
   assertId(request.conversationId, "conversationId");
-  for (const userId of others) assertId(userId, "A member's user id");
+  for (const userId of members) assertMember(userId);
   assertConversationUpdate(request);
   if (request.type === "direct") {
-    if (others.length !== 1) {
-      throw new ChatError("invalid_argument", "A direct conversation takes exactly one other user.");
+    if (members.length !== 2) {
+      throw new ChatError("invalid_argument", "A direct conversation has exactly two users.");
     }
     if (request.name !== undefined || request.historyVisibility !== undefined) {
       throw new ChatError("invalid_argument", "A direct conversation has no name and no historyVisibility.");
     }
   }
-  if (others.length > LIMITS.membersPerRequest) {
+  if (members.length === 0)
+    throw new ChatError("invalid_argument", "Name at least one member: the first owns the group.");
+  if (named > LIMITS.membersPerRequest) {
     throw new ChatError(
       "invalid_argument",
       `Name at most ${LIMITS.membersPerRequest} members at once; add the others later.`,

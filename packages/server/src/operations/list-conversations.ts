@@ -10,11 +10,12 @@ function boundedLimit(limit: number): number {
  * One page of the caller's conversations, newest activity first.
  * @throws ChatError `cursor_invalid`, `store_unavailable`
  */
-export function listConversations(
+export async function listConversations(
   context: OperationContext,
   caller: Caller,
   request: { readonly limit: number; readonly page?: string },
 ): Promise<ConversationPage> {
+  await context.hooks.authorize(caller, { operation: "list-conversations" });
   return context.conversations.list(caller.userId, { ...request, limit: boundedLimit(request.limit) });
 }
 
@@ -22,10 +23,11 @@ export function listConversations(
  * The caller's conversations that changed since a cursor.
  * @throws ChatError `cursor_invalid`, `store_unavailable`
  */
-export function listChanges(
+export async function listChanges(
   context: OperationContext,
   caller: Caller,
   request: { readonly limit: number; readonly cursor: string },
 ): Promise<ConversationChanges> {
+  await context.hooks.authorize(caller, { operation: "list-changes" });
   return context.conversations.listChanges(caller.userId, { ...request, limit: boundedLimit(request.limit) });
 }

@@ -14,6 +14,7 @@ export async function listMembers(
 ): Promise<Page<Member>> {
   const { conversationId, ...query } = request;
   await authorizeMember(context, caller, conversationId);
+  await context.hooks.authorize(caller, { operation: "list-members", conversationId });
   const limit = Math.max(1, Math.min(query.limit, LIMITS.membersPerRequest));
   return context.conversations.members(conversationId, { ...query, limit });
 }

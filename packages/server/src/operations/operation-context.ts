@@ -3,6 +3,7 @@ import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
+import type { Hooks } from "./hooks.js";
 import type { OneAtATime } from "./one-at-a-time.js";
 
 /** What every operation works with. */
@@ -13,6 +14,7 @@ export interface OperationContext {
   readonly conversations: ConversationStore;
   /** Appends that a membership change overtook take turns here, by conversation. */
   readonly contested: OneAtATime;
+  readonly hooks: Hooks;
   /** Delivers entries that were stored just now. */
   publish(entries: readonly StoredEntry[]): void;
   /** Tells whom it concerns of a changed profile. */
@@ -24,6 +26,13 @@ export interface Caller {
   readonly userId: string;
   /** A UUID. */
   readonly deviceId: string;
+  /** True for the application itself, which may do everything in every conversation, and is a member of none. */
+  readonly isSystem?: boolean;
+}
+
+/** Whose view of conversations a caller has; undefined for the system, which sees all. */
+export function viewerOf({ userId, isSystem }: Caller): string | undefined {
+  return isSystem === true ? undefined : userId;
 }
 
 /** The idempotency key of what a caller does in a conversation. */

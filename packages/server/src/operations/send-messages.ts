@@ -9,6 +9,7 @@ import {
 import type { AppendOutcome } from "../store/message-store.js";
 import { type Authorized, appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
+import type { RewrittenMessage } from "./hooks.js";
 import { isVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 
@@ -63,17 +64,37 @@ function assertContent(context: OperationContext, { kind, text, data }: NewMessa
  * Refusals: `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `not_found`,
  * `forbidden` (no member any more), and those of {@link MessageStore.append}.
  */
-export function sendMessages(
+export async function sendMessages(
   context: OperationContext,
   caller: Caller,
   conversationId: string,
   messages: readonly NewMessage[],
   memberships: MembershipCache = new MembershipCache(),
 ): Promise<readonly AppendOutcome[]> {
-  return appendAuthorized(
+  const outcomes = await appendAuthorized(
     context,
     messages.map((message) => {
       let attempt = 0;
+      const key = keyOf(caller, conversationId, message.clientMessageId);
+      const kind = message.kind ?? ENTRY_KINDS.text;
+      let rewritten: RewrittenMessage | undefined;
+      /** What the application makes of the message, asked once; nothing is asked about one that is stored already. */
+      const contentOf = async (): Promise<RewrittenMessage> => {
+        if (!context.hooks.watchesSends(caller)) return message;
+        if ((await context.messages.find(key)) !== undefined) return message;
+        await context.hooks.authorize(caller, { operation: "send-message", conversationId });
+        if (rewritten !== undefined) return rewritten;
+        const { text, data, replyTo } = message;
+        rewritten = await context.hooks.beforeSend(caller, {
+          ...key,
+          kind,
+          ...(text !== undefined && { text }),
+          ...(data !== undefined && { data }),
+          ...(replyTo !== undefined && { replyTo }),
+        });
+        assertContent(context, { ...rewritten, clientMessageId: message.clientMessageId });
+        return rewritten;
+      };
       const authorize = async (): Promise<Authorized> => {
         assertContent(context, message);
         // The cache is believed once; when append says that it has moved, the store is asked.
@@ -91,20 +112,21 @@ export function sendMessages(
           version = participation.membershipVersion;
           memberships.set(conversationId, version);
         }
+        const { text, data } = await contentOf();
         return {
-          ...(message.text !== undefined && { text: message.text }),
-          ...(message.data !== undefined && { data: message.data }),
+          ...(text !== undefined && { text }),
+          ...(data !== undefined && { data }),
           ...(message.replyTo !== undefined && { replyTo: message.replyTo }),
           createdAt: context.runtime.clock.now(),
           countsAsUnread: true,
           membershipVersion: version,
         };
       };
-      return {
-        key: keyOf(caller, conversationId, message.clientMessageId),
-        kind: message.kind ?? ENTRY_KINDS.text,
-        authorize,
-      };
+      return { key, kind, authorize };
     }),
   );
+  for (const outcome of outcomes) {
+    if (outcome.status === "stored") context.hooks.afterSend(caller, outcome.entry);
+  }
+  return outcomes;
 }

@@ -2,7 +2,7 @@ import { ChatError, type ConversationRow, ENTRY_KINDS, type Role } from "@chat/p
 import { AlreadySo, assertMembers, type MembersRequest } from "./change-members.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
-import { getConversation } from "./get-conversation.js";
+import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
 
@@ -50,6 +50,12 @@ export async function setRole(
             "A group has an owner always: give the role to another member.",
           );
         }
+        await context.hooks.authorize(caller, {
+          operation: "set-role",
+          conversationId,
+          members: wanted,
+          role,
+        });
         return {
           data: { roles: roles.map(({ userId, role }) => [userId, role]) },
           createdAt: context.runtime.clock.now(),
@@ -61,5 +67,5 @@ export async function setRole(
     },
   ]);
   if (outcome?.status === "refused" && !(outcome.error instanceof AlreadySo)) throw outcome.error;
-  return getConversation(context, caller, conversationId);
+  return rowFor(context, caller, conversationId);
 }

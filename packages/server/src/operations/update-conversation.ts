@@ -12,7 +12,7 @@ import {
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
-import { getConversation } from "./get-conversation.js";
+import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
 
@@ -62,6 +62,7 @@ export async function updateConversation(
       async authorize() {
         const { role, type, membershipVersion } = await authorizeMember(context, caller, conversationId);
         assertMay(role, type, { what: "update", fields });
+        await context.hooks.authorize(caller, { operation: "update-conversation", conversationId });
         return {
           data: update as JsonObject,
           createdAt: context.runtime.clock.now(),
@@ -75,5 +76,5 @@ export async function updateConversation(
     },
   ]);
   if (outcome?.status === "refused") throw outcome.error;
-  return getConversation(context, caller, conversationId);
+  return rowFor(context, caller, conversationId);
 }

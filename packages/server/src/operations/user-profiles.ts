@@ -15,9 +15,12 @@ import type { Caller, OperationContext } from "./operation-context.js";
  */
 export async function getUsers(
   context: OperationContext,
+  caller: Caller,
   users: readonly { readonly userId: string; readonly version?: number }[],
 ): Promise<readonly UserProfile[]> {
-  const profiles = await context.conversations.users(users.map(({ userId }) => userId));
+  const members = users.map(({ userId }) => userId);
+  await context.hooks.authorize(caller, { operation: "get-users", members });
+  const profiles = await context.conversations.users(members);
   const byId = new Map(profiles.map((profile) => [profile.userId, profile]));
   return users
     .map(({ userId, version }) => ({ profile: byId.get(userId) ?? { userId, version: 0 }, version }))
@@ -40,6 +43,7 @@ export async function setProfile(
   }
   if (avatarUrl !== undefined) assertAvatarUrl(avatarUrl);
   if (data !== undefined) assertData(data);
+  await context.hooks.authorize(caller, { operation: "set-profile" });
   const stored = await context.conversations.setUser({
     userId: caller.userId,
     ...(name !== undefined && { name }),

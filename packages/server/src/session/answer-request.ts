@@ -79,7 +79,7 @@ export async function answerRequest(
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };
     }
     case "get-users":
-      return { type: "users", requestId, profiles: await getUsers(context, request.users) };
+      return { type: "users", requestId, profiles: await getUsers(context, caller, request.users) };
     case "set-profile":
       return { type: "users", requestId, profiles: [await setProfile(context, caller, request)] };
   }

@@ -1,4 +1,4 @@
-import { type Cancel, ChatError, isChatError, isId, type Runtime } from "@chat/protocol";
+import { type Cancel, ChatError, isChatError, isId, type Runtime, SYSTEM_USER } from "@chat/protocol";
 import { loggableError } from "../admission/loggable-error.js";
 import type { Peer } from "./socket.js";
 
@@ -53,6 +53,7 @@ export async function authenticateWithin(
     const check = async (): Promise<Authenticated> => authenticate({ ...request, signal: controller.signal });
     const { userId, expiresAt } = await Promise.race([check(), late]);
     if (!isId(userId)) throw new Error("authenticate gave no valid userId");
+    if (userId === SYSTEM_USER) throw new Error("authenticate gave the system's own userId");
     if (expiresAt === undefined) return { userId };
     // NaN, an instant as a Date, seconds in a string: the connection must not last for ever by mistake.
     if (typeof expiresAt !== "number" || Number.isNaN(expiresAt)) {

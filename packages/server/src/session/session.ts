@@ -22,6 +22,7 @@ import type { ChangeFollower } from "../delivery/change-follower.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { OperationContext } from "../operations/operation-context.js";
+import { rewrittenIn } from "../operations/rewritten-in.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 import type { AppendOutcome } from "../store/message-store.js";
 import { answerRequest, classOf } from "./answer-request.js";
@@ -391,7 +392,7 @@ export class Session implements Recipient {
     }
   }
 
-  #answerSend({ requestId }: SendMessageFrame, outcome: AppendOutcome): void {
+  #answerSend({ requestId, ...sent }: SendMessageFrame, outcome: AppendOutcome): void {
     this.#underWay--;
     if (outcome.status === "refused") {
       this.#answerError(requestId, this.#toChatError(outcome.error));
@@ -399,7 +400,12 @@ export class Session implements Recipient {
     }
     this.#environment.tally.acknowledged++;
     const { messageId, createdAt, ordinal, fingerprint } = outcome.entry;
-    this.#send({ type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint });
+    const rewritten = rewrittenIn(outcome.entry, sent);
+    this.#send({
+      type: "message-stored",
+      ...{ requestId, messageId, createdAt, ordinal, fingerprint },
+      ...(rewritten && { rewritten }),
+    });
   }
 
   #answerError(requestId: number, error: ChatError): void {

@@ -127,10 +127,14 @@ export interface ConversationStore {
   advance(entries: readonly StoredEntry[]): Promise<void>;
 
   /**
-   * The row of one conversation as one user sees it; undefined if the user never was a member.
+   * The row of one conversation as one user sees it; undefined if the user never was a member. Without a user as an owner
+   * sees it who was there from the first entry on: the application's own view.
    * Its `version` rises with every commit that changes what it says, and is never the same for two states of it.
    */
-  row(userId: string, conversationId: string): Promise<ConversationRow | undefined>;
+  row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined>;
+
+  /** The rows of one conversation as these users see it, of those who are or were members, in one read. */
+  rows(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, ConversationRow>>;
 
   /** The user's conversations, newest activity first, former memberships left out. */
   list(userId: string, query: { readonly limit: number; readonly page?: string }): Promise<ConversationPage>;
@@ -141,8 +145,8 @@ export interface ConversationStore {
     query: { readonly limit: number; readonly cursor: string },
   ): Promise<ConversationChanges>;
 
-  /** A user's participation in one conversation; undefined if the user never was a member. */
-  participation(userId: string, conversationId: string): Promise<Participation | undefined>;
+  /** A user's participation in one conversation; undefined if the user never was a member. Without a user as in {@link row}. */
+  participation(userId: string | undefined, conversationId: string): Promise<Participation | undefined>;
 
   /** Members by user id. */
   members(

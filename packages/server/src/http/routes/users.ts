@@ -16,9 +16,10 @@ export const userRoutes = [
     answer: answerOf("Users"),
     errors: [],
     counts: "read",
-    run: async ({ context, query }) => ({
+    run: async ({ context, caller, query }) => ({
       items: await getUsers(
         context,
+        caller,
         query.userId.map((userId) => ({ userId })),
       ),
     }),

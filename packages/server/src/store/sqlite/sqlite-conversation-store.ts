@@ -33,6 +33,11 @@ import type { SqliteConnection } from "./sqlite-connection.js";
 // CROSS JOIN fixes the order: from the user's participations to their conversations, never through all conversations.
 const OWN = "chat_participation p CROSS JOIN chat_conversation c ON c.key = p.conversation";
 
+/** In place of a participation, where the application itself looks: an owner from the first entry on. */
+const NOBODY = `(SELECT 'owner' AS role, 1 AS joined_at, 1 AS visible_from, 1 AS intervals, NULL AS user,
+  NULL AS conversation, NULL AS change, NULL AS left_at, NULL AS left_fingerprint, NULL AS left_ordinal,
+  NULL AS left_activity, NULL AS left_member_count, NULL AS left_latest, NULL AS left_name, NULL AS left_data)`;
+
 /** The queries, by what they answer. The tests look at their plans. */
 export const CONVERSATION_QUERIES = {
   reserved: "SELECT id AS conversationId, type, creator AS creatorId FROM chat_conversation WHERE id = ?",
@@ -42,6 +47,11 @@ export const CONVERSATION_QUERIES = {
     VALUES (?, ?, ?, ?, ?, nullif(?, ''), nullif(?, '{}'), ?, ?)`,
   row: `SELECT ${ROW_COLUMNS} FROM ${OWN}
     WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
+  rows: `SELECT p.user AS userId, ${ROW_COLUMNS} FROM json_each(?) wanted
+    CROSS JOIN chat_participation p ON p.user = wanted.value
+      AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)
+    CROSS JOIN chat_conversation c ON c.key = p.conversation`,
+  ownRow: `SELECT ${ROW_COLUMNS} FROM ${NOBODY} p CROSS JOIN chat_conversation c WHERE c.id = ? AND c.head > 0`,
   // The page is chosen by keys and numbers alone; only its own rows are read whole.
   list: `SELECT ${ROW_COLUMNS} FROM (
       SELECT c.key AS key FROM ${OWN} WHERE p.user = ? AND p.left_at IS NULL AND c.activity < ?
@@ -64,6 +74,10 @@ export const CONVERSATION_QUERIES = {
         WHERE i.user = p.user AND i.conversation = p.conversation
       ) END AS earlier
     FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
+  ownParticipation: `SELECT type, 1 AS member, 'owner' AS role, 1 AS visibleFrom, NULL AS leftAt,
+      membership_version AS membershipVersion, member_count AS memberCount, history AS historyVisibility, head,
+      NULL AS earlier
+    FROM chat_conversation WHERE id = ? AND head > 0`,
   members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
       INDEXED BY chat_participation_member
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND left_at IS NULL AND user > ?
@@ -173,10 +187,23 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async row(userId: string, conversationId: string): Promise<ConversationRow | undefined> {
+  async row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined> {
     return this.#connection.run(() => {
-      const raw = this.#one<RawRow>("row", userId, conversationId);
+      const raw =
+        userId === undefined
+          ? this.#one<RawRow>("ownRow", conversationId)
+          : this.#one<RawRow>("row", userId, conversationId);
       return raw && toRow(raw);
+    });
+  }
+
+  async rows(
+    conversationId: string,
+    userIds: readonly string[],
+  ): Promise<ReadonlyMap<string, ConversationRow>> {
+    return this.#connection.run(() => {
+      const found = this.#all<RawRow & { userId: string }>("rows", JSON.stringify(userIds), conversationId);
+      return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
     });
   }
 
@@ -214,9 +241,15 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async participation(userId: string, conversationId: string): Promise<Participation | undefined> {
+  async participation(
+    userId: string | undefined,
+    conversationId: string,
+  ): Promise<Participation | undefined> {
     return this.#connection.run(() => {
-      const raw = this.#one<RawParticipation>("participation", userId, conversationId);
+      const raw =
+        userId === undefined
+          ? this.#one<RawParticipation>("ownParticipation", conversationId)
+          : this.#one<RawParticipation>("participation", userId, conversationId);
       if (raw === undefined) return undefined;
       const { member, visibleFrom, leftAt, earlier, ...state } = raw;
       const closed = earlier === null ? [] : (JSON.parse(earlier) as [number, number][]);

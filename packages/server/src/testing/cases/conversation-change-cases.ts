@@ -86,6 +86,36 @@ export function conversationChangeCases(prove: Case): void {
     assert.equal((await world.row("bo", "c")).name, undefined);
   });
 
+  prove("gives the rows of many users in one read", async (world) => {
+    const users = numbers(100, 499).map((index) => `u${index}`);
+    await world.group("c", ["ana", ...users]);
+    await world.leave("c", "u100");
+    await world.setRoles("c", ["u101", "admin"]);
+    const rows = await world.store.conversations.rows("c", ["ana", "stranger", ...users]);
+    assert.equal(rows.size, 401);
+    for (const userId of ["ana", "u100", "u101", "u499"]) {
+      assert.deepEqual(rows.get(userId), await world.row(userId, "c"));
+    }
+    assert.equal((await world.store.conversations.rows("nowhere", ["ana"])).size, 0);
+  });
+
+  prove(
+    "shows the application itself what an owner sees who was there from the first entry on",
+    async (world) => {
+      const { conversations } = world.store;
+      await conversations.reserve({ conversationId: "c", type: "group", creatorId: "ana", createdAt: 1 });
+      assert.equal(await conversations.row(undefined, "c"), undefined);
+      assert.equal(await conversations.participation(undefined, "c"), undefined);
+      await world.stored(world.createdDraft("c", ["ana"]));
+      await world.say("c", "ana");
+      assert.deepEqual(await conversations.row(undefined, "c"), await world.row("ana", "c"));
+      assert.deepEqual(
+        await conversations.participation(undefined, "c"),
+        await conversations.participation("ana", "c"),
+      );
+    },
+  );
+
   prove("shows those who join what was before, where it says so", async (world) => {
     await world.group("c", ["ana", "bo"]);
     await world.say("c", "ana"); // 2

@@ -1,0 +1,243 @@
+import {
+  assertId,
+  ChatError,
+  type ConversationRow,
+  type Entry,
+  type HistoryVisibility,
+  isUuid,
+  type JsonObject,
+  LIMITS,
+  newUuid,
+  type Role,
+  type UserProfile,
+} from "@chat/protocol";
+import { toEntry } from "../delivery/to-entry.js";
+import { addMembers, removeMembers } from "../operations/change-members.js";
+import { createConversation, type CreateConversationRequest } from "../operations/create-conversation.js";
+import { getConversation } from "../operations/get-conversation.js";
+import { getRange, type RangeAnswer } from "../operations/get-range.js";
+import { listChanges, listConversations } from "../operations/list-conversations.js";
+import { listMembers } from "../operations/list-members.js";
+import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { sendMessages } from "../operations/send-messages.js";
+import { setRole } from "../operations/set-role.js";
+import { updateConversation } from "../operations/update-conversation.js";
+import { getUsers, setProfile } from "../operations/user-profiles.js";
+import type { ConversationChanges, ConversationPage, Member, Page } from "../store/conversation-store.js";
+import type { ConversationUpdate } from "../store/message-store.js";
+
+/** What every operation that changes something takes. */
+export interface ActOptions {
+  /**
+   * The idempotency key, a UUID in lower case: with the same one the call may be repeated, after a crash too, and gets the
+   * first answer again. Made if absent; then a repeated call does the thing again.
+   */
+  readonly clientMessageId?: string;
+}
+
+/** A message to be sent: text or data at least. */
+export interface MessageContent {
+  readonly text?: string;
+  /** `text`, or an application's own `x-…`. */
+  readonly kind?: string;
+  readonly data?: JsonObject;
+  /** messageId of the entry that this one answers. */
+  readonly replyTo?: number;
+}
+
+/** Which part of a history: exactly one of after, before and around; the newest without any. */
+export interface HistoryQuery {
+  readonly after?: number;
+  readonly before?: number;
+  readonly around?: number;
+  /** 1 to 200; 50 by default. */
+  readonly limit?: number;
+}
+
+/** A page of a list. */
+export interface PageQuery {
+  /** `next` of the page before. */
+  readonly page?: string;
+  readonly limit?: number;
+}
+
+/**
+ * Every operation, done in the application's own process in somebody's name: the same rules, limits of content, hooks and
+ * promises as over the wire; no rates. A user's actor may what the user may; `chat.system` may everything, everywhere.
+ *
+ * Every method rejects with a ChatError: `not_found`, `forbidden`, `invalid_argument`…, as the operation does;
+ * `store_unavailable`, `overloaded` and others with `retryable` true may succeed later; `shutting_down` once the server closes.
+ */
+export interface ChatActor {
+  readonly userId: string;
+
+  /** Resolves once the message is durable and numbered. Await one before the next where their order matters. */
+  send(conversationId: string, content: string | MessageContent, options?: ActOptions): Promise<Entry>;
+  /** A span of the log, as far as the actor may see it. */
+  history(conversationId: string, query?: HistoryQuery): Promise<RangeAnswer>;
+
+  /**
+   * Creates a group of the user and `members`; the user owns it. Of the system's the first member does.
+   * An `id` that the actor is in already is answered with what is there.
+   */
+  createGroup(
+    group: {
+      readonly id?: string;
+      readonly members: readonly string[];
+      readonly name?: string;
+      readonly data?: JsonObject;
+      readonly historyVisibility?: HistoryVisibility;
+    },
+    options?: ActOptions,
+  ): Promise<ConversationRow>;
+  /** The conversation of the pair, made if there is none. `members`: the other user; for the system both. */
+  createDirect(
+    direct: { readonly id?: string; readonly members: readonly string[]; readonly data?: JsonObject },
+    options?: ActOptions,
+  ): Promise<ConversationRow>;
+  conversation(conversationId: string): Promise<ConversationRow>;
+  /** The user's conversations, newest activity first. The system is a member of none. */
+  conversations(query?: PageQuery): Promise<ConversationPage>;
+  /** The user's conversations that changed since the cursor of a page or of another answer. */
+  conversationChanges(query: {
+    readonly cursor: string;
+    readonly limit?: number;
+  }): Promise<ConversationChanges>;
+  update(conversationId: string, update: ConversationUpdate, options?: ActOptions): Promise<ConversationRow>;
+
+  members(conversationId: string, query?: PageQuery): Promise<Page<Member>>;
+  /** At most 500 in one call. */
+  addMembers(
+    conversationId: string,
+    members: readonly string[],
+    options?: ActOptions,
+  ): Promise<ConversationRow>;
+  /** At most 500 in one call; the user's own id to leave. */
+  removeMembers(
+    conversationId: string,
+    members: readonly string[],
+    options?: ActOptions,
+  ): Promise<ConversationRow>;
+  setRole(
+    conversationId: string,
+    members: readonly string[],
+    role: Role,
+    options?: ActOptions,
+  ): Promise<ConversationRow>;
+
+  /** Profiles; a user without one has version 0. */
+  users(userIds: readonly string[]): Promise<readonly UserProfile[]>;
+  /** Replaces the actor's own profile. */
+  setProfile(profile: Omit<UserProfile, "userId" | "version">): Promise<UserProfile>;
+}
+
+const DEFAULT_LIMIT = 50;
+
+/** @param ready resolves when the server can work; rejects with the ChatError that keeps it from that */
+export function createActor(
+  context: OperationContext,
+  caller: Caller,
+  ready: () => Promise<unknown>,
+): ChatActor {
+  const { random } = context.runtime;
+
+  function keyFrom({ clientMessageId = newUuid(random) }: ActOptions = {}): string {
+    if (!isUuid(clientMessageId)) {
+      throw new ChatError("invalid_argument", "clientMessageId must be a UUID in lower case.");
+    }
+    return clientMessageId;
+  }
+
+  /** What changes a conversation: its id, the idempotency key, and what the operation wants besides. */
+  async function change<R extends object>(
+    operation: (
+      context: OperationContext,
+      caller: Caller,
+      request: R & { readonly conversationId: string; readonly clientMessageId: string },
+    ) => Promise<ConversationRow>,
+    conversationId: string,
+    request: R,
+    options: ActOptions | undefined,
+  ): Promise<ConversationRow> {
+    await ready();
+    assertId(conversationId, "conversationId");
+    return operation(context, caller, { ...request, conversationId, clientMessageId: keyFrom(options) });
+  }
+
+  function create(
+    request: Omit<CreateConversationRequest, "conversationId" | "clientMessageId"> & { readonly id?: string },
+    options: ActOptions | undefined,
+  ): Promise<ConversationRow> {
+    const { id = newUuid(random), ...conversation } = request;
+    return change(createConversation, id, conversation, options);
+  }
+
+  async function read<T>(conversationId: string, operation: () => Promise<T>): Promise<T> {
+    await ready();
+    assertId(conversationId, "conversationId");
+    return operation();
+  }
+
+  return {
+    userId: caller.userId,
+
+    async send(conversationId, content, options) {
+      await ready();
+      assertId(conversationId, "conversationId");
+      const message = typeof content === "string" ? { text: content } : content;
+      const clientMessageId = keyFrom(options);
+      const [outcome] = await sendMessages(context, caller, conversationId, [
+        { ...message, clientMessageId },
+      ]);
+      if (outcome!.status === "refused") throw outcome!.error;
+      return toEntry(outcome!.entry, caller);
+    },
+    history(conversationId, { limit = DEFAULT_LIMIT, ...query } = {}) {
+      const { after, before, around } = query;
+      const isNewest = (after ?? before ?? around) === undefined;
+      const newest = isNewest && { before: Number.MAX_SAFE_INTEGER };
+      return read(conversationId, () =>
+        getRange(context, caller, { conversationId, limit, ...query, ...newest }),
+      );
+    },
+
+    createGroup: (group, options) => create({ ...group, type: "group" }, options),
+    createDirect: (direct, options) => create({ ...direct, type: "direct" }, options),
+    conversation: (conversationId) =>
+      read(conversationId, () => getConversation(context, caller, conversationId)),
+    async conversations({ limit = DEFAULT_LIMIT, page } = {}) {
+      await ready();
+      return listConversations(context, caller, { limit, ...(page !== undefined && { page }) });
+    },
+    async conversationChanges({ cursor, limit = LIMITS.pageRows }) {
+      await ready();
+      return listChanges(context, caller, { cursor, limit });
+    },
+    update: (conversationId, update, options) => change(updateConversation, conversationId, update, options),
+
+    members: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
+      read(conversationId, () =>
+        listMembers(context, caller, { conversationId, limit, ...(page !== undefined && { page }) }),
+      ),
+    addMembers: (conversationId, members, options) =>
+      change(addMembers, conversationId, { members }, options),
+    removeMembers: (conversationId, members, options) =>
+      change(removeMembers, conversationId, { members }, options),
+    setRole: (conversationId, members, role, options) =>
+      change(setRole, conversationId, { members, role }, options),
+
+    async users(userIds) {
+      await ready();
+      for (const userId of userIds) assertId(userId, "A user id");
+      return getUsers(
+        context,
+        caller,
+        userIds.map((userId) => ({ userId })),
+      );
+    },
+    async setProfile(profile) {
+      await ready();
+      return setProfile(context, caller, profile);
+    },
+  };
+}
