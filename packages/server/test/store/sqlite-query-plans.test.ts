@@ -25,7 +25,9 @@ describe.each([["no statistics"], ["statistics of a small database"]])(
       const parameters = [...sql.matchAll(/\?/g)].map(() => 1);
       const plan = handle.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters) as { detail: string }[];
       const details = plan.map(({ detail }) => detail);
-      expect(details.filter((detail) => detail.startsWith("SCAN") && !MAY_SCAN.test(detail))).toEqual([]);
+      const scans = details.filter((detail) => detail.startsWith("SCAN") && !MAY_SCAN.test(detail));
+      // The system takes no part: one row made of constants stands for its participation.
+      expect(scans).toEqual(name === "ownRow" ? ["SCAN p"] : []);
       if (!MAY_SORT.includes(name))
         expect(details.filter((detail) => detail.includes("TEMP B-TREE"))).toEqual([]);
     });
