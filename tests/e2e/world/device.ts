@@ -7,6 +7,8 @@ import type { QuickstartServer } from "./quickstart-server.js";
 export interface DeviceOptions {
   readonly form?: "desktop" | "phone";
   readonly colorScheme?: "light" | "dark";
+  /** Whether the network lets no WebSocket through. */
+  readonly refusesWebSockets?: boolean;
   /** Runs in every page before the page's own scripts. */
   readonly before?: () => void;
 }
@@ -44,8 +46,8 @@ export class Device {
   }
 
   static async create(browser: Browser, server: QuickstartServer, options: DeviceOptions): Promise<Device> {
-    const { form = "desktop", colorScheme = "light", before } = options;
-    const gate = await Gate.to(server.port);
+    const { form = "desktop", colorScheme = "light", refusesWebSockets = false, before } = options;
+    const gate = await Gate.to(server.port, refusesWebSockets);
     const context = await browser.newContext({
       ...FORMS[form],
       colorScheme,
@@ -79,7 +81,8 @@ export class Device {
 
   /** Errors that nobody expected: uncaught ones, those in the console (among them what the page's CSP forbade), dialogs. */
   get problems(): readonly string[] {
-    if (!this.gate.wasCut && !this.#server.wasKilled) return this.#problems;
+    if (!this.gate.wasCut && !this.#server.wasKilled && this.gate.refusedWebSockets === 0)
+      return this.#problems;
     return this.#problems.filter((problem) => !NETWORK_COMPLAINT.test(problem));
   }
 

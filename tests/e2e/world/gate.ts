@@ -17,8 +17,11 @@ export class Gate {
   #answers: "pass" | "held" | "swallowed" = "pass";
   #swallowedBytes = 0;
   #wasCut = false;
+  #refusedWebSockets = 0;
+  readonly #refusesWebSockets: boolean;
 
-  private constructor(target: number) {
+  private constructor(target: number, refusesWebSockets: boolean) {
+    this.#refusesWebSockets = refusesWebSockets;
     this.#server = createServer((device) => {
       device.on("error", () => {});
       if (this.#isOpen) this.#link(device, connect({ host: "127.0.0.1", port: target }));
@@ -26,9 +29,12 @@ export class Gate {
     });
   }
 
-  /** @param target the server's port, on which nobody need listen all the time */
-  static async to(target: number): Promise<Gate> {
-    const gate = new Gate(target);
+  /**
+   * @param target the server's port, on which nobody need listen all the time
+   * @param refusesWebSockets answers every upgrade with 403, as some companies' proxies do
+   */
+  static async to(target: number, refusesWebSockets = false): Promise<Gate> {
+    const gate = new Gate(target, refusesWebSockets);
     gate.#server.listen(0, "127.0.0.1");
     await once(gate.#server, "listening");
     return gate;
@@ -47,6 +53,11 @@ export class Gate {
   /** How much the server has answered in vain. */
   get swallowedBytes(): number {
     return this.#swallowedBytes;
+  }
+
+  /** How many upgrades were refused here. */
+  get refusedWebSockets(): number {
+    return this.#refusedWebSockets;
   }
 
   /** Cuts every connection, and refuses others until `open`. */
@@ -96,7 +107,14 @@ export class Gate {
     this.#links.add(link);
     device.setNoDelay();
     server.setNoDelay();
-    device.on("data", (chunk) => void server.write(chunk));
+    device.on("data", (chunk) => {
+      // A browser asks for each WebSocket over a connection of its own, so the head comes first.
+      if (this.#refusesWebSockets && /^upgrade: websocket\r$/im.test(chunk.toString("latin1"))) {
+        this.#refusedWebSockets++;
+        device.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        server.destroy();
+      } else server.write(chunk);
+    });
     server.on("data", (chunk) => {
       if (this.#answers === "swallowed") this.#swallowedBytes += chunk.length;
       else device.write(chunk);
