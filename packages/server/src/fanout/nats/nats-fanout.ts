@@ -1,6 +1,9 @@
-import { type Runtime, systemRuntime } from "@chat/protocol";
+import { type Cancel, type Runtime, systemRuntime } from "@chat/protocol";
 import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
+
+/** How long the last words may take, ms. */
+const CLOSE_DEADLINE = 1_000;
 
 /** What is called of a connection of `@nats-io/transport-node` (or of another transport of NATS). */
 export interface NatsConnection {
@@ -36,7 +39,11 @@ export function natsFanout(connection: NatsConnection, options: NatsFanoutOption
   return new BrokerFanout(natsBroker(connection, prefix, runtime), runtime);
 }
 
-function natsBroker(connection: NatsConnection, prefix: string, runtime: Pick<Runtime, "log">): Broker {
+function natsBroker(
+  connection: NatsConnection,
+  prefix: string,
+  runtime: Pick<Runtime, "clock" | "log">,
+): Broker {
   const subscriptions = new Set<NatsSubscription>();
   const cancel = (subscription: NatsSubscription): void => {
     // The client throws when it is closed already.
@@ -67,6 +74,14 @@ function natsBroker(connection: NatsConnection, prefix: string, runtime: Pick<Ru
     },
     async close() {
       for (const subscription of [...subscriptions]) cancel(subscription);
+      if (connection.isClosed()) return;
+      // A client that is closed while its last words go into a broken connection throws an error that nobody can catch.
+      let cancelDeadline: Cancel = () => {};
+      const overdue = new Promise<void>((resolve) => {
+        cancelDeadline = runtime.clock.schedule(CLOSE_DEADLINE, resolve);
+      });
+      await Promise.race([connection.flush().catch(() => {}), overdue]);
+      cancelDeadline();
     },
   };
 }
