@@ -47,6 +47,9 @@ export abstract class RawMember implements Member {
     protected readonly verifies: boolean,
   ) {
     this.#run = runs.root;
+    socket.onClose = () => {
+      throw new Error("The server closed a connection that was in use.");
+    };
     socket.onMessage = (buffer, from, to) => {
       this.bytes += to - from;
       this.take(buffer, from, to);

@@ -8,6 +8,8 @@ import type { Effort, Scenario } from "./scenario.js";
 
 /** How long members have for the last deliveries after the last acknowledgement, ms. */
 const DRAIN = 20_000;
+/** Below what any server's patience is, ms. */
+const HEARTBEAT = 20_000;
 
 /** Sends until `until` (ms on performance.now's clock), then waits for its acknowledgements; tells of each one's delay in ms, and the room. */
 type Talk = (
@@ -63,6 +65,10 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
   const subject = subjectOf(name);
   const server = await ServerProcess.start(subject.program);
   const members = await subject.connect(server.port, layout);
+  // Who only listens has to show that they are there: on a machine that is busy with other things a run may last for minutes.
+  const heartbeat = setInterval(() => {
+    for (const member of members) member.beat();
+  }, HEARTBEAT);
   try {
     let expected = 0;
     const expect = (_delay: number, room: number): void => void (expected += layout.rooms[room]!.length);
@@ -98,6 +104,7 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
       lost: Math.abs(expected - deliveries) + members.filter(({ inOrder }) => !inOrder).length,
     };
   } finally {
+    clearInterval(heartbeat);
     for (const member of members) member.close();
     await server.stop();
   }

@@ -100,8 +100,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: a new member gets the whole run",
     "delivery/track.ts",
-    "const after = Math.max(first.messageId, from) - 1;",
-    "const after = Math.min(first.messageId, from) - 1;",
+    "const from = Math.max(member.from, first.messageId);",
+    "const from = first.messageId;",
   ),
   server(
     "server: authorization cached for ever",
