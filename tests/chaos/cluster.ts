@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly engine: Engine;
   readonly bundle: string;
   readonly servers: number;
+  /** See ServerSettings, ms. */
+  readonly heartbeatInterval: number;
   readonly history: HistoryWriter;
   readonly random: SeededRandom;
   /** Where servers listen has changed. */
@@ -31,6 +33,8 @@ export class Cluster {
   readonly logs = new Map<string, number>();
   /** The largest resident set of any server so far, bytes. */
   peakMemory = 0;
+  /** Of the server that told of it last. */
+  connections = 0;
   /** Ports of servers that are gone stay in use until they are back: a load balancer is not told at once either. */
   readonly #ports = new Map<ServerProcess, number>();
   readonly #options: ClusterOptions;
@@ -44,6 +48,7 @@ export class Cluster {
         backend: backend.name,
         place: engine.place,
         serverId: `s${index + 1}`,
+        heartbeatInterval: options.heartbeatInterval,
         watches: true,
       };
       return new ServerProcess(bundle, config, {
@@ -52,7 +57,10 @@ export class Cluster {
           this.logs.set(line, (this.logs.get(line) ?? 0) + 1);
         },
         envelope: (to, bytes) => this.#carry(to, bytes, random),
-        memory: (resident) => (this.peakMemory = Math.max(this.peakMemory, resident)),
+        memory: (resident, connections) => {
+          this.peakMemory = Math.max(this.peakMemory, resident);
+          this.connections = connections;
+        },
         died: (reason) => (this.failure ??= new Error(reason)),
       });
     });

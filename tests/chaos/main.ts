@@ -7,6 +7,7 @@ import { bundleSources, root } from "../bundle/bundle-sources.js";
 import { sqliteBackend, sqliteOnSmallDisk } from "./backends/sqlite.js";
 import type { Fault } from "./havoc.js";
 import { countBreaches } from "./judge-history.js";
+import { burst, reconnectStorm } from "./storm.js";
 import { playRound, type RoundOptions, type RoundResult } from "./round.js";
 
 const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,rewound,small-disk] [--patient] [--keep]
@@ -16,7 +17,12 @@ Real server processes on a real store, real clients behind a proxy that cuts and
   --seed      decides what is done when; which message it meets is up to the machine
   --rounds    which worlds: one server; two on one store; a store that is put back; a file system that runs full
   --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
-  --keep      leaves histories and stores where they are, and says where`;
+  --keep      leaves histories and stores where they are, and says where
+
+pnpm chaos storm [--clients 5000] [--burst 10000] [--stall 60]
+
+Clients that all lose their server at the same moment; a burst into one conversation of 100 devices, beside consumers
+that read nothing for so many seconds.`;
 
 const MEGABYTE = 1_048_576;
 /** A round's share of all messages. */
@@ -57,18 +63,27 @@ const ROUNDS: Readonly<
   },
 };
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     messages: { type: "string", default: "100000" },
     seed: { type: "string", default: "1" },
     rounds: { type: "string", default: Object.keys(ROUNDS).join(",") },
     keep: { type: "boolean", default: false },
     patient: { type: "boolean", default: false },
+    clients: { type: "string", default: "5000" },
+    burst: { type: "string", default: "10000" },
+    stall: { type: "string", default: "60" },
     help: { type: "boolean", default: false },
   },
 });
 const [messages, seed] = [Number(values.messages), Number(values.seed)];
 const names = values.rounds.split(",");
+const [clients, burstMessages, stall] = [values.clients, values.burst, values.stall].map(Number) as [
+  number,
+  number,
+  number,
+];
 if (
   values.help ||
   !(messages >= 1) ||
@@ -107,12 +122,16 @@ function tell({ name, result }: { readonly name: string; readonly result: RoundR
   );
 }
 
-async function play(): Promise<number> {
-  const began = performance.now();
-  const bundles = {
+async function bundles(): Promise<RoundOptions["bundles"]> {
+  return {
     server: await bundleSources(join(root, "tests/chaos/server-child.ts"), "chaos-server"),
     player: await bundleSources(join(root, "tests/chaos/player-child.ts"), "chaos-player"),
   };
+}
+
+async function play(): Promise<number> {
+  const began = performance.now();
+  const programs = await bundles();
   const base = mkdtempSync(join(tmpdir(), "chaos-"));
   const results: { readonly name: string; readonly result: RoundResult }[] = [];
   const skipped: string[] = [];
@@ -138,7 +157,7 @@ async function play(): Promise<number> {
         name,
         backend,
         folder,
-        bundles,
+        bundles: programs,
         seed,
         servers,
         messages: wanted,
@@ -176,4 +195,21 @@ async function play(): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-process.exitCode = await play();
+async function storm(): Promise<number> {
+  const began = performance.now();
+  const failures: string[] = [];
+  const programs = await bundles();
+  for (const act of [reconnectStorm, burst]) {
+    const folder = mkdtempSync(join(tmpdir(), "chaos-storm-"));
+    const options = { clients, burst: burstMessages, stall: stall * 1_000, bundles: programs };
+    failures.push(
+      ...(await act({ ...options, backend: sqliteBackend, folder, print: (line) => console.log(line) })),
+    );
+    if (!values.keep) rmSync(folder, { recursive: true, force: true });
+  }
+  for (const failure of failures.slice(0, 20)) console.log(failure);
+  console.log(`${failures.length} failures; ${Math.round((performance.now() - began) / 1_000)} s`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+process.exitCode = positionals[0] === "storm" ? await storm() : await play();

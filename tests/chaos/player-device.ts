@@ -8,6 +8,7 @@ import {
 import { systemRuntime } from "@chat/protocol";
 import type { Cache } from "../../packages/client/src/cache/cache.js";
 import { memoryCache } from "../../packages/client/src/cache/memory-cache.js";
+import { connectWebSocket } from "../../packages/client/src/connection/connect-web-socket.js";
 import { waitUntil, within } from "../replay/wait-until.js";
 import type { HistoryWriter } from "./history.js";
 import type { DeviceSpec } from "./player-messages.js";
@@ -39,6 +40,8 @@ export class PlayerDevice {
   #wake: () => void = () => {};
   #wasSynced = true;
   #number = 0;
+  /** How often it tried to connect. */
+  attempts = 0;
 
   constructor(options: PlayerDeviceOptions) {
     this.#options = options;
@@ -91,13 +94,13 @@ export class PlayerDevice {
     return this.#client.conversations.get(conversation)?.summary.member === true;
   }
 
-  /** Puts one message into the outbox. Resolves once it is there; to its text. */
-  async write(conversationId: string): Promise<string | undefined> {
+  /** Puts one message into the outbox, of so many characters at least. Resolves once it is there. */
+  async write(conversationId: string, characters = 0): Promise<void> {
     const { name, history } = this.#options;
     const conversation = this.#client.conversations.get(conversationId);
-    if (conversation === undefined) return undefined;
+    if (conversation === undefined) return;
     const number = ++this.#number;
-    const text = `${name}#${number}`;
+    const text = `${name}#${number}`.padEnd(characters, " .");
     history.add({ type: "invoke", device: name, conversation: conversationId, text, number });
     this.#open.add(text);
     try {
@@ -112,7 +115,15 @@ export class PlayerDevice {
       if (codeOf(error) !== "closed") throw error;
       this.#outcome(text, false);
     }
-    return text;
+  }
+
+  /** True if it has everything of a conversation up to there. */
+  has(conversationId: string, head: number): boolean {
+    if ((this.#held.get(conversationId) ?? 0) >= head) return true;
+    // Of what is fetched as history nothing is told.
+    const timeline = this.#client.conversations.get(conversationId)?.timeline;
+    const last = timeline?.messages.filter(({ messageId }) => messageId !== undefined).at(-1)?.messageId ?? 0;
+    return timeline?.state === "complete" && last >= head;
   }
 
   /** Resolves once the client tells something that makes it true. */
@@ -141,10 +152,14 @@ export class PlayerDevice {
   async show(): Promise<readonly string[]> {
     const { history } = this.#options;
     const problems: string[] = [];
-    await this.until(
-      () => this.#client.status.synced,
-      () => "is synced",
-    );
+    try {
+      await this.until(
+        () => this.#client.status.synced,
+        () => "is synced",
+      );
+    } catch (error) {
+      return [error instanceof Error ? error.message : String(error)];
+    }
     for (const conversation of this.#client.conversations.items) {
       try {
         history.add({
@@ -174,6 +189,10 @@ export class PlayerDevice {
       userId: user,
       token: user,
       cache: this.#cache,
+      connect: (...where) => {
+        this.attempts++;
+        return connectWebSocket(...where);
+      },
       signals: {
         subscribe: (wake) => {
           this.#wake = wake;

@@ -22,7 +22,7 @@ export interface PlayerRequests {
       readonly rooms: readonly Room[];
       readonly history: string;
       readonly seed: number;
-      /** Messages of one device that may be unanswered. */
+      /** Messages of one device that may be unanswered; 0 if none writes by itself. */
       readonly window: number;
       /** Whether members come and go. */
       readonly changesMembers: boolean;
@@ -40,6 +40,23 @@ export interface PlayerRequests {
   readonly heads: { readonly ask: object; readonly answer: Heads };
   /** No more disturbances, no more writing: resolves once nothing waits in any outbox. Gives what does not come to rest. */
   readonly drain: { readonly ask: object; readonly answer: readonly string[] };
+  /** One device writes many messages of so many characters. Resolves once all of them have an outcome. */
+  readonly writeMany: {
+    readonly ask: {
+      readonly conversation: string;
+      readonly device: string;
+      readonly count: number;
+      readonly characters: number;
+    };
+    readonly answer: null;
+  };
+  /** Gives the wall-clock ms at which the last of the devices was online with everything synced; null if one never is. */
+  readonly synced: { readonly ask: object; readonly answer: number | null };
+  /** How often devices tried to connect since this was asked the last time. */
+  readonly attempts: {
+    readonly ask: object;
+    readonly answer: { readonly all: number; readonly most: number };
+  };
   /** One device writes one message. */
   readonly writeOne: {
     readonly ask: { readonly conversation: string; readonly device: string };

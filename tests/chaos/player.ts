@@ -6,6 +6,8 @@ import { PlayerDevice } from "./player-device.js";
 import type { DeviceSpec, Heads, PlayerRequests, Room, ToPlayer } from "./player-messages.js";
 
 const CUTS: readonly Cut[] = ["now", "up", "up", "down", "down", "silent"];
+/** What nobody has after so long is not under way any more. */
+const HOLD_PATIENCE_MS = 60_000;
 /** Refusals of changes of members that the world explains. */
 const EXPLAINED = new Set([
   "timeout",
@@ -73,6 +75,16 @@ export class Player {
         return this.#heads();
       case "drain":
         return this.#drain();
+      case "writeMany":
+        await this.#writeMany(request);
+        return null;
+      case "synced":
+        return this.#synced();
+      case "attempts": {
+        const attempts = this.#devices.map((device) => device.attempts);
+        for (const device of this.#devices) device.attempts = 0;
+        return { all: attempts.reduce((sum, count) => sum + count, 0), most: Math.max(0, ...attempts) };
+      }
       case "writeOne":
         return this.#writeOne(request.device, request.conversation);
       case "hold":
@@ -102,7 +114,7 @@ export class Player {
         () => own.every(({ id }) => device.isMember(id)),
         () => "is a member of its rooms",
       );
-      this.#background(() => this.#pump(device, own, window));
+      if (window > 0) this.#background(() => this.#pump(device, own, window));
     }
     if (disturbs) {
       this.#background(() => this.#disturb());
@@ -238,19 +250,40 @@ export class Player {
     return device.held.get(conversation) ?? 0;
   }
 
-  async #hold(heads: Heads): Promise<number | null> {
-    const wanted = Object.entries(heads);
-    const holds = (device: PlayerDevice): boolean =>
-      wanted.every(([id, head]) => !device.isMember(id) || (device.held.get(id) ?? 0) >= head);
+  async #writeMany(options: PlayerRequests["writeMany"]["ask"]): Promise<void> {
+    const { device: name, conversation, count, characters } = options;
+    const device = this.#devices.find((one) => one.name === name)!;
+    for (let written = 0; written < count; written++) await device.write(conversation, characters);
+    await device.until(
+      () => device.unanswered === 0,
+      () => `has ${count} messages stored`,
+    );
+  }
+
+  async #synced(): Promise<number | null> {
     const late = await settled(
       this.#devices.map((device) =>
         device.until(
-          () => holds(device),
-          () => "holds it",
+          () => device.client.status.connection === "online" && device.client.status.synced,
+          () => "is synced",
         ),
       ),
     );
     return late.length > 0 ? null : Date.now();
+  }
+
+  async #hold(heads: Heads): Promise<number | null> {
+    const wanted = Object.entries(heads);
+    const hold = async (device: PlayerDevice): Promise<boolean> => {
+      const end = Date.now() + HOLD_PATIENCE_MS;
+      while (!wanted.every(([id, head]) => !device.isMember(id) || device.has(id, head))) {
+        if (Date.now() > end) return false;
+        await pause(20);
+      }
+      return true;
+    };
+    const all = await Promise.all(this.#devices.map(hold));
+    return all.includes(false) ? null : Date.now();
   }
 
   async #show(): Promise<readonly string[]> {

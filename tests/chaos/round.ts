@@ -4,10 +4,11 @@ import { SeededRandom } from "../replay/seeded-random.js";
 import type { Backend } from "./backends/backend.js";
 import { Cluster } from "./cluster.js";
 import { type Fault, Havoc } from "./havoc.js";
-import { HistoryWriter, type LogLine, readHistory } from "./history.js";
+import { HistoryWriter, readHistory } from "./history.js";
 import { HistoryJudge, type Verdict } from "./judge-history.js";
 import type { DeviceSpec, Heads, Room } from "./player-messages.js";
 import { PlayerProcess } from "./player-process.js";
+import { readLogs } from "./read-logs.js";
 
 /** One kind of world, and how much is written in it. */
 export interface RoundOptions {
@@ -51,7 +52,6 @@ const PROBES = 10;
 const PARTITIONS = 4;
 const PARTITION_EVERY_MS = 10_000;
 const PROGRESS_MS = 5_000;
-const PAGE = 1_000;
 
 function layOut(messages: number): {
   readonly rooms: readonly Room[];
@@ -94,6 +94,8 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     engine,
     bundle: bundles.server,
     servers: options.servers,
+    // A line that fell silent is to be found out within the run.
+    heartbeatInterval: 3_000,
     history,
     random,
     onPorts: (ports, isNews) => players.forEach((player) => player.servers(ports, isNews)),
@@ -210,31 +212,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   async function writeLogs(conversationIds: readonly string[]): Promise<void> {
     const opened = backend.open(engine.place);
     await opened.store.open({ runtime: systemRuntime(), groupMembers: LIMITS.groupMembers });
-    for (const conversationId of conversationIds) {
-      const lines: LogLine[] = [];
-      for (;;) {
-        const page = await opened.store.messages.read({
-          conversationId,
-          after: lines.length,
-          before: Number.MAX_SAFE_INTEGER,
-          order: "ascending",
-          limit: PAGE,
-          maxBytes: Infinity,
-        });
-        if (page.length === 0) break;
-        for (const { messageId, senderId, kind, text, data } of page) {
-          const members = (data?.["members"] ?? []) as readonly string[];
-          lines.push({
-            id: messageId,
-            sender: senderId,
-            ...(text !== undefined && { text }),
-            ...((kind === "created" || kind === "members-added") && { add: members }),
-            ...(kind === "members-removed" && { remove: members }),
-          });
-        }
-      }
-      history.add({ type: "log", conversation: conversationId, lines });
-    }
+    for await (const log of readLogs(opened.store, conversationIds)) history.add(log);
     await opened.store.close();
     opened.close();
   }

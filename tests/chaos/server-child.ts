@@ -40,8 +40,7 @@ const chat = createChatServer({
   serverId: config.serverId,
   runtime,
   settings: {
-    // A line that fell silent is to be found out within the run.
-    heartbeatInterval: 3_000,
+    heartbeatInterval: config.heartbeatInterval,
     registryLease: 9_000,
     // All devices have one address, and each of them writes as much as a crowd.
     unidentifiedPerAddress: 20_000,

@@ -4,6 +4,8 @@ export interface ServerConfig {
   /** See `Engine.place`. */
   readonly place: string;
   readonly serverId: string;
+  /** See ServerSettings. */
+  readonly heartbeatInterval: number;
   /** False: it does not hear at once that another process wrote, as where the engine has no way to tell. */
   readonly watches: boolean;
 }
