@@ -18,6 +18,7 @@ const steps = [
   check("lint", "npm run --silent lint"),
   check("typecheck", "npm run --silent typecheck"),
   check("dead exports", "npm run --silent dead-exports"),
+  check("public surface", "npm run --silent check:api"),
   check("packages", "npm run --silent check:packages"),
   check("size", "npm run --silent check:size"),
   tests("unit"),

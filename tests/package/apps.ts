@@ -222,7 +222,10 @@ webpack({ mode: "production", context: import.meta.dirname }, (error, stats) => 
     chat: ["client"],
     dependencies: { jest: "30.5.2", "jest-environment-jsdom": "30.5.2" },
     files: {
-      "jest.config.js": 'module.exports = { testEnvironment: "jsdom" };',
+      // jsdom has no TextEncoder under Jest, which is known: https://github.com/jsdom/jsdom/issues/2524.
+      "jest.config.js": 'module.exports = { testEnvironment: "jsdom", setupFiles: ["./encoding.js"] };',
+      "encoding.js":
+        'Object.assign(globalThis, { TextEncoder: require("util").TextEncoder, TextDecoder: require("util").TextDecoder });',
       "client.test.js": `const { createChatClient } = require("@chat/client");
 test("is imported and created in a page of jsdom", async () => {
   const client = createChatClient({ url: "/chat", userId: "ana", token: "ana" });

@@ -84,7 +84,9 @@ export async function installApp(
   }
   const [command, ...args] = PACKAGE_MANAGERS[manager];
   const began = performance.now();
-  await runCommand(command, args, { cwd: folder, env: node.env });
+  // Classic yarn keeps packages by version alone, and ours changes under the same one from build to build.
+  const env = { ...node.env, YARN_CACHE_FOLDER: join(folder, "..", "yarn-cache") };
+  await runCommand(command, args, { cwd: folder, env });
   const seconds = (performance.now() - began) / 1_000;
   const { packages, bytes } = weigh(join(folder, "node_modules"));
   // The one install script of them all would compile it anew for each app.
