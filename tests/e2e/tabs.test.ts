@@ -13,8 +13,10 @@ function watchSockets(): void {
   globalThis.WebSocket = class extends Native {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
-      this.addEventListener("open", () => page.openSockets++);
-      this.addEventListener("close", () => page.openSockets--);
+      this.addEventListener("open", () => {
+        page.openSockets++;
+        this.addEventListener("close", () => page.openSockets--);
+      });
     }
   };
   for (const event of ["freeze", "resume"]) {

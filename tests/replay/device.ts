@@ -194,11 +194,11 @@ export class Device {
     let page: string | undefined;
     do {
       const answer = await this.#within(
-        conversation.members({ limit: 100, ...(page !== undefined && { page }) }),
+        conversation.members({ limit: 100, ...(page !== undefined && { cursor: page }) }),
         "lists the members",
       );
       members.push(...answer.items.map(({ userId }) => userId));
-      page = answer.next;
+      page = answer.nextCursor;
     } while (page !== undefined);
     return members;
   }

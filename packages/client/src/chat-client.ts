@@ -138,6 +138,14 @@ export function createChatClient<C extends CustomData = CustomData>(
 
   const unsubscribe = signals.subscribe(device.resume, device.suspend);
 
+  function end(letGo: () => Promise<void>): Promise<void> {
+    closing ??= core.close().then(letGo);
+    unsubscribe();
+    opened.reject(new ChatError("closed", "This client was closed."));
+    changed();
+    return closing;
+  }
+
   const client: ChatClient<C> = {
     userId,
     conversations: core.conversations,
@@ -172,13 +180,8 @@ export function createChatClient<C extends CustomData = CustomData>(
       core.connect(false);
       changed();
     },
-    close() {
-      closing ??= core.close().then(() => device.cache.close());
-      unsubscribe();
-      opened.reject(new ChatError("closed", "This client was closed."));
-      changed();
-      return closing;
-    },
+    close: () => end(() => device.cache.close()),
+    logout: () => end(() => device.cache.wipe()),
   };
   device.resume();
   return client;

@@ -101,9 +101,10 @@ export function createConversation<C extends CustomData>(
     },
     discard: (key) => outbox.remove(key),
 
-    async members({ page, limit = LIMITS.membersPerRequest, signal } = {}) {
-      const { members, next } = await ask({ type: "list-members", conversationId, limit, page }, { signal });
-      return defined({ items: members, next });
+    async members({ cursor, limit = LIMITS.membersPerRequest, signal } = {}) {
+      const request = { type: "list-members", conversationId, limit, page: cursor } as const;
+      const { members, next } = await ask(request, { signal });
+      return defined({ items: members, nextCursor: next });
     },
     addMembers: (members, options) => changeMembers({ type: "add-members", members }, options),
     removeMembers: (members, options) => changeMembers({ type: "remove-members", members }, options),

@@ -23,6 +23,8 @@ export type {
   DataOf,
   Member,
   MessageContent,
+  Page,
+  PageOptions,
   RequestOptions,
   SentMessage,
   Timeline,

@@ -31,7 +31,7 @@ export interface ClientStatus {
   readonly connection: "connecting" | "online" | "offline" | "stopped" | "closed";
   /** True once the conversation list and the followed conversations hold what the server had at the last connect. */
   readonly synced: boolean;
-  /** `memory`: storage was refused, or another tab of this user owns it; nothing survives this page. */
+  /** `memory`: storage was refused or has failed, or tabs can't know of each other; nothing survives the last page. */
   readonly storage: "opening" | "persistent" | "memory";
   /** Messages that wait to be stored. */
   readonly pending: number;
@@ -120,6 +120,21 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Which page of a list is wanted. */
+export interface PageOptions extends RequestOptions {
+  /** `nextCursor` of the page before; absent for the first one. */
+  readonly cursor?: string;
+  /** How many items at most. */
+  readonly limit?: number;
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** For the next page; absent on the last one. */
+  readonly nextCursor?: string;
+}
+
 /** Whether everything that is known to exist is also held. `filling`: the rest is being fetched. `gap`: it isn't, for want of a connection. */
 export type Completeness = "complete" | "filling" | "gap";
 
@@ -179,10 +194,8 @@ export interface Conversation<C extends CustomData = CustomData> {
   /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
   discard(key: string): Promise<void>;
 
-  /** One page of the members, by user id. `page`: `next` of the page before. @throws ChatError `timeout`, `not_found`… */
-  members(
-    options?: RequestOptions & { readonly page?: string; readonly limit?: number },
-  ): Promise<{ readonly items: readonly Member[]; readonly next?: string }>;
+  /** The members by user id, 100 at most in one page. @throws ChatError `timeout`, `not_found`… */
+  members(options?: PageOptions): Promise<Page<Member>>;
 
   /** Adds members to a group, 500 at most in one call; who is one already stays one. @throws ChatError `forbidden`, `limit_exceeded`… */
   addMembers(userIds: readonly string[], options?: RequestOptions): Promise<void>;
@@ -290,12 +303,18 @@ export interface ChatClient<C extends CustomData = CustomData> {
   off<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
   /** Resolves once the cache is loaded and what it holds can be read. Rejects with `closed` if the client is closed before. */
   ready(): Promise<void>;
-  /** Goes online again after `disconnect()` or a refusal. A new client does so by itself. */
+  /** Goes online again after `disconnect()` or a refusal, or tries at once while waiting. A new client goes online by itself. Holds for all tabs. */
   connect(): void;
-  /** Goes offline until `connect()`. Everything that is held stays readable, and messages can be sent into the outbox. */
+  /** Goes offline until `connect()`, in all tabs. Everything that is held stays readable, and messages can be sent into the outbox. */
   disconnect(): void;
-  /** Goes offline for good, waits for what is being written, and lets go of storage and listeners. */
+  /** Goes offline for good, waits for what is being written, and lets go of storage and listeners. Other tabs go on. */
   close(): Promise<void>;
+  /**
+   * Closes this client, and those of the same user in other tabs, and removes everything that this device keeps of the user:
+   * also messages that were not sent yet. What applications keep themselves, tokens for instance, they remove themselves.
+   * @throws ChatError `storage_failed` if the browser refuses to remove it
+   */
+  logout(): Promise<void>;
 }
 
 /** What a client is made of. */

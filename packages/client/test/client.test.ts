@@ -311,12 +311,14 @@ describe("requests", () => {
     const group = await step(client.conversations.createGroup({ members: ["bo"] }));
     await step(group.addMembers(["cy", "di"]));
     await step(group.removeMembers(["bo"]));
-    const { items, next } = await step(group.members({ limit: 2 }));
+    const { items, nextCursor } = await step(group.members({ limit: 2 }));
     expect(items).toEqual([
       { userId: "ana", role: "owner", joinedAt: 1 },
       { userId: "cy", role: "member", joinedAt: 2 },
     ]);
-    expect((await step(group.members({ page: next! }))).items.map(({ userId }) => userId)).toEqual(["di"]);
+    expect((await step(group.members({ cursor: nextCursor! }))).items.map(({ userId }) => userId)).toEqual([
+      "di",
+    ]);
     expect(group.summary.memberCount).toBe(3);
     const direct = await step(client.conversations.createDirect("bo"));
     expect(direct.summary).toMatchObject({ type: "direct", peerId: "bo" });

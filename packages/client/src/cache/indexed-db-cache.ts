@@ -136,6 +136,11 @@ async function write(
   await settle(transaction, requests);
 }
 
+function deleted(): ChatError {
+  const message = "The browser deleted what this page had stored.";
+  return new ChatError("storage_failed", message, { retryable: false });
+}
+
 function storageFailed(cause: unknown): ChatError {
   if (isChatError(cause)) return cause;
   return new ChatError("storage_failed", `The browser's storage refused: ${String(cause)}`, { cause });
@@ -175,8 +180,16 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
   /** Opens, and proves by writing and reading back that the database is of use and still the same. */
   async function connect(): Promise<Database> {
     const request = indexedDB.open(name, SCHEMA_VERSION);
-    request.onupgradeneeded = ({ oldVersion }) => upgrade(request.result, oldVersion);
-    const connection = (await wrap(request)) as unknown as Database;
+    let isGone = false;
+    request.onupgradeneeded = ({ oldVersion }) => {
+      // Whoever logged out has it deleted: it must not come back, not even empty.
+      isGone = oldVersion === 0 && generation !== undefined;
+      if (isGone) request.transaction!.abort();
+      else upgrade(request.result, oldVersion);
+    };
+    const connection = (await wrap(request).catch((error: unknown) => {
+      throw isGone ? deleted() : error;
+    })) as unknown as Database;
     // An eviction closes the connection, and so does a newer version or a deletion: we must not block them.
     connection.onclose = connection.onversionchange = () => disconnect(connection);
     try {
@@ -185,9 +198,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
       const found = await meta.get("generation");
       if (generation !== undefined && found !== generation) {
         // Nothing is written to it: what this page holds belongs to another database.
-        throw new ChatError("storage_failed", "The browser deleted what this page had stored.", {
-          retryable: false,
-        });
+        throw deleted();
       }
       generation = found ?? newUuid(random);
       const [probe, last] = [newUuid(random), await meta.get("probe")];

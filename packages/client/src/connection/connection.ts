@@ -289,7 +289,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     send,
 
     connect() {
-      if (state !== "offline" && state !== "stopped") return;
+      if (state !== "offline" && state !== "stopped" && !waiting) return;
       attempt = refusedTokens = 0;
       void open();
     },

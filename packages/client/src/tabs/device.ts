@@ -1,4 +1,4 @@
-import { type Entry, isChatError, type Runtime } from "@chat/protocol";
+import { ChatError, type Entry, isChatError, type Runtime } from "@chat/protocol";
 import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cache/cache.js";
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
@@ -163,7 +163,11 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       awaiting = [];
       handlers.moved();
     },
-    loggedOut: handlers.loggedOut,
+    loggedOut() {
+      // Whatever is written from now on must not be kept.
+      closed = true;
+      handlers.loggedOut();
+    },
   });
 
   function letGo(): void {
@@ -196,13 +200,14 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     request: TabRequest | undefined,
   ): Promise<T> {
     for (;;) {
+      if (closed) throw new ChatError("closed", "This client was closed.");
       const { leads, term } = tabs;
       try {
         if (leads) return await local(await (storage ??= open()));
         return (await (request && tabs.ask(request))) as T;
       } catch (error) {
         if (isChatError(error) && error.code === "conflict") tabs.depose();
-        if (closed || term === tabs.term) throw error;
+        if (term === tabs.term) throw error;
       }
     }
   }

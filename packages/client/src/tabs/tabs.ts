@@ -172,7 +172,10 @@ export function createTabs<Request, Notice>(
   }
 
   function receive(message: Message<Request, Notice>): void {
-    if (message.kind === "log-out") return environment.loggedOut();
+    if (message.kind === "log-out") {
+      leave();
+      return environment.loggedOut();
+    }
     accompanied = true;
     if (message.kind === "probe") return tell(environment.greeting());
     if (message.kind === "request") {

@@ -1,5 +1,5 @@
+import assert from "node:assert/strict";
 import { type ConversationRow, type Entry, isUuid } from "@chat/protocol";
-import { afterEach, describe, expect, it } from "vitest";
 import type { Cache, CachedConversation, CacheReadQuery, OutboxItem } from "../cache/cache.js";
 
 /** A place of its own for one cache, empty at first. */
@@ -62,14 +62,36 @@ function unstorable<T extends object>(value: T): T {
   });
 }
 
+/** What the suite needs of a test runner: that of vitest fits, of jest and of node:test. */
+export interface SuiteApi {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>, timeout?: number): unknown;
+}
+
 /**
- * Proves with vitest that a {@link Cache} keeps its contract.
- * @param name - Of the cache, for the report.
- * @param factory - Makes a new, empty place; called once for each test.
+ * Proves that a {@link Cache} keeps its contract.
+ * @param api where its cases are to be registered
+ * @param name of the cache, for the report
+ * @param factory makes a new, empty place; called once for each case
  */
-export function cacheSuite(name: string, factory: () => CachePlace | Promise<CachePlace>): void {
+export function cacheSuite(
+  { describe, it: register }: SuiteApi,
+  name: string,
+  factory: () => CachePlace | Promise<CachePlace>,
+): void {
   describe(`Cache contract: ${name}`, () => {
     const opened: Cache[] = [];
+
+    function it(title: string, body: () => Promise<void>, timeout?: number): void {
+      const run = async (): Promise<void> => {
+        try {
+          await body();
+        } finally {
+          for (const cache of opened.splice(0)) await cache.close();
+        }
+      };
+      register(title, run, ...(timeout === undefined ? [] : [timeout]));
+    }
 
     async function open(place?: CachePlace): Promise<Cache> {
       const cache = await (place ?? (await factory())).open();
@@ -113,16 +135,12 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
       );
     }
 
-    afterEach(async () => {
-      for (const cache of opened.splice(0)) await cache.close();
-    });
-
     describe("load", () => {
       it("makes a device id of an empty cache, and finds nothing else", async () => {
         const cache = await open();
         const { deviceId } = (await cache.load()).meta;
-        expect(isUuid(deviceId)).toBe(true);
-        expect(await cache.load()).toStrictEqual({
+        assert.strictEqual(isUuid(deviceId), true);
+        assert.deepStrictEqual(await cache.load(), {
           meta: { deviceId },
           conversations: [],
           outbox: [],
@@ -132,14 +150,14 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
 
       it("gives every place a device id of its own", async () => {
         const [one, other] = [await open(), await open()];
-        expect((await one.load()).meta.deviceId).not.toBe((await other.load()).meta.deviceId);
+        assert.notStrictEqual((await one.load()).meta.deviceId, (await other.load()).meta.deviceId);
       });
 
       it("sees the commits that were called before it", async () => {
         const cache = await open();
         await cache.load();
         const committed = cache.commit({ putOutbox: [item(1)] }, "relaxed");
-        expect((await cache.load()).outbox).toStrictEqual([item(1)]);
+        assert.deepStrictEqual((await cache.load()).outbox, [item(1)]);
         await committed;
       });
     });
@@ -149,10 +167,10 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         const cache = await open();
         const { deviceId } = (await cache.load()).meta;
         await cache.commit({ meta: { epoch: "one" } }, "relaxed");
-        expect((await cache.load()).meta).toStrictEqual({ deviceId, epoch: "one" });
+        assert.deepStrictEqual((await cache.load()).meta, { deviceId, epoch: "one" });
         await cache.commit({ meta: { cursor: "x" } }, "relaxed");
         await cache.commit({ meta: { epoch: "two" } }, "relaxed");
-        expect((await cache.load()).meta).toStrictEqual({ deviceId, epoch: "two", cursor: "x" });
+        assert.deepStrictEqual((await cache.load()).meta, { deviceId, epoch: "two", cursor: "x" });
       });
 
       it("replaces a conversation's row and ranges as a whole", async () => {
@@ -165,9 +183,9 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           ],
         };
         await cache.commit({ conversations: [first, conversation("b")] }, "relaxed");
-        expect((await contents(cache)).conversations).toStrictEqual([first, conversation("b")]);
+        assert.deepStrictEqual((await contents(cache)).conversations, [first, conversation("b")]);
         await cache.commit({ conversations: [conversation("a", 4)] }, "relaxed");
-        expect((await contents(cache)).conversations).toStrictEqual([
+        assert.deepStrictEqual((await contents(cache)).conversations, [
           conversation("a", 4),
           conversation("b"),
         ]);
@@ -184,31 +202,34 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           clientMessageId: "00000000-0000-4000-8000-000000000000",
         };
         await cache.commit({ entries: [{ conversationId: "a", entries: [bare, full] }] }, "relaxed");
-        expect(await cache.read("a", ALL)).toStrictEqual([bare, full]);
+        assert.deepStrictEqual(await cache.read("a", ALL), [bare, full]);
       });
 
       it("replaces an entry of the same id", async () => {
         const cache = await open();
         await cache.commit({ entries: [{ conversationId: "a", entries: entries(1, 3) }] }, "relaxed");
         await cache.commit({ entries: [{ conversationId: "a", entries: [entry(2, "new")] }] }, "relaxed");
-        expect(await cache.read("a", ALL)).toStrictEqual([entry(1), entry(2, "new"), entry(3)]);
+        assert.deepStrictEqual(await cache.read("a", ALL), [entry(1), entry(2, "new"), entry(3)]);
       });
 
       it("lists the outbox by sequence, however it was put", async () => {
         const cache = await open();
         await cache.commit({ putOutbox: [item(10, "a"), item(2, "c")] }, "strict");
         await cache.commit({ putOutbox: [item(1, "d"), item(3, "b")] }, "strict");
-        expect((await cache.load()).outbox.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 10]);
+        assert.deepStrictEqual(
+          (await cache.load()).outbox.map(({ sequence }) => sequence),
+          [1, 2, 3, 10],
+        );
       });
 
       it("keeps every field of an outbox item, and replaces and removes it by clientMessageId", async () => {
         const cache = await open();
         const full: OutboxItem = { ...item(1), kind: "x-poll", data: { a: [1] }, replyTo: 4 };
         await cache.commit({ putOutbox: [full, item(2), item(3)] }, "strict");
-        expect((await cache.load()).outbox).toStrictEqual([full, item(2), item(3)]);
+        assert.deepStrictEqual((await cache.load()).outbox, [full, item(2), item(3)]);
         const failed: OutboxItem = { ...item(2), failure: { code: "forbidden", message: "No." } };
         await cache.commit({ putOutbox: [failed], removeOutbox: ["item-1", "unknown"] }, "strict");
-        expect((await cache.load()).outbox).toStrictEqual([failed, item(3)]);
+        assert.deepStrictEqual((await cache.load()).outbox, [failed, item(3)]);
       });
 
       it("replaces users by userId", async () => {
@@ -216,7 +237,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         const bo = { userId: "bo", version: 3, avatarUrl: "https://example.test/bo.png", data: { age: 3 } };
         await cache.commit({ users: [{ userId: "ana", version: 1, name: "Ana" }, bo] }, "relaxed");
         await cache.commit({ users: [{ userId: "ana", version: 2 }] }, "relaxed");
-        expect((await contents(cache)).users).toStrictEqual([{ userId: "ana", version: 2 }, bo]);
+        assert.deepStrictEqual((await contents(cache)).users, [{ userId: "ana", version: 2 }, bo]);
       });
     });
 
@@ -240,19 +261,19 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
 
       it("answers in numeric order of messageId, for one conversation", async () => {
         const cache = await filled();
-        expect(await ids(cache, "room")).toEqual([1, 2, 3, 4, 5, 9, 10, 11, 12]);
-        expect(await ids(cache, "unknown")).toEqual([]);
+        assert.deepStrictEqual(await ids(cache, "room"), [1, 2, 3, 4, 5, 9, 10, 11, 12]);
+        assert.deepStrictEqual(await ids(cache, "unknown"), []);
       });
 
       it("excludes both bounds", async () => {
         const cache = await filled();
         for (const order of ["ascending", "descending"] as const) {
-          expect(await ids(cache, "room", { after: 2, before: 10, order })).toEqual([3, 4, 5, 9]);
-          expect(await ids(cache, "room", { after: 5, before: 9, order })).toEqual([]);
-          expect(await ids(cache, "room", { after: 4, before: 5, order })).toEqual([]);
-          expect(await ids(cache, "room", { after: 5, before: 5, order })).toEqual([]);
-          expect(await ids(cache, "room", { after: 9, before: 2, order })).toEqual([]);
-          expect(await ids(cache, "room", { after: 12, order })).toEqual([]);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 2, before: 10, order }), [3, 4, 5, 9]);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 5, before: 9, order }), []);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 4, before: 5, order }), []);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 5, before: 5, order }), []);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 9, before: 2, order }), []);
+          assert.deepStrictEqual(await ids(cache, "room", { after: 12, order }), []);
         }
       });
 
@@ -261,13 +282,13 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         const ascending = (limit: number) => ids(cache, "room", { after: 1, before: 12, limit });
         const descending = (limit: number) =>
           ids(cache, "room", { after: 1, before: 12, limit, order: "descending" });
-        expect(await ascending(1)).toEqual([2]);
-        expect(await descending(1)).toEqual([11]);
-        expect(await ascending(5)).toEqual([2, 3, 4, 5, 9]);
-        expect(await descending(4)).toEqual([5, 9, 10, 11]);
+        assert.deepStrictEqual(await ascending(1), [2]);
+        assert.deepStrictEqual(await descending(1), [11]);
+        assert.deepStrictEqual(await ascending(5), [2, 3, 4, 5, 9]);
+        assert.deepStrictEqual(await descending(4), [5, 9, 10, 11]);
         for (const enough of [7, 8, Infinity]) {
-          expect(await ascending(enough)).toEqual([2, 3, 4, 5, 9, 10, 11]);
-          expect(await descending(enough)).toEqual([2, 3, 4, 5, 9, 10, 11]);
+          assert.deepStrictEqual(await ascending(enough), [2, 3, 4, 5, 9, 10, 11]);
+          assert.deepStrictEqual(await descending(enough), [2, 3, 4, 5, 9, 10, 11]);
         }
       });
 
@@ -278,13 +299,15 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           "relaxed",
         );
         await cache.commit({ entries: [{ conversationId: "a", entries: entries(1, 5_000) }] }, "relaxed");
-        expect(await cache.read("a", ALL)).toStrictEqual(entries(1, 10_000));
-        expect(await cache.read("a", { ...ALL, limit: 50, order: "descending" })).toStrictEqual(
+        assert.deepStrictEqual(await cache.read("a", ALL), entries(1, 10_000));
+        assert.deepStrictEqual(
+          await cache.read("a", { ...ALL, limit: 50, order: "descending" }),
           entries(9_951, 10_000),
         );
-        expect(
+        assert.deepStrictEqual(
           await cache.read("a", { after: 4_000, before: 6_000, limit: 3, order: "descending" }),
-        ).toStrictEqual(entries(5_997, 5_999));
+          entries(5_997, 5_999),
+        );
       }, 30_000);
     });
 
@@ -302,11 +325,11 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           },
           "relaxed",
         );
-        expect(await contents(cache)).toStrictEqual({ ...before, log: { ...before.log, a: [entry(1)] } });
+        assert.deepStrictEqual(await contents(cache), { ...before, log: { ...before.log, a: [entry(1)] } });
         await cache.commit({ truncate: [{ conversationId: "b", above: 2 }] }, "relaxed");
-        expect(await ids(cache, "b")).toEqual([1, 2]);
+        assert.deepStrictEqual(await ids(cache, "b"), [1, 2]);
         await cache.commit({ truncate: [{ conversationId: "b", above: 0 }] }, "relaxed");
-        expect(await ids(cache, "b")).toEqual([]);
+        assert.deepStrictEqual(await ids(cache, "b"), []);
       });
 
       it("removes conversations with their entries, and nothing of others or of the outbox", async () => {
@@ -314,7 +337,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         await fill(cache);
         const before = await contents(cache);
         await cache.commit({ removeConversations: ["a", "unknown"] }, "relaxed");
-        expect(await contents(cache)).toStrictEqual({
+        assert.deepStrictEqual(await contents(cache), {
           ...before,
           conversations: [conversation("b", 2)],
           log: { ...before.log, a: [] },
@@ -326,7 +349,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         await fill(cache);
         const { meta, outbox } = await cache.load();
         await cache.commit({ reset: true }, "relaxed");
-        expect(await contents(cache)).toStrictEqual({
+        assert.deepStrictEqual(await contents(cache), {
           meta: { deviceId: meta.deviceId },
           conversations: [],
           outbox,
@@ -342,7 +365,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         await fill(cache);
         const before = await contents(cache);
         await cache.commit({}, "relaxed");
-        expect(await contents(cache)).toStrictEqual(before);
+        assert.deepStrictEqual(await contents(cache), before);
       });
 
       it("applies its steps in the order of the fields", async () => {
@@ -368,7 +391,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           },
           "strict",
         );
-        expect(await contents(cache)).toStrictEqual({
+        assert.deepStrictEqual(await contents(cache), {
           meta: { deviceId, epoch: "epoch-2" },
           conversations: [conversation("a", 1), conversation("c", 1)],
           outbox: [item(1), item(4)],
@@ -393,13 +416,12 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           "relaxed",
         );
         const { conversations, log } = await contents(cache);
-        expect(conversations).toStrictEqual([conversation("a", 9), conversation("b", 2)]);
-        expect(log).toStrictEqual({ a: [entry(9)], b: [entry(1), entry(3)], c: [] });
+        assert.deepStrictEqual(conversations, [conversation("a", 9), conversation("b", 2)]);
+        assert.deepStrictEqual(log, { a: [entry(9)], b: [entry(1), entry(3)], c: [] });
       });
 
-      it.each(["strict", "relaxed"] as const)(
-        "leaves nothing of itself when it fails (%s)",
-        async (durability) => {
+      for (const durability of ["strict", "relaxed"] as const) {
+        it(`leaves nothing of itself when it fails (${durability})`, async () => {
           const cache = await open();
           await fill(cache);
           const before = await contents(cache);
@@ -417,10 +439,10 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
             },
             durability,
           );
-          await expect(failing).rejects.toMatchObject({ code: "storage_failed" });
-          expect(await contents(cache)).toStrictEqual(before);
-        },
-      );
+          await assert.rejects(failing, { code: "storage_failed" });
+          assert.deepStrictEqual(await contents(cache), before);
+        });
+      }
 
       it("keeps entries and the ranges that vouch for them together when it fails", async () => {
         const cache = await open();
@@ -431,8 +453,8 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           { conversations: [conversation("a", 6)], entries: [{ conversationId: "a", entries: bad }] },
           "relaxed",
         );
-        await expect(failing).rejects.toMatchObject({ code: "storage_failed" });
-        expect(await contents(cache)).toStrictEqual(before);
+        await assert.rejects(failing, { code: "storage_failed" });
+        assert.deepStrictEqual(await contents(cache), before);
       });
 
       it("fails alone: those called before and after it apply", async () => {
@@ -443,8 +465,11 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           put(item(2), unstorable(item(3))),
           put(item(4)),
         ]);
-        expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-        expect((await cache.load()).outbox).toStrictEqual([item(1), item(4)]);
+        assert.deepStrictEqual(
+          results.map(({ status }) => status),
+          ["fulfilled", "rejected", "fulfilled"],
+        );
+        assert.deepStrictEqual((await cache.load()).outbox, [item(1), item(4)]);
       });
 
       it("applies commits in the order in which they were called", async () => {
@@ -462,9 +487,12 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
             order.push(index);
           }),
         );
-        expect(order).toEqual(Array.from({ length: 60 }, (_, index) => index));
-        expect((await cache.load()).meta.cursor).toBe("59");
-        expect(await cache.read("a", ALL)).toStrictEqual([entry(1, "59")]);
+        assert.deepStrictEqual(
+          order,
+          Array.from({ length: 60 }, (_, index) => index),
+        );
+        assert.strictEqual((await cache.load()).meta.cursor, "59");
+        assert.deepStrictEqual(await cache.read("a", ALL), [entry(1, "59")]);
       });
 
       it("is seen by every read that is called after it, before it is done", async () => {
@@ -481,7 +509,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           reads.push(ids(cache, "a", { limit: 1, order: "descending" }));
         }
         const newest = (await Promise.all(reads)).map(([id]) => id);
-        for (let id = 1; id <= 20; id++) expect(newest[id - 1]).toBeGreaterThanOrEqual(id);
+        for (let id = 1; id <= 20; id++) assert.ok(newest[id - 1] >= id);
         await Promise.all(commits);
       });
     });
@@ -494,8 +522,8 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         const before = await contents(cache);
         await cache.close();
         const after = await contents(await open(place));
-        if (cache.persistent) expect(after).toStrictEqual(before);
-        else expect(after.meta.deviceId).not.toBe(before.meta.deviceId);
+        if (cache.persistent) assert.deepStrictEqual(after, before);
+        else assert.notStrictEqual(after.meta.deviceId, before.meta.deviceId);
       });
 
       it("waits, when it is closed, for commits that were called before", async () => {
@@ -507,10 +535,10 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           committed++;
         });
         await cache.close();
-        expect(committed).toBe(3);
+        assert.strictEqual(committed, 3);
         await Promise.all(commits);
         if (cache.persistent) {
-          expect((await (await open(place)).load()).outbox).toStrictEqual([item(1), item(2), item(3)]);
+          assert.deepStrictEqual((await (await open(place)).load()).outbox, [item(1), item(2), item(3)]);
         }
       });
 
@@ -523,7 +551,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
           () => cache.commit({}, "relaxed"),
           () => cache.wipe(),
         ]) {
-          await expect(call()).rejects.toMatchObject({ code: "closed" });
+          await assert.rejects(call(), { code: "closed" });
         }
         await cache.close();
       });
@@ -534,11 +562,11 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         await fill(cache);
         const { deviceId } = (await cache.load()).meta;
         await cache.wipe();
-        await expect(cache.load()).rejects.toMatchObject({ code: "closed" });
+        await assert.rejects(cache.load(), { code: "closed" });
         await cache.close();
         const after = await contents(await open(place));
-        expect(after.meta.deviceId).not.toBe(deviceId);
-        expect(after).toStrictEqual({
+        assert.notStrictEqual(after.meta.deviceId, deviceId);
+        assert.deepStrictEqual(after, {
           meta: { deviceId: after.meta.deviceId },
           conversations: [],
           outbox: [],
@@ -553,7 +581,7 @@ export function cacheSuite(name: string, factory: () => CachePlace | Promise<Cac
         const committed = cache.commit({ putOutbox: [item(1)] }, "strict");
         await cache.wipe();
         await committed;
-        expect((await (await open(place)).load()).outbox).toEqual([]);
+        assert.deepStrictEqual((await (await open(place)).load()).outbox, []);
       });
     });
   });

@@ -1,3 +1,4 @@
+export { type CachePlace, cacheSuite, type SuiteApi } from "./cache-suite.js";
 export {
   type FakeFaults,
   type FakeServer,

@@ -11,7 +11,7 @@ const { random } = systemRuntime();
 const NAME = "chat";
 const ANSWER_DEADLINE_MS = 5_000;
 
-cacheSuite("IndexedDB", () => {
+cacheSuite({ describe, it }, "IndexedDB", () => {
   const indexedDB = new FakeIndexedDb();
   return { open: () => indexedDbCache({ name: NAME, indexedDB, clock: new ManualClock(), random }) };
 });

@@ -1,11 +1,11 @@
 import { systemRuntime } from "@chat/protocol";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { memoryCache } from "../../src/cache/memory-cache.js";
 import { cacheSuite } from "../../src/testing/cache-suite.js";
 
 const { random } = systemRuntime();
 
-cacheSuite("memory", () => ({ open: () => memoryCache({ random }) }));
+cacheSuite({ describe, it }, "memory", () => ({ open: () => memoryCache({ random }) }));
 
 it("says that it isn't persistent", () => {
   expect(memoryCache({ random }).persistent).toBe(false);

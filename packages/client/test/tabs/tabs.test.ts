@@ -306,6 +306,54 @@ describe("a device of its own", () => {
   });
 });
 
+describe("logging out", () => {
+  test.each(["the leading tab", "a tab that follows"])(
+    "in %s ends all tabs of the user, and leaves nothing",
+    async (which) => {
+      const [leader, follower] = await openTwo();
+      const other = open({ userId: "bo" });
+      await pass(300);
+      leader.client.disconnect();
+      await pass(100);
+      void send(follower, "never sent").catch(() => {});
+      await pass(100);
+      let done = false;
+      const { client } = which === "the leading tab" ? leader : follower;
+      void client.logout().then(() => (done = true));
+      await pass(1_000);
+      expect(done).toBe(true);
+      for (const { client } of [leader, follower]) expect(client.status.connection).toBe("closed");
+      expect((await browser.indexedDB.databases()).map(({ name }) => name)).toEqual([
+        'chat ["wss://chat.test/","bo"]',
+      ]);
+      expect(browser.locks.held).toHaveLength(1);
+      expect(other.client.status.connection).toBe("online");
+      // Whoever comes next is a new device, and knows nothing.
+      const next = open();
+      await pass(500);
+      expect(next.client.status).toMatchObject({ pending: 0, storage: "persistent", connection: "online" });
+      expect(texts(next.client, "room")).toEqual([]);
+      expect(stored()).toEqual([]);
+    },
+  );
+
+  test("reaches a tab that was frozen when it thaws", async () => {
+    const [leader, follower] = await openTwo();
+    leader.tab.freeze();
+    let done = false;
+    void follower.client.logout().then(() => (done = true));
+    await pass(2_000);
+    expect(done).toBe(true);
+    server.post("room", "bo", "to nobody");
+    await pass(500);
+    leader.tab.thaw();
+    await pass(500);
+    expect(leader.client.status.connection).toBe("closed");
+    expect(await browser.indexedDB.databases()).toEqual([]);
+    expect(devices()).toEqual([]);
+  });
+});
+
 test("where storage is refused the tabs share one device in memory, also when its leader goes", async () => {
   browser.indexedDB.open = () => {
     throw new DOMException("Not in a private window.", "SecurityError");

@@ -17,12 +17,16 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   const chat: Chat = createChatClient<QuickstartData>({ url: "/chat", userId, token });
   const screen = byId("chat-screen", HTMLElement);
   const stop = new AbortController();
+  let isLeaving = false;
   const seen = seenMessages(userId);
   const list = openConversationList(chat, seen);
   const closeStatus = showConnectionStatus(chat, () => stop.abort());
   const closeDialogs = prepareDialogs(chat, {
     open: ({ id }) => goTo(id),
-    logOut: () => stop.abort(),
+    logOut() {
+      isLeaving = true;
+      stop.abort();
+    },
   });
 
   let openId: string | undefined;
@@ -102,7 +106,15 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   await chat.ready();
   screen.hidden = false;
   drawMe();
-  const subscriptions = [chat.users.subscribe(drawMe), chat.subscribe(drawMe)];
+  const leaveWithOthers = (): void => {
+    if (chat.status.connection === "closed") stop.abort();
+  };
+  const subscriptions = [
+    chat.users.subscribe(drawMe),
+    chat.subscribe(drawMe),
+    // Logged out in another tab.
+    chat.subscribe(leaveWithOthers),
+  ];
   window.addEventListener("hashchange", () => void follow(), { signal: stop.signal });
   void follow();
   const stopOpening = chat.conversations.subscribe(() => {
@@ -120,5 +132,6 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   closeStatus();
   list.close();
   screen.hidden = true;
-  await chat.close();
+  // On a shared computer nothing of this user stays behind, in no tab.
+  await (isLeaving ? chat.logout() : chat.close());
 }

@@ -103,7 +103,7 @@ function noticeFor(
     case "closed":
       return { text: "", button: "" };
     case "connecting":
-      return { text: "No connection. What you write is sent as soon as it is back.", button: "" };
+      return { text: "No connection. What you write is sent as soon as it is back.", button: "Try now" };
     case "offline":
       return {
         text: "You are working offline. What you write is kept here until you go online.",

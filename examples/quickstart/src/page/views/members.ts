@@ -95,9 +95,13 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       const found: MemberRow[] = [];
       let page: string | undefined;
       do {
-        const part = await conversation.members({ limit: PAGE, signal, ...(page !== undefined && { page }) });
+        const part = await conversation.members({
+          limit: PAGE,
+          signal,
+          ...(page !== undefined && { cursor: page }),
+        });
         found.push(...part.items);
-        page = part.next;
+        page = part.nextCursor;
       } while (page !== undefined && found.length < shown);
       members = found;
       next = page;
