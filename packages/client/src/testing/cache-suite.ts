@@ -509,7 +509,7 @@ export function cacheSuite(
           reads.push(ids(cache, "a", { limit: 1, order: "descending" }));
         }
         const newest = (await Promise.all(reads)).map(([id]) => id);
-        for (let id = 1; id <= 20; id++) assert.ok(newest[id - 1] >= id);
+        for (let id = 1; id <= 20; id++) assert.ok(newest[id - 1]! >= id);
         await Promise.all(commits);
       });
     });
