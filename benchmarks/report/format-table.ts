@@ -22,7 +22,7 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** Ours divided by another subject's, pair by pair of the same round: what holds when the machine's speed drifts. */
-export function ratiosOf(result: Result, subject: string, figure: string): Spread {
+function ratiosOf(result: Result, subject: string, figure: string): Spread {
   const ours = Object.values(result.runs)[0]!;
   const others = result.runs[subject]!;
   return spreadOf(ours.map((run, index) => run[figure]! / others[index]![figure]!));

@@ -20,7 +20,7 @@ type Talk = (
 ) => Promise<void>;
 
 /** One message after the other, in rooms of `next`'s choice. */
-export async function keepTalking(
+async function keepTalking(
   next: () => { readonly member: Member; readonly room: number; readonly number: number },
   until: number,
   acknowledged: (delay: number, room: number) => void,
@@ -34,7 +34,7 @@ export async function keepTalking(
 }
 
 /** One a time in an interval. */
-export async function talkCalmly(
+async function talkCalmly(
   interval: number,
   next: (number: number) => Member,
   until: number,

@@ -12,7 +12,7 @@ function afterPromises(callback: () => void): void {
 /**
  * The end of a turn of Node's event loop, in rounds: what a round's work brings about for "the next turn" runs in the round behind it,
  * and not after another look at the network. So what one turn has read off all sockets is appended, committed in one transaction
- * and sent out again together, instead of passing by in groups that overtake each other. See docs/decisions/0006.
+ * and sent out again together, instead of passing by in groups that overtake each other. See docs/decisions/0007.
  */
 function endOfTurn(begin: Clock["nextTurn"]): Clock["nextTurn"] {
   let waiting: (() => void)[] = [];

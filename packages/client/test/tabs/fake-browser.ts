@@ -9,7 +9,7 @@ interface Candidate {
 }
 
 /** Web Locks as far as they matter here: exclusive, first come first served, given up by a signal, and stolen. */
-export class FakeLocks {
+class FakeLocks {
   readonly #held = new Map<string, Candidate>();
   #waiting: Candidate[] = [];
 

@@ -5,10 +5,10 @@ import type { Caller, OperationContext } from "../operations/operation-context.j
 import type { JsonFields, JsonSchema, JsonValues } from "./json-field.js";
 
 /** The methods of the service. HEAD is answered as GET without a body. */
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What a route works with: who asks for what, checked. */
-export interface RouteCall<
+interface RouteCall<
   P extends JsonFields = JsonFields,
   Q extends JsonFields = JsonFields,
   B extends JsonFields = JsonFields,

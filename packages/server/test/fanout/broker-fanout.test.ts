@@ -108,7 +108,7 @@ describe("a fan-out over a broker", () => {
     broker.subscription = new Promise(() => {});
     const late = fanout.subscribe("a", () => {});
     const refused = expect(late).rejects.toMatchObject({ code: "store_unavailable" });
-    await clock.advance(10_000);
+    clock.advance(10_000);
     await refused;
     const { broker: other, fanout: second } = open();
     other.subscription = Promise.reject(new Error("no such permission"));

@@ -112,7 +112,8 @@ describe.each(Object.entries(mounts))("mounted into %s", (_name, mount) => {
     const stop = new AbortController();
     const answer = await fetch(`${url}/chat/stream`, { signal: stop.signal });
     expect(answer.headers.get("content-type")).toBe("text/event-stream");
-    const { value } = await answer.body!.getReader().read();
+    const reader: ReadableStreamDefaultReader<Uint8Array> = answer.body!.getReader();
+    const { value } = await reader.read();
     expect(new TextDecoder().decode(value)).toMatch(/^event: open\ndata: [0-9a-f-]{36}\n\n$/);
     stop.abort();
   });
