@@ -216,17 +216,20 @@ ENTRY = (
     Field("messageId", UINT, in_run="step"), Field("senderId", ID, in_run="repeat"),
     Field("createdAt", UINT, in_run="step"), Field("ordinal", UINT, in_run="step"), Field("fingerprint", UINT), Field("text", TEXT, True), Field("kind", SHORT, True),
     Field("data", _data(147_456, 9), True), Field("replyTo", UINT, True), Field("clientMessageId", UUID, True),
+    Field("redacted", BOOL, True),
 )  # fmt: skip
 LATEST = _struct(
     Field("messageId", UINT), Field("senderId", ID), Field("createdAt", UINT),
-    Field("snippet", _text(160), True), Field("kind", SHORT, True),
+    Field("snippet", _text(160), True), Field("kind", SHORT, True), Field("redacted", BOOL, True),
 )  # fmt: skip
+REWRITTEN = _struct(Field("text", TEXT, True), Field("data", DATA, True))
 ROW = _struct(
     CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
     Field("headFingerprint", UINT), Field("headOrdinal", UINT), Field("firstId", UINT),
     Field("memberCount", UINT), Field("member", BOOL), Field("role", ROLE), Field("joinedAt", UINT),
     Field("visibleFrom", UINT), Field("createdAt", UINT), Field("name", NAME, True), Field("data", DATA, True),
     Field("peerId", ID, True), Field("latest", LATEST, True), Field("historyVisibility", HISTORY, True),
+    Field("lastRedaction", UINT, True),
 )  # fmt: skip
 PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),
@@ -275,6 +278,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     14: ("update-conversation", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("name", NAME, True),
                                  Field("data", DATA, True), Field("historyVisibility", HISTORY, True))),
     15: ("set-role", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS, Field("role", ROLE))),
+    20: ("redact-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("messageId", UINT))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
                      Field("textCharacters", UINT))),
@@ -282,8 +286,10 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     66: ("error", (REQUEST_ID, Field("code", SHORT), Field("message", _text(500)), Field("retryable", BOOL),
                    Field("retryAfter", UINT, True))),
     67: ("message-stored", (REQUEST_ID, Field("messageId", UINT), Field("createdAt", UINT),
-                            Field("ordinal", UINT), Field("fingerprint", UINT))),
-    68: ("range", (REQUEST_ID, AFTER, THROUGH, ENTRIES, Field("head", UINT), Field("firstId", UINT))),
+                            Field("ordinal", UINT), Field("fingerprint", UINT),
+                            Field("rewritten", REWRITTEN, True), Field("redacted", BOOL, True))),
+    68: ("range", (REQUEST_ID, AFTER, THROUGH, ENTRIES, Field("head", UINT), Field("firstId", UINT),
+                   Field("lastRedaction", UINT, True))),
     69: ("conversations", (REQUEST_ID, ROWS, Field("cursor", CURSOR), NEXT)),
     70: ("changes", (REQUEST_ID, ROWS, Field("cursor", CURSOR), Field("more", BOOL))),
     71: ("conversation", (REQUEST_ID, Field("row", ROW))),

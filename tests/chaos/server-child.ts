@@ -60,6 +60,7 @@ function unwatched(store: typeof backend.store): typeof backend.store {
   return {
     messages: store.messages,
     conversations: store.conversations,
+    housekeeping: store.housekeeping,
     open: (options) => store.open(options),
     watch: () => () => {},
     close: () => store.close(),

@@ -29,6 +29,7 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "remove-members": "conversation",
   "update-conversation": "conversation",
   "set-role": "conversation",
+  "redact-message": "conversation",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

@@ -22,6 +22,7 @@ function acknowledge(text: string): void {
 function marking(store: ChatStore): ChatStore {
   return {
     conversations: store.conversations,
+    housekeeping: store.housekeeping,
     open: (options) => store.open(options),
     watch: (listener) => store.watch(listener),
     close: () => store.close(),
@@ -29,6 +30,7 @@ function marking(store: ChatStore): ChatStore {
       advancesConversations: store.messages.advancesConversations,
       find: (key) => store.messages.find(key),
       read: (query) => store.messages.read(query),
+      wipe: (query) => store.messages.wipe(query),
       heads: (ids) => store.messages.heads(ids),
       async append(drafts) {
         if (plant === "early") for (const { text } of drafts) if (text !== undefined) acknowledge(text);

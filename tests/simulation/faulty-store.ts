@@ -76,6 +76,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
       ),
     find: (key) => call("find", () => inner.messages.find(key)),
     read: (query) => call("read", () => inner.messages.read(query)),
+    wipe: (query) => call("wipe", () => inner.messages.wipe(query)),
     heads: (ids) => call("heads", () => inner.messages.heads(ids)),
   };
   const rows = inner.conversations;
@@ -99,6 +100,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
   return {
     messages,
     conversations,
+    housekeeping: inner.housekeeping,
     // Whether a server starts with a store that fails is for its supervisor, who starts it again.
     open: (storeOptions) => inner.open(storeOptions),
     watch: options.watch,

@@ -142,7 +142,7 @@ export function createClientCore<C extends CustomData>(
     settle: (entries) => outbox.settle(entries),
     changed,
     arrived(replica, entry) {
-      if (!isSendableKind(kindOf(entry))) return;
+      if (!isSendableKind(kindOf(entry)) || entry.redacted) return;
       environment.message(handleOf(replica).conversation, lineOf(entry));
       // The others first hear that it is held.
       void writer.idle().then(() => device.tell({ arrived: { conversationId: replica.id, entry } }));

@@ -6,6 +6,8 @@ export const CLIENT_LIMITS = {
   sendWindow: 32,
   /** Entries of one conversation that may wait for those before them; beyond it they are fetched once more. */
   reorderEntries: 1_000,
+  /** Redactions of one conversation that are applied to what is still on its way. */
+  redactionsKept: 10_000,
   /** Missed entries of one conversation that are fetched without a hole, unless the application sets another figure. */
   catchUpEntries: 1_000,
   /** Conversations that are filled one after the other from a device's first listing on, so that they can be read offline. */

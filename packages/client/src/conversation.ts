@@ -101,6 +101,11 @@ export function createConversation<C extends CustomData>(
     },
     discard: (key) => outbox.remove(key),
 
+    async redact(messageId, { signal } = {}) {
+      const request = { conversationId, clientMessageId: newUuid(random), messageId };
+      row((await ask({ type: "redact-message", ...request }, { signal })).row);
+    },
+
     async members({ cursor, limit = LIMITS.membersPerRequest, signal } = {}) {
       const request = { type: "list-members", conversationId, limit, page: cursor } as const;
       const { members, next } = await ask(request, { signal });

@@ -63,6 +63,8 @@ export interface TimelineMessage<C extends CustomData = CustomData> {
   readonly text?: string;
   readonly data?: DataOf<C, "entry">;
   readonly replyTo?: number;
+  /** True for a tombstone: the message was redacted or erased, and has neither text nor data. */
+  readonly redacted?: boolean;
   /** Wall-clock ms: the server's once stored, this device's before. */
   readonly createdAt: number;
   /** `pending`: in the outbox. `stored`: acknowledged by the server. `failed`: refused for good, see `error`. */
@@ -92,6 +94,8 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
     readonly createdAt: number;
     readonly snippet?: string;
     readonly kind: string;
+    /** True if it was redacted or erased. */
+    readonly redacted?: boolean;
   };
 }
 
@@ -193,6 +197,13 @@ export interface Conversation<C extends CustomData = CustomData> {
 
   /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
   discard(key: string): Promise<void>;
+
+  /**
+   * Takes the body of a message away, for everybody and for good; its line stays as a tombstone. Its sender may,
+   * and in a group owners and admins. Resolves once it is stored; redacting again does no harm.
+   * @throws ChatError `forbidden`, `not_found`, `invalid_argument` (no message), `timeout` (offline too long)…
+   */
+  redact(messageId: number, options?: RequestOptions): Promise<void>;
 
   /** The members by user id, 100 at most in one page. @throws ChatError `timeout`, `not_found`… */
   members(options?: PageOptions): Promise<Page<Member>>;

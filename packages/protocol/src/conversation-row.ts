@@ -22,6 +22,8 @@ const latestMessageShape = {
   /** The first characters of its text. */
   snippet: schema.optional(schema.text(LIMITS.snippetCharacters)),
   kind: schema.optional(schema.string(LIMITS.idBytes)),
+  /** True if its body was redacted or erased; it has no snippet then. */
+  redacted: schema.optional(schema.bool),
 } as const;
 
 /** One conversation as one user sees it: a self-contained row of the list. */
@@ -59,6 +61,11 @@ export const conversationRowShape = {
   latest: schema.optional(schema.struct(latestMessageShape)),
   /** What those who join from now on see of what was before; absent: `joined`. */
   historyVisibility: schema.optional(schema.oneOf(HISTORY_VISIBILITIES)),
+  /**
+   * messageId of the conversation's newest `redacted` or `erased` entry, also one that this user can't see; absent if
+   * there is none. A device that holds everything up to it and has not seen it holds bodies that are gone.
+   */
+  lastRedaction: schema.optional(schema.uint),
 } as const;
 
 export type LatestMessage = schema.Struct<typeof latestMessageShape>;

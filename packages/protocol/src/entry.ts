@@ -21,6 +21,13 @@ export const ENTRY_KINDS = {
   rolesChanged: "roles-changed",
   /** `data.name`, `data.data` and `data.historyVisibility`, those that are there, are the conversation's from this entry on. */
   updated: "updated",
+  /**
+   * The body of the message `data.messageId` is gone: its entry is a tombstone from here on. `data.previous` is the
+   * messageId of the `redacted` or `erased` entry before this one, 0 if none.
+   */
+  redacted: "redacted",
+  /** The bodies of everything that the user `data.userId` wrote below this entry are gone. `data.previous` as above. */
+  erased: "erased",
 } as const;
 
 const CUSTOM_KIND = /^x-[a-z0-9-]{1,30}$/;
@@ -58,10 +65,41 @@ export const entryShape = {
   replyTo: schema.optional(schema.uint),
   /** The sender's idempotency key; told to the device that sent the entry, and to no other. */
   clientMessageId: schema.optional(schema.uuid),
+  /** True for a tombstone: text, data and replyTo of this entry were redacted or erased. */
+  redacted: schema.optional(schema.bool),
 } as const;
 
 /** One entry of a conversation's log, as it travels and as a device keeps it. */
 export type Entry = schema.Struct<typeof entryShape>;
+
+/** What a `redacted` or `erased` entry takes away. */
+export interface Redaction {
+  /** The entry whose body is gone; undefined for an erasure. */
+  readonly messageId: number | undefined;
+  /** The user whose bodies below the entry are gone; undefined for a redaction. */
+  readonly userId: string | undefined;
+  /** messageId of the `redacted` or `erased` entry before this one, 0 if none: who has not seen that one has missed some. */
+  readonly previous: number;
+}
+
+/** What an entry redacts or erases; undefined for an entry of another kind. */
+export function redactionOf({ kind, data }: Pick<Entry, "kind" | "data">): Redaction | undefined {
+  if (kind !== ENTRY_KINDS.redacted && kind !== ENTRY_KINDS.erased) return undefined;
+  const { messageId, userId, previous } = data ?? {};
+  return {
+    messageId: typeof messageId === "number" ? messageId : undefined,
+    userId: typeof userId === "string" ? userId : undefined,
+    previous: typeof previous === "number" ? previous : 0,
+  };
+}
+
+/** What is left of an entry whose body was redacted. */
+export function tombstoneOf<E extends Pick<Entry, "text" | "data" | "replyTo" | "redacted">>(
+  entry: E,
+): Omit<E, "text" | "data" | "replyTo"> & { readonly redacted: true } {
+  const { text: _, data: __, replyTo: ___, ...rest } = entry;
+  return { ...rest, redacted: true };
+}
 
 /** The kind of an entry, `text` when it names none. */
 export function kindOf(entry: Pick<Entry, "kind">): string {

@@ -21,7 +21,15 @@ export {
 } from "./conversation-row.js";
 export type { EncodedRun } from "./encoded-run.js";
 export { assertData, type JsonObject, type JsonValue } from "./data.js";
-export { ENTRY_KINDS, type Entry, isSendableKind, kindOf } from "./entry.js";
+export {
+  ENTRY_KINDS,
+  type Entry,
+  isSendableKind,
+  kindOf,
+  type Redaction,
+  redactionOf,
+  tombstoneOf,
+} from "./entry.js";
 export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";
 export type * from "./frames/index.js";
 export {

@@ -31,9 +31,13 @@ import { peerOf } from "./mount/peer-of.js";
 import { nodeRuntime } from "./node-runtime.js";
 import { Hooks } from "./operations/hooks.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
+import { type Erasure, eraseUser, type ErasureOptions } from "./operations/erase-user.js";
+import { followLog, type FollowOptions, type LoggedEntry } from "./operations/follow-log.js";
 import type { OperationContext } from "./operations/operation-context.js";
+import { SERVER_SIDE_DEVICE, SYSTEM } from "./operations/system-caller.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
+import { RetentionKeeper } from "./operations/retention-keeper.js";
 import { authenticateWithin } from "./session/authenticate.js";
 import {
   assertDisconnection,
@@ -48,9 +52,10 @@ import { SessionHost, type SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
 import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 import type { StoreInfo } from "./store/chat-store.js";
+import { assertRetention, type Retention } from "./store/housekeeping.js";
 
-/** The device of what the application does in its own process, unless it names one. */
-const SERVER_SIDE_DEVICE = "00000000-0000-4000-8000-000000000000";
+/** ms before an erasure that failed is gone on with. */
+const ERASURE_PAUSE = 60_000;
 
 /** A chat engine inside an application's own process. */
 export interface ChatServer {
@@ -88,6 +93,26 @@ export interface ChatServer {
    * that senderId; hooks are not called for it.
    */
   readonly system: ChatActor;
+  /**
+   * Erases everything that a user wrote, in every conversation and on every device, and empties the profile.
+   * Resolves when the words are gone from the store's files, too. A crash in between is made up for by the next server
+   * that starts, or by the same call again. See docs/guides/erase.md.
+   * @throws ChatError `invalid_argument`, `store_unavailable`
+   */
+  eraseUser(userId: string, options?: ErasureOptions): Promise<Erasure>;
+  /**
+   * How long one conversation keeps its entries, in place of the settings `retentionAge` and `retentionCount`;
+   * `undefined` takes it back. What is too old goes with the next round.
+   * @throws ChatError `not_found`, `invalid_argument`, `store_unavailable`
+   */
+  setRetention(conversationId: string, retention: Partial<Retention> | undefined): Promise<void>;
+  /**
+   * Everything that was and will be stored, in the order of the commits: for search indexes, webhooks, analytics. Keep the
+   * cursor of what was dealt with, and go on `after` it; entries come at least once, and in order within a conversation.
+   * It goes on until it is left (`break`), its signal fires or the server is closed.
+   * @throws ChatError `cursor_invalid`, `store_unavailable`
+   */
+  changes(options?: FollowOptions): AsyncIterableIterator<LoggedEntry>;
   /** Open connections. */
   readonly connections: number;
   /**
@@ -120,6 +145,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   };
   let closing: Promise<void> | undefined;
   let cancelFanout = (): void => {};
+  let cancelErasures = (): void => {};
 
   async function announce(envelope: Envelope, to: Fanout): Promise<void> {
     try {
@@ -144,6 +170,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     ...(fanout !== undefined && { announce: (envelope: Envelope) => void announce(envelope, fanout) }),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
+  const listeners = new Set<() => void>();
   const context: OperationContext = {
     runtime,
     settings,
@@ -151,7 +178,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     conversations: store.conversations,
     contested: new OneAtATime(),
     hooks: new Hooks(runtime, options, settings.hookDeadline),
-    publish: (entries) => deliverer.publish(entries),
+    publish(entries) {
+      deliverer.publish(entries);
+      for (const listener of listeners) listener();
+    },
     userChanged: (profile) => deliverer.userChanged(profile),
   };
 
@@ -192,7 +222,36 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       });
     }
     await follower.start();
+    keeper.start();
+    void resumeErasures();
     return info;
+  }
+
+  const stopped = new AbortController();
+  const erasing = new OneAtATime();
+  const keeper = new RetentionKeeper({
+    context,
+    housekeeping: store.housekeeping,
+    retention: { age: settings.retentionAge, count: settings.retentionCount },
+    interval: settings.retentionInterval,
+  });
+
+  function erase(userId: string, erasureOptions?: ErasureOptions): Promise<Erasure> {
+    return erasing.run(userId, () => eraseUser(context, store.housekeeping, userId, erasureOptions));
+  }
+
+  /** Goes on with what a crash has interrupted. */
+  async function resumeErasures(): Promise<void> {
+    try {
+      for (const { userId } of await store.housekeeping.erasures()) {
+        if (closing !== undefined) return;
+        await erase(userId);
+        runtime.log("info", "erasure_resumed", { userId });
+      }
+    } catch (error) {
+      runtime.log("warn", "erasure_failed", { ...loggableError(error) });
+      if (closing === undefined) cancelErasures = clock.schedule(ERASURE_PAUSE, () => void resumeErasures());
+    }
   }
 
   const started = start().catch((error: unknown) => {
@@ -253,6 +312,9 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     lease.end();
     cancelFanout();
     cancelReport();
+    cancelErasures();
+    stopped.abort();
+    await keeper.close();
     await follower.close();
     deliverer.close();
     try {
@@ -296,11 +358,39 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       }
       return createActor(context, { userId, deviceId }, ready);
     },
-    system: createActor(
-      context,
-      { userId: SYSTEM_USER, deviceId: SERVER_SIDE_DEVICE, isSystem: true },
-      ready,
-    ),
+    system: createActor(context, SYSTEM, ready),
+    async eraseUser(userId, erasureOptions) {
+      await ready();
+      return erase(userId, erasureOptions);
+    },
+    async setRetention(conversationId, retention) {
+      await ready();
+      assertRetention(retention);
+      await store.housekeeping.setRetention(
+        conversationId,
+        retention && { age: retention.age ?? 0, count: retention.count ?? 0 },
+      );
+    },
+    async *changes({ after, signal } = {}) {
+      await ready();
+      const signals = [stopped.signal, ...(signal === undefined ? [] : [signal])];
+      yield* followLog(
+        {
+          runtime,
+          housekeeping: store.housekeeping,
+          interval: settings.reconcileInterval,
+          watch(listener) {
+            listeners.add(listener);
+            const cancelWatch = store.watch(listener);
+            return () => {
+              listeners.delete(listener);
+              cancelWatch();
+            };
+          },
+        },
+        { ...(after !== undefined && { after }), signal: AbortSignal.any(signals) },
+      );
+    },
     get connections() {
       return host.size;
     },

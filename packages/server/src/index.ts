@@ -48,6 +48,9 @@ export type {
   Participation,
   StoreChanges,
 } from "./store/conversation-store.js";
+export type { Housekeeping, LogPage, Retention, RetentionCandidate } from "./store/housekeeping.js";
+export type { Erasure, ErasureOptions, ErasureProgress } from "./operations/erase-user.js";
+export type { FollowOptions, LoggedEntry } from "./operations/follow-log.js";
 export type {
   AppendOutcome,
   ConversationUpdate,
@@ -57,5 +60,6 @@ export type {
   MembershipChange,
   MessageStore,
   ReadQuery,
+  RedactionTarget,
 } from "./store/message-store.js";
 export type { StoredEntry } from "./store/stored-entry.js";

@@ -52,6 +52,12 @@ export interface ServerSettings {
   readonly writeRate: number;
   /** How much of the four rates above one connection may use, 0 to 1. */
   readonly connectionShare: number;
+  /** After how many ms an entry leaves the store; 0: never. A conversation may have its own, see `setRetention`. */
+  readonly retentionAge: number;
+  /** How many of the newest entries of a conversation are kept; 0: all. */
+  readonly retentionCount: number;
+  /** Between two rounds that take out what is no longer kept. */
+  readonly retentionInterval: number;
   /** Between two reports to `metrics`. */
   readonly metricsInterval: number;
   /** Over how long the devices of a closing server are told to spread their reconnects. */
@@ -99,6 +105,9 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   writeRate: 20,
   // A device that runs wild leaves its user's others as much as it takes.
   connectionShare: 0.5,
+  retentionAge: 0,
+  retentionCount: 0,
+  retentionInterval: 60_000,
   metricsInterval: 1_000,
   drainSpread: 2_000,
   drainDeadline: 10_000,
@@ -122,6 +131,9 @@ export function assertSettings(settings: ServerSettings): void {
   if (settings.connectionShare <= 0 || settings.connectionShare > 1 || settings.metricsInterval < 1) {
     const sentence = "connectionShare must be above 0 and at most 1, metricsInterval 1 ms or more.";
     throw new ChatError("invalid_argument", sentence);
+  }
+  if (settings.retentionInterval < 1_000) {
+    throw new ChatError("invalid_argument", "retentionInterval must be 1,000 ms or more.");
   }
   if (settings.textCharacters < 1 || settings.textCharacters > LIMITS.textCharactersCeiling) {
     throw new ChatError("invalid_argument", `textCharacters must be 1 to ${LIMITS.textCharactersCeiling}.`);

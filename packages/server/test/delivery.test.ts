@@ -221,6 +221,7 @@ describe("Deliverer", () => {
       advancesConversations: true,
       append: (drafts) => store.messages.append(drafts),
       find: (key) => store.messages.find(key),
+      wipe: (query) => store.messages.wipe(query),
       heads: (ids) => store.messages.heads(ids),
       read: (query) => {
         reads.push(query.after);

@@ -11,6 +11,8 @@ export interface CachedConversation {
   readonly row: ConversationRow;
   /** Ascending, disjoint, never touching. The end of the last is curMaxMessageId. */
   readonly ranges: readonly HeldRange[];
+  /** messageId of the newest redaction that everything held reflects; absent: none. */
+  readonly obeyed?: number;
 }
 
 /** A message that waits to be stored by the server. */
@@ -58,9 +60,21 @@ export interface CacheChanges {
   readonly removeConversations?: readonly string[];
   /** Forgets the entries above an id: the device has diverged from there. */
   readonly truncate?: readonly { readonly conversationId: string; readonly above: number }[];
+  /** Forgets the entries up to an id: they are no longer kept, or what is held of them may be out of date. */
+  readonly forget?: readonly { readonly conversationId: string; readonly through: number }[];
   /** Writes rows and held ranges, replacing what was there. */
   readonly conversations?: readonly CachedConversation[];
   readonly entries?: readonly { readonly conversationId: string; readonly entries: readonly Entry[] }[];
+  /**
+   * Makes tombstones, of what this very commit writes too: of the entry with this id, or of all entries below `below`
+   * whose sender is the user. They keep everything but text, data and replyTo; what is not held is left out.
+   */
+  readonly redact?: readonly {
+    readonly conversationId: string;
+    readonly messageId?: number;
+    readonly userId?: string;
+    readonly below: number;
+  }[];
   readonly putOutbox?: readonly OutboxItem[];
   /** clientMessageIds. */
   readonly removeOutbox?: readonly string[];

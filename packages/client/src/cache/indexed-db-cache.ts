@@ -5,10 +5,12 @@ import {
   isChatError,
   newUuid,
   type Random,
+  tombstoneOf,
   type UserProfile,
 } from "@chat/protocol";
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, wrap } from "idb";
 import type { Cache, CachedConversation, CacheChanges, CacheReadQuery, OutboxItem } from "./cache.js";
+import { isRedacted } from "./is-redacted.js";
 
 /** Rises with every change of the stores; `upgrade` brings older databases up to it. */
 const SCHEMA_VERSION = 1;
@@ -87,9 +89,23 @@ function* apply(transaction: Transaction<"readwrite">, changes: CacheChanges): G
   for (const { conversationId, above } of changes.truncate ?? []) {
     yield entries.delete(between(conversationId, above, Infinity));
   }
+  for (const { conversationId, through } of changes.forget ?? []) {
+    yield entries.delete(between(conversationId, -Infinity, through + 1));
+  }
   for (const conversation of changes.conversations ?? []) yield conversations.put(conversation);
   for (const { conversationId, entries: added } of changes.entries ?? []) {
     for (const entry of added) yield entries.put(entry, [conversationId, entry.messageId]);
+  }
+  for (const { conversationId, messageId, userId, below } of changes.redact ?? []) {
+    const range = messageId
+      ? between(conversationId, messageId - 1, messageId + 1)
+      : between(conversationId, -Infinity, below);
+    yield (async () => {
+      for (let cursor = await entries.openCursor(range); cursor; cursor = await cursor.continue()) {
+        const { value } = cursor;
+        if (isRedacted(value, messageId, userId, below)) void cursor.update(tombstoneOf(value));
+      }
+    })();
   }
   for (const item of changes.putOutbox ?? []) yield outbox.put(item);
   for (const id of changes.removeOutbox ?? []) yield outbox.delete(id);

@@ -1,4 +1,4 @@
-import { ChatError, type Entry, newUuid, type Random, type UserProfile } from "@chat/protocol";
+import { ChatError, type Entry, newUuid, type Random, tombstoneOf, type UserProfile } from "@chat/protocol";
 import type {
   Cache,
   CachedConversation,
@@ -7,6 +7,7 @@ import type {
   CacheReadQuery,
   OutboxItem,
 } from "./cache.js";
+import { isRedacted } from "./is-redacted.js";
 
 /** What {@link memoryCache} needs. */
 export interface MemoryCacheOptions {
@@ -63,11 +64,21 @@ export function memoryCache({ random }: MemoryCacheOptions): Cache {
       const entries = log.get(conversationId);
       entries?.splice(indexOf(entries, above + 1));
     }
+    for (const { conversationId, through } of changes.forget ?? []) {
+      const entries = log.get(conversationId);
+      entries?.splice(0, indexOf(entries, through + 1));
+    }
     for (const conversation of changes.conversations ?? []) {
       conversations.set(conversation.row.conversationId, conversation);
     }
     for (const { conversationId, entries } of changes.entries ?? []) {
       for (const entry of entries) put(conversationId, entry);
+    }
+    for (const { conversationId, messageId, userId, below } of changes.redact ?? []) {
+      const entries = log.get(conversationId) ?? [];
+      for (const [index, entry] of entries.entries()) {
+        if (isRedacted(entry, messageId, userId, below)) entries[index] = tombstoneOf(entry);
+      }
     }
     for (const item of changes.putOutbox ?? []) outbox.set(item.clientMessageId, item);
     for (const id of changes.removeOutbox ?? []) outbox.delete(id);

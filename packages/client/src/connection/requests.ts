@@ -30,6 +30,7 @@ const ANSWERS = {
   "remove-members": "conversation",
   "update-conversation": "conversation",
   "set-role": "conversation",
+  "redact-message": "conversation",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

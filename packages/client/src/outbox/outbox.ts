@@ -6,6 +6,7 @@ import {
   isChatError,
   newUuid,
   type Runtime,
+  tombstoneOf,
 } from "@chat/protocol";
 import type { CacheChanges, OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
@@ -172,7 +173,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     const ticket = (slot.ticket = ++tickets);
     slot.state = "sent";
     try {
-      const { messageId, createdAt, ordinal, fingerprint, rewritten } = await ask(
+      const { messageId, createdAt, ordinal, fingerprint, rewritten, redacted } = await ask(
         {
           type: "send-message",
           conversationId,
@@ -185,13 +186,11 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       if (slot.ticket !== ticket) return;
       slot.state = "stored";
       lane.attempt = 0;
-      environment.acknowledged(
-        defined({
-          ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
-          ...(rewritten && { text: rewritten.text, data: rewritten.data }),
-        }),
-        conversationId,
-      );
+      const entry = defined({
+        ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
+        ...(rewritten && { text: rewritten.text, data: rewritten.data }),
+      });
+      environment.acknowledged(redacted ? tombstoneOf(entry) : entry, conversationId);
     } catch (error) {
       // Answered by its entry meanwhile, or sent again over another connection.
       if (slot.ticket !== ticket) return;

@@ -1,4 +1,4 @@
-import type { Entry } from "@chat/protocol";
+import { type Entry, tombstoneOf } from "@chat/protocol";
 import type { CacheWriter } from "./cache-writer.js";
 import type { GapFiller } from "./gap-filler.js";
 import { curMax } from "./held-ranges.js";
@@ -36,7 +36,9 @@ export async function acknowledge(
   } else {
     const removeOutbox = settle([entry]);
     if (removeOutbox.length > 0) {
-      await writer.commit({ entries: [{ conversationId, entries: [entry] }], removeOutbox });
+      // What is held may be a tombstone, and is the server's in any case.
+      const entries = [{ ...held, ...entry, ...(held?.redacted && tombstoneOf(entry)) }];
+      await writer.commit({ entries: [{ conversationId, entries }], removeOutbox });
     }
   }
 }

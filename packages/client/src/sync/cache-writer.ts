@@ -32,6 +32,7 @@ interface Batch {
   conversations: Map<string, CachedConversation>;
   entries: { conversationId: string; entries: readonly Entry[] }[];
   outbox: Map<string, OutboxItem | undefined>;
+  redact: CacheChanges["redact"] & object;
   users: CacheChanges["users"] & object;
   durability: "strict" | "relaxed";
   done: Promise<void>;
@@ -47,6 +48,7 @@ function newBatch(): Batch {
     conversations: new Map(),
     entries: [],
     outbox: new Map(),
+    redact: [],
     users: [],
     durability: "relaxed",
     done,
@@ -77,21 +79,24 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
   }
 
   function add(changes: CacheChanges, durability: "strict" | "relaxed"): Batch {
-    const { reset, removeConversations, truncate, meta, conversations = [], entries = [] } = changes;
+    const { reset, removeConversations, truncate, forget, meta, conversations = [], entries = [] } = changes;
     let batch = waiting.at(-1);
     // Steps that forget come first in a commit, so they can't join one that already remembers.
-    if (batch === undefined || reset || removeConversations || truncate) waiting.push((batch = newBatch()));
+    if (batch === undefined || reset || removeConversations || truncate || forget)
+      waiting.push((batch = newBatch()));
     batch.barrier = {
       ...batch.barrier,
       ...(reset && { reset }),
       ...(removeConversations && { removeConversations }),
       ...(truncate && { truncate }),
+      ...(forget && { forget }),
     };
     Object.assign(batch.meta, meta);
     for (const conversation of conversations) {
       batch.conversations.set(conversation.row.conversationId, conversation);
     }
     batch.entries.push(...entries);
+    batch.redact = [...batch.redact, ...(changes.redact ?? [])];
     for (const item of changes.putOutbox ?? []) batch.outbox.set(item.clientMessageId, item);
     for (const id of changes.removeOutbox ?? []) batch.outbox.set(id, undefined);
     batch.users = [...batch.users, ...(changes.users ?? [])];
@@ -112,6 +117,7 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
             meta: batch.meta,
             conversations: [...batch.conversations.values()],
             entries: batch.entries,
+            redact: batch.redact,
             putOutbox: outbox.flatMap(([, item]) => item ?? []),
             removeOutbox: outbox.flatMap(([id, item]) => (item === undefined ? id : [])),
             users: batch.users,

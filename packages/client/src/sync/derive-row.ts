@@ -8,6 +8,7 @@ import {
   type JsonObject,
   kindOf,
   LIMITS,
+  redactionOf,
   type Role,
 } from "@chat/protocol";
 
@@ -34,14 +35,24 @@ export function deriveRow(
   userId: string,
 ): ConversationRow {
   if (entry.messageId <= row.head) return row;
-  const { messageId, senderId, createdAt, ordinal, fingerprint, text, kind = ENTRY_KINDS.text } = entry;
-  const { data = {} } = entry;
+  const {
+    messageId,
+    senderId,
+    createdAt,
+    ordinal,
+    fingerprint,
+    text,
+    redacted,
+    kind = ENTRY_KINDS.text,
+    data = {},
+  } = entry;
   const { members, roles } = data;
   const moved = Array.isArray(members) ? members.length : 0;
   const isOurs = isSendableKind(kind);
   const given = !isOurs && Array.isArray(roles) && (roles as [string, Role][]).find(([id]) => id === userId);
   return {
     ...row,
+    ...(redactionOf(entry) && { lastRedaction: messageId }),
     head: messageId,
     headFingerprint: fingerprint,
     headOrdinal: ordinal,
@@ -61,6 +72,7 @@ export function deriveRow(
         createdAt,
         ...(text !== undefined && { snippet: firstCharacters(text, LIMITS.snippetCharacters) }),
         ...(entry.kind !== undefined && { kind: kindOf(entry) }),
+        ...(redacted && { redacted }),
       },
     }),
   };

@@ -1,4 +1,12 @@
-import { type Entry, isChatError, isSendableKind, kindOf, LIMITS, type Runtime } from "@chat/protocol";
+import {
+  type Entry,
+  isChatError,
+  isSendableKind,
+  kindOf,
+  LIMITS,
+  redactionOf,
+  type Runtime,
+} from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
@@ -157,11 +165,20 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       limit: Infinity,
       order: "ascending",
     });
-    const own = lost.filter((entry) => entry.clientMessageId !== undefined && isSendableKind(kindOf(entry)));
+    const mine = lost.filter((entry) => entry.clientMessageId !== undefined);
+    // Of a tombstone there is nothing left to be sent.
+    const own = mine.filter((entry) => isSendableKind(kindOf(entry)) && !entry.redacted);
     const target = replica.target;
     replicas.truncate(replica, above, row, environment.putBack(replica.id, own, above));
     // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
     replica.target = Math.max(target, row.head);
+    for (const entry of mine) {
+      const messageId = redactionOf(entry)?.messageId;
+      if (messageId === undefined || messageId > above) continue;
+      // What this user took away is back in the store: it is taken away once more.
+      const again = { conversationId: replica.id, clientMessageId: entry.clientMessageId!, messageId };
+      ask({ type: "redact-message", ...again }).catch(report);
+    }
     environment.diverged(replica, above, own.length);
     if (replica.reread) reread(replica);
   }

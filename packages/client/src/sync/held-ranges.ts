@@ -33,3 +33,9 @@ export function addSpan(
 export function truncateRanges(ranges: readonly HeldRange[], above: number): readonly HeldRange[] {
   return ranges.flatMap(({ from, to }) => (from > above ? [] : [{ from, to: Math.min(to, above) }]));
 }
+
+/** The ranges without what lies at or below an id. The same array if nothing does. */
+export function forgetRanges(ranges: readonly HeldRange[], through: number): readonly HeldRange[] {
+  if (ranges.length === 0 || ranges[0]!.from > through) return ranges;
+  return ranges.flatMap(({ from, to }) => (to <= through ? [] : [{ from: Math.max(from, through + 1), to }]));
+}

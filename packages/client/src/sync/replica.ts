@@ -8,6 +8,10 @@ export interface Span {
   readonly through: number;
   /** Ascending. */
   readonly entries: readonly Entry[];
+  /** Of an answer: what it reflects, and what the server still keeps. Absent on what was pushed or acknowledged. */
+  readonly head?: number;
+  readonly firstId?: number;
+  readonly lastRedaction?: number;
 }
 
 /** What is in memory of a log, for a timeline: the end of its newest held range. */
@@ -27,6 +31,13 @@ export interface Replica {
   /** The version of the newest row that this connection brought; 0 before the first. What is older was overtaken on its way. */
   rowVersion: number;
   ranges: readonly HeldRange[];
+  /** messageId of the newest redaction that everything held reflects. */
+  obeyed: number;
+  /**
+   * What was redacted since the connection began: an entry that was read before may still be on its way.
+   * messageId, or userId of an erasure, to the id of the entry that says so.
+   */
+  redacted: Map<number | string, number>;
   /** Spans that lie beyond what is held and wait for those before them. */
   early: Span[];
   /** The highest id that is known to exist. */
@@ -57,7 +68,9 @@ export interface Replica {
 
 /** True if everything that is known to exist above the start of the newest range is held. */
 export function isCaughtUp(replica: Replica): boolean {
-  return replica.trust !== "suspect" && curMax(replica.ranges) >= replica.target;
+  // Where nothing is kept any more, nothing is missing.
+  const held = Math.max(curMax(replica.ranges), replica.row.firstId - 1);
+  return replica.trust !== "suspect" && held >= replica.target;
 }
 
 /** True if this device keeps the conversation's log, rather than its row only. */

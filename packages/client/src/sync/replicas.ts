@@ -3,7 +3,8 @@ import { CLIENT_LIMITS } from "../client-limits.js";
 import type { CachedConversation, CacheChanges, OutboxItem } from "../cache/cache.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { deriveRow } from "./derive-row.js";
-import { addSpan, curMax, truncateRanges } from "./held-ranges.js";
+import { addSpan, curMax, forgetRanges, truncateRanges } from "./held-ranges.js";
+import { obey, obeying, obeyingRow } from "./obey.js";
 import type { Replica, Span, View } from "./replica.js";
 
 /** What replicas need of their surroundings. */
@@ -63,6 +64,8 @@ function newReplica(row: ConversationRow): Replica {
     row,
     rowVersion: 0,
     ranges: [],
+    obeyed: 0,
+    redacted: new Map(),
     early: [],
     target: row.head,
     trust: "sure",
@@ -83,6 +86,20 @@ function emptyView(loaded: boolean): View {
 /** The highest id that waits for those before it. */
 function earlyEnd({ early }: Replica): number {
   return Math.max(0, ...early.map(({ through }) => through));
+}
+
+function cachedOf({ row, ranges, obeyed }: Replica): CachedConversation {
+  return { row, ranges, obeyed };
+}
+
+/** The row with what an answer says of the log beyond its entries. */
+function seenIn(row: ConversationRow, { firstId = 1, lastRedaction = 0 }: Span): ConversationRow {
+  if (firstId <= row.firstId && lastRedaction <= (row.lastRedaction ?? 0)) return row;
+  return {
+    ...row,
+    firstId: Math.max(firstId, row.firstId),
+    ...(lastRedaction > 0 && { lastRedaction: Math.max(lastRedaction, row.lastRedaction ?? 0) }),
+  };
 }
 
 /** Both lists in one, ascending, each id once. */
@@ -111,15 +128,17 @@ export function createReplicas({
   }
 
   /** Takes a conversation as the cache has it. */
-  function hold({ row, ranges }: CachedConversation): Replica {
+  function hold({ row, ranges, obeyed = 0 }: CachedConversation): Replica {
     let replica = byId.get(row.conversationId);
     if (replica === undefined) byId.set(row.conversationId, (replica = newReplica(row)));
-    const { view, heard } = replica;
+    const { view, heard, redacted } = replica;
     const target = Math.max(row.head, curMax(ranges));
     Object.assign(replica, {
       ...newReplica(row),
       rowVersion: row.version,
       ranges,
+      obeyed,
+      redacted,
       target,
       view,
       heard: Math.max(heard, curMax(ranges)),
@@ -131,7 +150,7 @@ export function createReplicas({
 
   function commit(replica: Replica, more?: CacheChanges): void {
     // Not awaited: it never rejects, and memory is ahead of the cache in any case.
-    void writer.commit({ ...more, conversations: [{ row: replica.row, ranges: replica.ranges }] });
+    void writer.commit({ ...more, conversations: [cachedOf(replica)] });
     changed(replica);
   }
 
@@ -145,8 +164,23 @@ export function createReplicas({
     }
   }
 
+  /** Forgets what is held up to an id; returns what to commit. */
+  function forgetThrough(replica: Replica, through: number): CacheChanges {
+    const ranges = forgetRanges(replica.ranges, through);
+    if (ranges === replica.ranges) return {};
+    const { view } = replica;
+    replica.ranges = ranges;
+    replica.early = replica.early.filter((span) => span.through > through);
+    if (view && ranges.length === 0) replica.view = emptyView(true);
+    else if (view) {
+      view.from = Math.max(view.from, through + 1);
+      view.entries = view.entries.filter(({ messageId }) => messageId > through);
+    }
+    return { forget: [{ conversationId: replica.id, through }] };
+  }
+
   /** Forgets the log, not the row. */
-  function forget(replica: Replica): void {
+  function forgetLog(replica: Replica): void {
     const { row, view, filling } = replica;
     Object.assign(replica, { ...newReplica(row), target: 0, known: false, view, filling });
     if (replica.view) replica.view = emptyView(true);
@@ -155,7 +189,7 @@ export function createReplicas({
   function forgetAll(): void {
     maxActivity = 0;
     for (const replica of byId.values()) {
-      forget(replica);
+      forgetLog(replica);
       const { latest: _, ...row } = replica.row;
       replica.row = { ...row, activity: 0, head: 0, headFingerprint: 0, headOrdinal: 0 };
       changed(replica);
@@ -163,7 +197,7 @@ export function createReplicas({
   }
 
   function lose(replica: Replica): void {
-    forget(replica);
+    forgetLog(replica);
     replica.row = { ...replica.row, member: false, head: 0 };
     changed(replica);
   }
@@ -189,7 +223,7 @@ export function createReplicas({
     if (replica.view !== view) return;
     view.loaded = true;
     if (newest) view.from = entries.length < limit ? first : entries[0]!.messageId;
-    view.entries = mergeEntries(entries, view.entries);
+    view.entries = mergeEntries(entries.map(obeying(replica)), view.entries);
     cut(replica);
     changed(replica);
   }
@@ -201,11 +235,12 @@ export function createReplicas({
     putOutbox: readonly OutboxItem[],
   ): void {
     replica.ranges = truncateRanges(replica.ranges, above);
-    Object.assign(replica, { row, early: [], trust: "sure", target: row.head, heard: above });
+    const obeyed = Math.min(replica.obeyed, above);
+    Object.assign(replica, { row, obeyed, early: [], trust: "sure", target: row.head, heard: above });
     void writer.commit(
       {
         truncate: [{ conversationId: replica.id, above }],
-        conversations: [{ row, ranges: replica.ranges }],
+        conversations: [cachedOf(replica)],
         putOutbox,
       },
       "strict",
@@ -232,11 +267,16 @@ export function createReplicas({
       for (const replica of byId.values()) reopen(replica);
     },
 
-    mirror({ reset, removeConversations = [], truncate = [], conversations = [], entries = [] }) {
+    mirror({ reset, removeConversations = [], truncate = [], forget = [], redact = [], ...changes }) {
+      const { conversations = [], entries = [] } = changes;
       if (reset) forgetAll();
       for (const id of removeConversations) {
         const replica = byId.get(id);
         if (replica) lose(replica);
+      }
+      for (const { conversationId, through } of forget) {
+        const replica = byId.get(conversationId);
+        if (replica) forgetThrough(replica, through);
       }
       for (const conversation of conversations) hold(conversation);
       for (const { conversationId, entries: added } of entries) {
@@ -245,6 +285,11 @@ export function createReplicas({
         if (!replica?.view) continue;
         replica.view.entries = mergeEntries(replica.view.entries, added);
         cut(replica);
+      }
+      for (const { conversationId, messageId, userId, below } of redact) {
+        const replica = byId.get(conversationId);
+        replica?.redacted.set(messageId ?? userId!, below);
+        if (replica?.view) replica.view.entries = replica.view.entries.map(obeying(replica));
       }
       for (const { conversationId, above } of truncate) {
         const replica = byId.get(conversationId);
@@ -278,26 +323,41 @@ export function createReplicas({
         // An entry that was derived here already moved the version, and nothing else.
         const { version } = row;
         if (known && JSON.stringify(row) === JSON.stringify({ ...old, version })) return replica;
-        replica.row = row;
+        replica.row = obeyingRow(replica, row);
       }
       sawActivity(row);
       replica.appliedAt = ++applied;
-      commit(replica);
+      const { missed } = obey(replica);
+      commit(replica, forgetThrough(replica, Math.max(missed, row.firstId - 1)));
       return replica;
     },
 
     apply(replica, span, live = false) {
+      const before = curMax(replica.ranges);
+      const { head } = replica.row;
+      replica.row = seenIn(replica.row, span);
+      const { missed, redact } = obey(replica, span);
+      const lowest = replica.row.firstId - 1;
+      const forgotten = forgetThrough(replica, Math.max(missed, lowest));
       const { ranges } = replica;
-      const before = curMax(ranges);
-      const next = addSpan(ranges, span);
-      if (next === ranges) return;
-      const { after, through } = span;
-      const fresh = span.entries.filter(
+      // An answer that was read before a redaction which this device has missed is no better than what was forgotten.
+      const isOld = span.head !== undefined && (span.lastRedaction ?? 0) < missed;
+      const after = Math.max(span.after, isOld ? missed : 0, lowest);
+      const { through } = span;
+      const next = addSpan(ranges, { after, through });
+      const current = obeying(replica);
+      const entries = span.entries.map(current);
+      if (next === ranges) {
+        // What is no longer kept is no reason to send it again.
+        const removeOutbox = settle(entries.filter(({ messageId }) => messageId <= lowest));
+        if (forgotten.forget || removeOutbox.length > 0) commit(replica, { ...forgotten, removeOutbox });
+        return;
+      }
+      const fresh = entries.filter(
         ({ messageId: id }) =>
           id > after && id <= through && !ranges.some(({ from, to }) => from <= id && id <= to),
       );
-      const { head } = replica.row;
-      const continues = before > 0 ? after <= before : live;
+      const continues = before > 0 ? span.after <= before : live;
       // Something between was not seen: who came or went in it is not known.
       if (
         fresh.some(
@@ -316,13 +376,16 @@ export function createReplicas({
           replica.touched = ++touches;
         }
       }
-      const removeOutbox = settle(fresh);
+      replica.row = obeyingRow(replica, replica.row);
+      const removeOutbox = settle(entries);
       const { view } = replica;
       if (view) {
         view.entries = mergeEntries(view.entries, fresh);
+        if (redact.length > 0) view.entries = view.entries.map(current);
         cut(replica);
       }
-      commit(replica, { entries: [{ conversationId: replica.id, entries: fresh }], removeOutbox });
+      const added = [{ conversationId: replica.id, entries: fresh }];
+      commit(replica, { ...forgotten, entries: added, redact, removeOutbox });
       const { heard } = replica;
       replica.heard = Math.max(heard, through);
       for (const entry of fresh) {
@@ -335,7 +398,7 @@ export function createReplicas({
       const { view } = replica;
       if (!view?.loaded || from >= view.from) return;
       view.from = from;
-      view.entries = mergeEntries(entries, view.entries);
+      view.entries = mergeEntries(entries.map(obeying(replica)), view.entries);
       cut(replica);
       changed(replica);
     },
@@ -373,7 +436,7 @@ export function createReplicas({
         if (view && !kept) replica.view = emptyView(true);
       }
       return {
-        conversations: known.map(({ row, ranges }) => ({ row, ranges })),
+        conversations: known.map(cachedOf),
         entries: known.map(({ id, view }) => ({ conversationId: id, entries: view?.entries ?? [] })),
       };
     },

@@ -312,6 +312,68 @@ export function cacheSuite(
     });
 
     describe("removal", () => {
+      it("forgets what lies up to an id, before it writes", async () => {
+        const cache = await open();
+        await cache.commit(
+          {
+            entries: ["a", "b"].map((conversationId) => ({ conversationId, entries: entries(1, 4) })),
+          },
+          "relaxed",
+        );
+        await cache.commit(
+          {
+            forget: [{ conversationId: "b", through: 3 }],
+            entries: [{ conversationId: "b", entries: entries(2, 2) }],
+          },
+          "relaxed",
+        );
+        assert.deepStrictEqual(await cache.read("a", ALL), entries(1, 4));
+        assert.deepStrictEqual(await cache.read("b", ALL), [entry(2), entry(4)]);
+      });
+
+      it("makes tombstones of what it holds and of what it writes, in the same commit", async () => {
+        const cache = await open();
+        const tombstone = ({ text: _, ...rest }: Entry): Entry => ({ ...rest, redacted: true });
+        const others = entries(5, 7).map((other) => ({ ...other, senderId: "bo" }));
+        const full: Entry = {
+          ...entry(2),
+          data: { secret: 1 },
+          replyTo: 1,
+          kind: "x-a",
+          clientMessageId: "k",
+        };
+        await cache.commit(
+          { entries: [{ conversationId: "a", entries: [entry(1), full, entry(3)] }] },
+          "relaxed",
+        );
+        await cache.commit({ entries: [{ conversationId: "b", entries: entries(1, 3) }] }, "relaxed");
+        await cache.commit(
+          {
+            entries: [{ conversationId: "a", entries: [entry(4), ...others, entry(9)] }],
+            redact: [
+              { conversationId: "a", messageId: 2, below: 8 },
+              { conversationId: "a", messageId: 4, below: 8 },
+              { conversationId: "a", messageId: 99, below: 100 },
+              { conversationId: "a", userId: "bo", below: 7 },
+              { conversationId: "nowhere", userId: "bo", below: 7 },
+            ],
+          },
+          "relaxed",
+        );
+        const { data: _, replyTo: __, ...rest } = full;
+        assert.deepStrictEqual(await cache.read("a", ALL), [
+          entry(1),
+          tombstone(rest),
+          entry(3),
+          tombstone(entry(4)),
+          tombstone(others[0]!),
+          tombstone(others[1]!),
+          others[2],
+          entry(9),
+        ]);
+        assert.deepStrictEqual(await cache.read("b", ALL), entries(1, 3));
+      });
+
       it("truncates what lies above an id, in that conversation alone", async () => {
         const cache = await open();
         await fill(cache);

@@ -133,6 +133,8 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       members: new Map(),
       change: 0,
       activity: 0,
+      lastRedaction: 0,
+      redactionChange: 0,
       ...(name !== undefined && { name }),
       ...(data !== undefined && { data }),
       ...(historyVisibility !== undefined && { historyVisibility }),
@@ -175,8 +177,9 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         ...(replyTo !== undefined && { replyTo }),
       });
     }
-    const { messageId, createdAt, ordinal, fingerprint } = stored;
-    return { type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint };
+    const { messageId, createdAt, ordinal, fingerprint, redacted } = stored;
+    const answer = { type: "message-stored", requestId, messageId, createdAt, ordinal, fingerprint } as const;
+    return { ...answer, ...(redacted && { redacted }) };
   }
 
   function answer(session: FakeRecipient, frame: ClientFrame): ServerFrame {
@@ -219,7 +222,9 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           .flatMap((conversation) => {
             const membership = conversation.members.get(userId);
             if (!membership) return [];
-            const change = isMember(conversation, userId) ? conversation.change : membership.change;
+            const { change: now, redactionChange } = conversation;
+            const ended = Math.max(membership.change, redactionChange);
+            const change = isMember(conversation, userId) ? now : ended;
             return change > since ? { conversation, change } : [];
           })
           .sort((a, b) => a.change - b.change);
@@ -263,6 +268,19 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         } else {
           const { type: _, requestId: __, conversationId: ___, clientMessageId: ____, ...data } = frame;
           append(conversation, { ...by, kind: ENTRY_KINDS.updated, data });
+        }
+        return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
+      case "redact-message": {
+        const conversation = conversationOf(frame.conversationId);
+        const target = conversation.log[frame.messageId - 1];
+        const role = conversation.members.get(userId)?.role;
+        if (!target || !isMember(conversation, userId)) throw new ChatError("not_found", "No such message.");
+        if (target.senderId !== userId && role === "member") throw new ChatError("forbidden", "Not yours.");
+        if (!target.redacted) {
+          const { deviceId } = session;
+          const by = { senderId: userId, deviceId, clientMessageId: frame.clientMessageId };
+          append(conversation, { ...by, kind: ENTRY_KINDS.redacted, data: { messageId: frame.messageId } });
         }
         return { type: "conversation", requestId, row: rowOf(conversation, userId) };
       }

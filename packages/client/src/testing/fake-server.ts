@@ -12,6 +12,7 @@ import {
   PROTOCOL_MINOR,
   type Runtime,
   type ServerFrame,
+  SYSTEM_USER,
 } from "@chat/protocol";
 import { createFrameWriter } from "../connection/frame-writer.js";
 import type { Connect, Socket } from "../connection/socket.js";
@@ -72,6 +73,10 @@ export interface FakeServer {
   ): FakeEntry;
   addMembers(conversationId: string, byUserId: string, members: readonly string[]): void;
   removeMembers(conversationId: string, byUserId: string, members: readonly string[]): void;
+  /** Takes the body of a message away. */
+  redact(conversationId: string, byUserId: string, messageId: number): void;
+  /** Takes the bodies of all that a user has written into a conversation away. */
+  erase(conversationId: string, userId: string): void;
   /** The log of a conversation. */
   log(conversationId: string): readonly FakeEntry[];
   readonly sessions: readonly FakeSession[];
@@ -250,6 +255,14 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
       changeMembers(conversationOf(id), ENTRY_KINDS.membersAdded, nobody(byUserId), members),
     removeMembers: (id, byUserId, members) =>
       changeMembers(conversationOf(id), ENTRY_KINDS.membersRemoved, nobody(byUserId), members),
+    redact: (id, byUserId, messageId) =>
+      void append(conversationOf(id), {
+        ...nobody(byUserId),
+        kind: ENTRY_KINDS.redacted,
+        data: { messageId },
+      }),
+    erase: (id, userId) =>
+      void append(conversationOf(id), { ...nobody(SYSTEM_USER), kind: ENTRY_KINDS.erased, data: { userId } }),
     log: (id) => conversationOf(id).log,
     get sessions() {
       return [...sessions];

@@ -8,9 +8,12 @@ import {
   type HistoryVisibility,
   isSendableKind,
   type JsonObject,
+  kindOf,
   LIMITS,
   type RangeFrame,
+  redactionOf,
   type Role,
+  tombstoneOf,
 } from "@chat/protocol";
 
 /** An entry as the fake server keeps it. */
@@ -52,6 +55,9 @@ export interface FakeConversation {
   members: Map<string, Membership>;
   change: number;
   activity: number;
+  /** messageId of the newest redaction, and the change that it was; 0 if none. */
+  lastRedaction: number;
+  redactionChange: number;
 }
 
 /** All that a server would keep in its store; cloneable. */
@@ -110,6 +116,11 @@ export function namedIn(entry: Pick<Entry, "data">): readonly string[] {
   return (entry.data?.["members"] as readonly string[] | undefined) ?? [];
 }
 
+/** The data of a redaction names the one before. */
+function chained({ lastRedaction }: FakeConversation, kind: string, data: JsonObject): JsonObject {
+  return redactionOf({ kind }) === undefined ? data : { ...data, previous: lastRedaction };
+}
+
 /** Stores an entry, as a real store would: contiguous, chained, and membership derived from it. */
 export function appendEntry(
   state: FakeState,
@@ -131,11 +142,20 @@ export function appendEntry(
     fingerprint: hash(previous?.fingerprint ?? 0, `${messageId} ${draft.clientMessageId} ${createdAt}`),
     ...(draft.text !== undefined && { text: draft.text }),
     ...(kind !== ENTRY_KINDS.text && { kind }),
-    ...(draft.data !== undefined && { data: draft.data }),
+    ...(draft.data !== undefined && { data: chained(conversation, kind, draft.data) }),
     ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
   };
   conversation.log.push(entry);
   conversation.change = ++state.change;
+  const redaction = redactionOf(entry);
+  if (redaction !== undefined) {
+    conversation.lastRedaction = messageId;
+    conversation.redactionChange = state.change;
+    conversation.log = conversation.log.map((other) => {
+      const erased = other.senderId === redaction.userId && isSendableKind(kindOf(other));
+      return erased || other.messageId === redaction.messageId ? tombstoneOf(other) : other;
+    });
+  }
   if (counts || messageId === 1) conversation.activity = state.change;
   for (const userId of kind === ENTRY_KINDS.created || kind === ENTRY_KINDS.membersAdded
     ? namedIn(entry)
@@ -163,7 +183,8 @@ export function appendEntry(
 
 /** The row of a conversation as one user sees it. */
 export function rowOf(conversation: FakeConversation, userId: string): ConversationRow {
-  const { id, type, name, data, historyVisibility, createdAt, log, members, activity } = conversation;
+  const { id, type, name, data, historyVisibility, createdAt, log, members } = conversation;
+  const { activity, lastRedaction } = conversation;
   const membership = members.get(userId)!;
   const head = visibleHead(conversation, userId);
   const top = log[head - 1];
@@ -175,7 +196,9 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
   return {
     conversationId: id,
     type,
-    version: isMember(conversation, userId) ? conversation.change : membership.change,
+    version: isMember(conversation, userId)
+      ? conversation.change
+      : Math.max(membership.change, conversation.redactionChange),
     activity,
     head,
     headFingerprint: top?.fingerprint ?? 0,
@@ -197,9 +220,11 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
         createdAt: latest.createdAt,
         ...(latest.text !== undefined && { snippet: firstCharacters(latest.text, LIMITS.snippetCharacters) }),
         ...(latest.kind !== undefined && { kind: latest.kind }),
+        ...(latest.redacted && { redacted: true }),
       },
     }),
     ...(historyVisibility === "all" && isMember(conversation, userId) && { historyVisibility }),
+    ...(lastRedaction > 0 && { lastRedaction }),
   };
 }
 
@@ -259,5 +284,6 @@ export function readRange(
     entries: entries.map((entry) => entryFor(entry, viewer)),
     head,
     firstId: 1,
+    ...(conversation.lastRedaction > 0 && { lastRedaction: conversation.lastRedaction }),
   };
 }

@@ -25,6 +25,7 @@ export function createLines<C extends CustomData>(
           text,
           data,
           replyTo,
+          redacted: stored ? source.redacted : undefined,
         } as const),
       );
       lines.set(source, line);

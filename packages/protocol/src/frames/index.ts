@@ -20,6 +20,7 @@ import { messageStored } from "./message-stored.js";
 import { ping } from "./ping.js";
 import { pong } from "./pong.js";
 import { range } from "./range.js";
+import { redactMessage } from "./redact-message.js";
 import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
@@ -49,6 +50,7 @@ export const CLIENT_FRAMES = [
   setProfile,
   updateConversation,
   setRole,
+  redactMessage,
   refreshToken,
 ] as const;
 
@@ -92,6 +94,7 @@ export type { GetUsersFrame } from "./get-users.js";
 export type { SetProfileFrame } from "./set-profile.js";
 export type { UpdateConversationFrame } from "./update-conversation.js";
 export type { SetRoleFrame } from "./set-role.js";
+export type { RedactMessageFrame } from "./redact-message.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";

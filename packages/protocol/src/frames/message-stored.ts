@@ -16,5 +16,7 @@ export const messageStored = defineFrame(67, "message-stored", {
       data: schema.optional(schema.data(LIMITS.dataBytes)),
     }),
   ),
+  /** True if its body was redacted meanwhile: the device forgets it, too. */
+  redacted: schema.optional(schema.bool),
 });
 export type MessageStoredFrame = FrameOf<typeof messageStored>;

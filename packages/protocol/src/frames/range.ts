@@ -14,5 +14,7 @@ export const range = defineFrame(68, "range", {
   head: schema.uint,
   /** The first messageId that the store still holds. */
   firstId: schema.uint,
+  /** As in a row, when the range was read: the entries are as all redactions up to it have left them. */
+  lastRedaction: schema.optional(schema.uint),
 });
 export type RangeFrame = FrameOf<typeof range>;

@@ -46,6 +46,23 @@ const entryCreated: Entry = {
   data: { members: ["ana", "bo", ROOM] },
   clientMessageId: KEY,
 };
+const entryTombstone: Entry = {
+  messageId: 9,
+  senderId: "bo",
+  createdAt: TIME,
+  ordinal: 8,
+  fingerprint: 77,
+  redacted: true,
+};
+const entryRedacted: Entry = {
+  messageId: 10,
+  senderId: "ana",
+  createdAt: TIME + 1,
+  ordinal: 8,
+  fingerprint: 78,
+  kind: "redacted",
+  data: { messageId: 9, previous: 0 },
+};
 const rowMinimal: ConversationRow = {
   conversationId: "order-4711",
   type: "group",
@@ -82,6 +99,12 @@ const rowFull: ConversationRow = {
   peerId: "bo",
   latest: { messageId: 65_535, senderId: "bo", createdAt: TIME + 2, snippet: "see you", kind: "x-note" },
   historyVisibility: "all",
+  lastRedaction: 300,
+};
+const rowRedacted: ConversationRow = {
+  ...rowMinimal,
+  latest: { messageId: 9, senderId: "bo", createdAt: TIME, redacted: true },
+  lastRedaction: 10,
 };
 const profileMinimal: UserProfile = { userId: "bo", version: 0 };
 const profileFull: UserProfile = {
@@ -265,6 +288,20 @@ const clientFrames: Record<string, ClientFrame> = {
     avatarUrl: "https://example.com/zoe.png",
     data: DATA,
   },
+  "redact-message minimal": {
+    type: "redact-message",
+    requestId: 26,
+    conversationId: "order-4711",
+    clientMessageId: KEY,
+    messageId: 9,
+  },
+  "redact-message full": {
+    type: "redact-message",
+    requestId: 9_007_199_254_740_991,
+    conversationId: ROOM,
+    clientMessageId: KEY,
+    messageId: 4_294_967_296,
+  },
 };
 
 const serverFrames: Record<string, ServerFrame> = {
@@ -325,6 +362,16 @@ const serverFrames: Record<string, ServerFrame> = {
     ordinal: 70_000,
     fingerprint: 4_294_967_295,
     rewritten: { text: "see …", data: DATA },
+    redacted: true,
+  },
+  "message-stored redacted": {
+    type: "message-stored",
+    requestId: 4,
+    messageId: 12,
+    createdAt: TIME + 1,
+    ordinal: 9,
+    fingerprint: 4_294_967_295,
+    redacted: true,
   },
   "range minimal": { type: "range", requestId: 5, after: 0, through: 0, entries: [], head: 0, firstId: 1 },
   "range full": {
@@ -335,8 +382,25 @@ const serverFrames: Record<string, ServerFrame> = {
     entries: [entryCreated, entryFull],
     head: 4_294_967_301,
     firstId: 1,
+    lastRedaction: 300,
+  },
+  "range with a tombstone": {
+    type: "range",
+    requestId: 6,
+    after: 8,
+    through: 10,
+    entries: [entryTombstone, entryRedacted],
+    head: 10,
+    firstId: 1,
+    lastRedaction: 10,
   },
   "conversations minimal": { type: "conversations", requestId: 8, rows: [], cursor: "b1.0" },
+  "conversations with a tombstone": {
+    type: "conversations",
+    requestId: 8,
+    rows: [rowRedacted],
+    cursor: "b1.0",
+  },
   "conversations full": {
     type: "conversations",
     requestId: 9,
@@ -502,7 +566,9 @@ const newerPeer: MessageVector[] = [
     frames: [
       { type: "entries", conversationId: "order-4711", after: 0, through: 1, entries: [entryMinimal] },
     ],
-    hex: hex(encode([96, "order-4711", [[1, "ana", TIME, 0, 1, null, null, null, null, null, ["new"]]]])),
+    hex: hex(
+      encode([96, "order-4711", [[1, "ana", TIME, 0, 1, null, null, null, null, null, null, ["new"]]]]),
+    ),
   },
   {
     name: "optional fields as nil instead of cut off",

@@ -47,6 +47,7 @@ export function measuredMessages(messages: MessageStore, clock: Clock, metrics: 
     },
     find: (key) => messages.find(key),
     read: (query) => messages.read(query),
+    wipe: (query) => messages.wipe(query),
     heads: (conversationIds) => messages.heads(conversationIds),
   };
 }
@@ -61,6 +62,7 @@ export function countedReads(messages: MessageStore, count: () => void): Message
       count();
       return messages.read(query);
     },
+    wipe: (query) => messages.wipe(query),
     heads: (conversationIds) => messages.heads(conversationIds),
   };
 }

@@ -19,6 +19,7 @@ import { getRange, type RangeAnswer } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { redactMessage } from "../operations/redact-message.js";
 import { sendMessages } from "../operations/send-messages.js";
 import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
@@ -73,6 +74,8 @@ export interface ChatActor {
 
   /** Resolves once the message is durable and numbered. Await one before the next where their order matters. */
   send(conversationId: string, content: string | MessageContent, options?: ActOptions): Promise<Entry>;
+  /** Takes the body of a message away, for everybody and for good. */
+  redact(conversationId: string, messageId: number, options?: ActOptions): Promise<ConversationRow>;
   /** A span of the log, as far as the actor may see it. */
   history(conversationId: string, query?: HistoryQuery): Promise<RangeAnswer>;
 
@@ -192,6 +195,8 @@ export function createActor(
       if (outcome!.status === "refused") throw outcome!.error;
       return toEntry(outcome!.entry, caller);
     },
+    redact: (conversationId, messageId, options) =>
+      change(redactMessage, conversationId, { messageId }, options),
     history(conversationId, { limit = DEFAULT_LIMIT, ...query } = {}) {
       const { after, before, around } = query;
       const isNewest = (after ?? before ?? around) === undefined;

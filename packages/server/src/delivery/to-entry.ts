@@ -20,6 +20,7 @@ export function toEntry(stored: StoredEntry, viewer?: Viewer): Entry {
     ...(stored.kind !== ENTRY_KINDS.text && { kind: stored.kind }),
     ...(stored.data !== undefined && { data: stored.data }),
     ...(stored.replyTo !== undefined && { replyTo: stored.replyTo }),
+    ...(stored.redacted === true && { redacted: true }),
     ...(mine && { clientMessageId: stored.clientMessageId }),
   };
 }

@@ -21,6 +21,10 @@ function flag(description: string): { readonly schema: JsonSchema } {
 }
 
 const createdAt = integer("Wall-clock milliseconds since 1970, to be shown, never to sort by.");
+const redacted = flag("True for a tombstone: its text, data and replyTo were redacted or erased.");
+const lastRedaction = integer(
+  "The messageId of the newest entry of kind `redacted` or `erased`; absent if there is none.",
+);
 const next = text("The `page` of the next page; absent on the last.");
 const cursor = text("A position among the changes, opaque: `GET /conversation-changes` goes on from it.");
 
@@ -63,9 +67,11 @@ export const ANSWER_SCHEMAS = {
           {
             snippet: text("The first characters of its text."),
             kind: text("Its kind; absent for `text`."),
+            redacted,
           },
         ),
       },
+      lastRedaction,
     },
   ),
   Entry: object(
@@ -85,6 +91,7 @@ export const ANSWER_SCHEMAS = {
       ),
       replyTo: integer("The messageId of the entry that this one answers."),
       clientMessageId: text("The idempotency key; told to the device that sent the entry only."),
+      redacted,
     },
   ),
   Member: object("A member of a conversation.", {
@@ -104,10 +111,11 @@ export const ANSWER_SCHEMAS = {
       data: data("The application's own."),
     },
   ),
-  StoredMessage: object("A message is durable, and has its place.", {
-    messageId: integer("Its place in the conversation."),
-    createdAt,
-  }),
+  StoredMessage: object(
+    "A message is durable, and has its place.",
+    { messageId: integer("Its place in the conversation."), createdAt },
+    { redacted: flag("True if it was redacted since it was first sent.") },
+  ),
   get Conversations(): JsonSchema {
     return object(
       "A page of conversations.",
@@ -123,13 +131,17 @@ export const ANSWER_SCHEMAS = {
     });
   },
   get Range(): JsonSchema {
-    return object("A span of the log, (after, through].", {
-      after: integer("The span begins above it."),
-      through: integer("The span ends with it."),
-      entries: listOf("Entry", "In the order of their ids."),
-      head: integer("The highest messageId that the caller may see."),
-      firstId: integer("The first messageId that is still kept."),
-    });
+    return object(
+      "A span of the log, (after, through].",
+      {
+        after: integer("The span begins above it."),
+        through: integer("The span ends with it."),
+        entries: listOf("Entry", "In the order of their ids."),
+        head: integer("The highest messageId that the caller may see."),
+        firstId: integer("The first messageId that is still kept."),
+      },
+      { lastRedaction },
+    );
   },
   get Members(): JsonSchema {
     return object("A page of members.", { items: listOf("Member", "By user id.") }, { next });

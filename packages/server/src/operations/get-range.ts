@@ -27,6 +27,7 @@ export interface RangeAnswer {
   readonly entries: readonly Entry[];
   readonly head: number;
   readonly firstId: number;
+  readonly lastRedaction?: number;
 }
 
 interface Span {
@@ -106,7 +107,8 @@ export async function getRange(
         "diverged",
         "The conversation ends before this position; go back to what is common.",
       );
-    if (fingerprint !== undefined && after > 0) {
+    // What is no longer kept can't be compared.
+    if (fingerprint !== undefined && after >= Math.max(1, participation.firstId)) {
       const [entry] = (await read({ after: after - 1, before: after + 1, order: "ascending", limit: 1 }))
         .entries;
       if (entry?.fingerprint !== fingerprint) {
@@ -135,5 +137,6 @@ export async function getRange(
     entries: span.entries.map((entry) => toEntry(entry, caller)),
     head,
     firstId: participation.firstId,
+    ...(participation.lastRedaction > 0 && { lastRedaction: participation.lastRedaction }),
   };
 }

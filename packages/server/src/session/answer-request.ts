@@ -7,6 +7,7 @@ import { getRange } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { redactMessage } from "../operations/redact-message.js";
 import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
@@ -30,6 +31,7 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "update-conversation": "write",
   "set-role": "write",
   "set-profile": "write",
+  "redact-message": "write",
 };
 
 /** What a request is counted as. */
@@ -74,6 +76,8 @@ export async function answerRequest(
       return { type: "conversation", requestId, row: await updateConversation(context, caller, request) };
     case "set-role":
       return { type: "conversation", requestId, row: await setRole(context, caller, request) };
+    case "redact-message":
+      return { type: "conversation", requestId, row: await redactMessage(context, caller, request) };
     case "list-members": {
       const { items, next } = await listMembers(context, caller, request);
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };

@@ -399,12 +399,13 @@ export class Session implements Recipient {
       return;
     }
     this.#environment.tally.acknowledged++;
-    const { messageId, createdAt, ordinal, fingerprint } = outcome.entry;
-    const rewritten = rewrittenIn(outcome.entry, sent);
+    const { messageId, createdAt, ordinal, fingerprint, redacted } = outcome.entry;
+    const rewritten = redacted === true ? undefined : rewrittenIn(outcome.entry, sent);
     this.#send({
       type: "message-stored",
       ...{ requestId, messageId, createdAt, ordinal, fingerprint },
       ...(rewritten && { rewritten }),
+      ...(redacted === true && { redacted }),
     });
   }
 

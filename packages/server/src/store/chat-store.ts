@@ -1,5 +1,6 @@
 import type { Cancel, Runtime } from "@chat/protocol";
 import type { ConversationStore } from "./conversation-store.js";
+import type { Housekeeping } from "./housekeeping.js";
 import type { MessageStore } from "./message-store.js";
 
 /** What is known of a store once it is open. */
@@ -19,6 +20,7 @@ export interface StoreOptions {
 export interface ChatStore {
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
+  readonly housekeeping: Housekeeping;
 
   /**
    * Checks that the engine is set to be durable, migrates the schema (two processes may do so at once) and makes the store ready.

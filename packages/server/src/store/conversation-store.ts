@@ -44,6 +44,7 @@ export interface Participation {
   readonly historyVisibility: HistoryVisibility;
   readonly head: number;
   readonly firstId: number;
+  readonly lastRedaction: number;
 }
 
 /** A member in a page of members. */

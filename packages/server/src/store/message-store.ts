@@ -34,6 +34,19 @@ export interface ConversationUpdate {
   readonly historyVisibility?: HistoryVisibility;
 }
 
+/** What a redaction takes away: the body of one message, or those of everything that a user has written so far. */
+export type RedactionTarget =
+  | { readonly messageId: number; readonly userId?: undefined }
+  | {
+      readonly userId: string;
+      readonly messageId?: undefined;
+      /** {@link MessageStore.wipe} has wiped everything up to it: what lies above is wiped in the commit. */
+      readonly wipedThrough: number;
+    };
+
+/** Bodies that the commit of an `erased` entry wipes at the most; those before are wiped by {@link MessageStore.wipe}. */
+export const ERASED_AT_ONCE = 500;
+
 /** An entry that waits to be stored. */
 export interface Draft extends IdempotencyKey {
   readonly kind: string;
@@ -53,6 +66,12 @@ export interface Draft extends IdempotencyKey {
   readonly membership?: MembershipChange;
   /** What of the conversation itself changes with the entry. With `historyVisibility` it is a membership entry, too. */
   readonly update?: ConversationUpdate;
+  /**
+   * Only on entries of the kinds `redacted` and `erased`. In the commit that stores the entry the store makes tombstones
+   * of what is named, takes the snippet out of the rows that show it, raises the conversation's `lastRedaction` to the
+   * entry and writes its data: the target, and as `previous` the `lastRedaction` before.
+   */
+  readonly redaction?: RedactionTarget;
 }
 
 /**
@@ -75,6 +94,8 @@ export interface Head {
   readonly membershipVersion: number;
   /** The first messageId that is still held. */
   readonly firstId: number;
+  /** messageId of the last `redacted` or `erased` entry; 0 if none. */
+  readonly lastRedaction: number;
 }
 
 /** Which entries to read. Bounds are exclusive. */
@@ -113,7 +134,8 @@ export interface MessageStore {
    * `out_of_order`, so that the sends of one device keep their order.
    * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
    * Refusals: `not_found` (no such conversation), `membership_moved`, `limit_exceeded` (members, intervals),
-   * `invalid_argument` (a membership change that does not fit the members), `data_invalid`, `overloaded` (too much waits),
+   * `invalid_argument` (a membership change that does not fit the members, a redaction of what is no message),
+   * `limit_exceeded` too for an erasure that leaves more than {@link ERASED_AT_ONCE} bodies to wipe, `data_invalid`, `overloaded` (too much waits),
    * `store_unavailable` (retryable: busy, full, broken, outcome unknown), `closed`.
    * Concurrent calls may share one commit. Never rejects.
    */
@@ -124,6 +146,20 @@ export interface MessageStore {
 
   /** Entries in ascending order of messageId. @throws ChatError `store_unavailable` */
   read(query: ReadQuery): Promise<readonly StoredEntry[]>;
+
+  /**
+   * Makes tombstones of what a user wrote into a conversation above an id, the lowest first: text, data and replyTo
+   * are gone from the store, and from the rows that showed them; nobody is told. Membership entries stay.
+   * Resolves to how many messages were found (tombstones are), how many bodies were wiped, and up to where nothing of the user is left.
+   * @throws ChatError `store_unavailable`
+   */
+  wipe(query: {
+    readonly conversationId: string;
+    readonly userId: string;
+    readonly after: number;
+    /** The most entries that are looked at. */
+    readonly limit: number;
+  }): Promise<{ readonly found: number; readonly wiped: number; readonly through: number }>;
 
   /** The heads of those conversations that exist, read from the primary. @throws ChatError `store_unavailable` */
   heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>>;

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@chat/protocol";
 
-/** One entry of a conversation's log as the store keeps it. Immutable. */
+/** One entry of a conversation's log as the store keeps it. Immutable but for its body, which can be redacted. */
 export interface StoredEntry {
   readonly conversationId: string;
   /** Contiguous within the conversation, from 1. */
@@ -19,6 +19,8 @@ export interface StoredEntry {
   readonly createdAt: number;
   /** How many entries up to and including this one count as unread. */
   readonly ordinal: number;
+  /** True for a tombstone: its text, data and replyTo were redacted or erased. */
+  readonly redacted?: true;
   /** 32 bits over this entry and all before it, see {@link chainFingerprint}. */
   readonly fingerprint: number;
 }

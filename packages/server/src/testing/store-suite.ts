@@ -1,9 +1,11 @@
 import { changeFeedCases } from "./cases/change-feed-cases.js";
 import { conversationChangeCases } from "./cases/conversation-change-cases.js";
 import { conversationListCases } from "./cases/conversation-list-cases.js";
+import { housekeepingCases } from "./cases/housekeeping-cases.js";
 import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
 import { profileCases } from "./cases/profile-cases.js";
+import { redactionCases } from "./cases/redaction-cases.js";
 import { storeLifeCases } from "./cases/store-life-cases.js";
 import { type StoreEngine, StoreWorld } from "./store-world.js";
 import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
@@ -28,6 +30,8 @@ export function storeSuite(
 ): void {
   const groups: readonly [string, (prove: Case) => void][] = [
     ["messages", messageStoreCases],
+    ["redactions", redactionCases],
+    ["housekeeping", housekeepingCases],
     ["memberships", membershipCases],
     ["roles, names, history", conversationChangeCases],
     ["conversation list", conversationListCases],

@@ -8,7 +8,13 @@ import {
   systemRuntime,
 } from "@chat/protocol";
 import type { ChatStore } from "../store/chat-store.js";
-import type { AppendOutcome, ConversationUpdate, Draft, MembershipChange } from "../store/message-store.js";
+import type {
+  AppendOutcome,
+  ConversationUpdate,
+  Draft,
+  MembershipChange,
+  RedactionTarget,
+} from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 
 /** One engine (a file, a database, a table prefix) of its own for one case, empty at first. */
@@ -128,6 +134,19 @@ export class StoreWorld {
       membership,
       ...overrides,
     };
+  }
+
+  /** Stores an entry of kind `redacted` or `erased`, by somebody who is nobody's device. */
+  async redact(
+    conversationId: string,
+    redaction: RedactionTarget,
+    overrides: Partial<Draft> = {},
+  ): Promise<AppendOutcome> {
+    const { text: _, ...draft } = this.draft(conversationId, "moderator");
+    const kind = redaction.messageId === undefined ? ENTRY_KINDS.erased : ENTRY_KINDS.redacted;
+    const membershipVersion = await this.membershipVersion(conversationId);
+    const whole = { ...draft, kind, redaction, membershipVersion, countsAsUnread: false, ...overrides };
+    return (await this.append([whole]))[0]!;
   }
 
   /** Makes a group; the first member is its owner. */

@@ -122,6 +122,7 @@ function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
   const { messages } = store;
   return {
     conversations: store.conversations,
+    housekeeping: store.housekeeping,
     open: (options) => store.open(options),
     watch: (listener) => store.watch(listener),
     close: () => store.close(),
@@ -129,6 +130,7 @@ function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
       advancesConversations: messages.advancesConversations,
       find: (key) => messages.find(key),
       read: (query) => messages.read(query),
+      wipe: (query) => messages.wipe(query),
       heads: (conversationIds) => messages.heads(conversationIds),
       async append(drafts) {
         const refusals = drafts.map((draft) => faults.append?.(draft));

@@ -39,6 +39,7 @@ function withoutWatch(store: ChatStore): ChatStore {
   return {
     messages: store.messages,
     conversations: store.conversations,
+    housekeeping: store.housekeeping,
     open: (options) => store.open(options),
     watch: () => () => {},
     close: () => store.close(),

@@ -56,6 +56,7 @@ async function watch(options: Partial<ChatServerOptions> = {}): Promise<Watched>
     close: () => store.close(),
     messages: failing(store.messages, () => fails),
     conversations: failing(store.conversations, () => fails),
+    housekeeping: failing(store.housekeeping, () => fails),
     watch: (listener) => store.watch(listener),
   };
   const server = createChatServer({

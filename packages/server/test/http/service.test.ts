@@ -76,6 +76,10 @@ describe("every route", () => {
     const history = await expectDescribed("GET", "/conversations/room/messages", messages);
     expect(history["entries"]).toHaveLength(3);
     await expectDescribed("GET", "/conversations/room/messages?after=9", messages, { status: 409 });
+    await expectDescribed("POST", "/conversations/room/messages/2/redact", `${messages}/{messageId}/redact`, {
+      body: { clientMessageId: uuid(10) },
+    });
+    await expectDescribed("GET", "/conversations/room/messages", messages);
     const list = await expectDescribed("GET", "/conversations", "/conversations");
     await expectDescribed(
       "GET",

@@ -71,12 +71,14 @@ async function group(server: ChatServer, id: string): Promise<void> {
   await owner.createGroup({ id, members: ["admin", "admin2", "member", "member2", "former"] });
   await owner.setRole(id, ["admin", "admin2"], "admin");
   await owner.send(id, "before");
+  await server.as("member").send(id, "before, too");
   await owner.removeMembers(id, ["former"]);
 }
 
 async function pair(server: ChatServer, id: string): Promise<void> {
   // The pair has one conversation for ever, so each asker needs a pair of its own, on a server of its own.
   await server.as("owner").createDirect({ id, members: ["admin"] });
+  await server.as("owner").send(id, "before");
 }
 
 /** Every asker, each in a conversation of its own that is as `prepare` makes it. */

@@ -82,6 +82,25 @@ function giving(
   };
 }
 
+function redacting(name: string, messageId: number, outcomes: readonly string[]): OperationCase {
+  return {
+    name,
+    frame: (conversationId, clientMessageId) => ({
+      type: "redact-message",
+      conversationId,
+      clientMessageId,
+      messageId,
+    }),
+    http: (room, clientMessageId) => [
+      "POST",
+      `/conversations/${room}/messages/${messageId}/redact`,
+      { clientMessageId },
+    ],
+    call: (actor, room, clientMessageId) => actor.redact(room, messageId, { clientMessageId }),
+    outcomes,
+  };
+}
+
 function updating(
   name: string,
   update: { name?: string; data?: { topic: string }; historyVisibility?: "all" },
@@ -141,6 +160,8 @@ export const IN_A_GROUP: readonly OperationCase[] = [
     call: (actor, room) => actor.members(room),
     outcomes: members,
   },
+  redacting("redact the owner's message", 3, managing),
+  redacting("redact the member's message", 4, members),
   changing("add a member", "add-members", "new", managing),
   changing("remove a member", "remove-members", "member2", managing),
   changing("remove an admin", "remove-members", "admin2", owning),
@@ -157,6 +178,7 @@ export const IN_A_GROUP: readonly OperationCase[] = [
 
 /** In a direct conversation of `owner` and `admin`; the others never were in it. */
 export const IN_A_PAIR: readonly OperationCase[] = [
+  redacting("redact the owner's message", 2, [ok, forbidden, notFound, notFound, notFound, ok]),
   updating("change data", { data: { topic: "ships" } }, [ok, ok, notFound, notFound, notFound, ok]),
   ...[
     updating("rename", { name: "Us" }, []),

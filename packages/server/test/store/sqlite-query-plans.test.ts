@@ -1,17 +1,25 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { sqlite } from "../../src/store/sqlite/index.js";
 import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
+import { HOUSEKEEPING_QUERIES } from "../../src/store/sqlite/sqlite-housekeeping.js";
 import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
+import { REDACTION_QUERIES } from "../../src/store/sqlite/sqlite-redactions.js";
 import { REGISTRY_QUERIES } from "../../src/store/sqlite/sqlite-registry.js";
 import { runtime } from "./sqlite-drafts.js";
 import { SqliteFile } from "./sqlite-file.js";
 
-const QUERIES = Object.entries({ ...MESSAGE_QUERIES, ...CONVERSATION_QUERIES, ...REGISTRY_QUERIES });
+const QUERIES = Object.entries({
+  ...MESSAGE_QUERIES,
+  ...CONVERSATION_QUERIES,
+  ...REGISTRY_QUERIES,
+  ...REDACTION_QUERIES,
+  ...HOUSEKEEPING_QUERIES,
+});
 
 // What may be gone through whole: the list that the caller gave, the page that was chosen, the few servers.
 const MAY_SCAN = /^SCAN (json_each|wanted|page|chat_server|CONSTANT ROW)\b/;
 // What is sorted is one user's conversations, by number; nothing else is.
-const MAY_SORT = ["firstInLine", "list", "listChanges", "memberOf"];
+const MAY_SORT = ["firstInLine", "list", "listChanges", "memberOf", "conversationsOf", "written"];
 
 describe.each([["no statistics"], ["statistics of a small database"]])(
   "query plans with %s",

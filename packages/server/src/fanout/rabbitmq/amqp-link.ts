@@ -4,8 +4,6 @@ import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 /** Between two tries to connect, ms: half of the pause is chance. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
-/** How long a connection may take to close in order, ms. */
-const CLOSE_DEADLINE = 1_000;
 
 /** Sets something up on a channel, and gives what undoes it there. */
 type SetUp = (channel: AmqpChannel) => Promise<() => Promise<unknown>>;
@@ -32,8 +30,6 @@ export class AmqpLink {
   readonly #kept = new Set<Kept>();
   #connection: AmqpConnection | undefined;
   #channel: OpenChannel | undefined;
-  /** Has another connection opened in place of this one; once. */
-  #lose: () => void = () => {};
   /** The try to connect that is under way, or the last one. */
   #opening: Promise<void> | undefined;
   #closed = false;
@@ -69,8 +65,8 @@ export class AmqpLink {
 
   /** Gives the connection up and opens another. */
   restart(): void {
-    const [connection, lose] = [this.#connection, this.#lose];
-    if (connection !== undefined) void this.#end(connection).then(lose);
+    // Closing one that is being lost fails; its `close` event comes all the same.
+    this.#connection?.close().catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -78,18 +74,8 @@ export class AmqpLink {
     this.#cancelPause();
     const connection = this.#connection;
     this.#connection = this.#channel = undefined;
-    if (connection !== undefined) await this.#end(connection);
-  }
-
-  /** Closes a connection. amqplib answers neither by its promise nor by an event when the broker dies meanwhile. */
-  async #end(connection: AmqpConnection): Promise<void> {
-    let cancel: Cancel = () => {};
-    const overdue = new Promise<void>((resolve) => {
-      cancel = this.#runtime.clock.schedule(CLOSE_DEADLINE, resolve);
-    });
     // One that is being lost can't be closed in order, and needs not.
-    await Promise.race([connection.close().catch(() => {}), overdue]);
-    cancel();
+    await connection?.close().catch(() => {});
   }
 
   #start(): void {
@@ -104,7 +90,7 @@ export class AmqpLink {
     } catch (error) {
       this.#runtime.log("warn", "fanout_connect_failed", { broker: "RabbitMQ", error: String(error) });
       if (connection === undefined) this.#later();
-      else this.restart();
+      else connection.close().catch(() => {});
     }
   }
 
@@ -115,25 +101,25 @@ export class AmqpLink {
     connection.on("error", (error) => {
       this.#runtime.log("warn", "fanout_connection_failed", { broker: "RabbitMQ", error: String(error) });
     });
-    const lose = (): void => {
-      if (lost) return;
+    connection.on("close", () => {
       lost = true;
       for (const wake of waiting) wake();
       if (this.#connection === connection) this.#connection = this.#channel = undefined;
       for (const kept of this.#kept) kept.undo = undefined;
       this.#later();
-    };
-    connection.on("close", lose);
-    if (this.#closed) return this.#end(connection);
+    });
+    if (this.#closed) {
+      await connection.close();
+      return;
+    }
     this.#connection = connection;
-    this.#lose = lose;
     const channel = await connection.createChannel();
     channel.on("error", (error) => {
       this.#runtime.log("warn", "fanout_channel_failed", { broker: "RabbitMQ", error: String(error) });
     });
     // A channel that the broker has closed is opened anew with its connection.
     channel.on("close", () => {
-      if (!lost && this.#connection === connection) this.restart();
+      if (!lost) connection.close().catch(() => {});
     });
     channel.on("drain", () => {
       for (const wake of waiting) wake();

@@ -1,6 +1,7 @@
 import { LIMITS } from "@chat/protocol";
 import { sendWithinRate } from "../../admission/send-within-rate.js";
 import { getRange } from "../../operations/get-range.js";
+import { redactMessage } from "../../operations/redact-message.js";
 import { answerOf } from "../answer-schemas.js";
 import { data, integer, optional, text } from "../json-field.js";
 import { defineRoute } from "../route.js";
@@ -68,8 +69,22 @@ export const messageRoutes = [
       const [outcome] = await sendWithinRate(context, allowance, caller, path.conversationId, [body]);
       if (outcome!.status === "refused") throw outcome!.error;
       tally.acknowledged++;
-      const { messageId, createdAt } = outcome!.entry;
-      return { messageId, createdAt };
+      const { messageId, createdAt, redacted } = outcome!.entry;
+      return { messageId, createdAt, ...(redacted && { redacted }) };
     },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/conversations/{conversationId}/messages/{messageId}/redact",
+    operationId: "redactMessage",
+    summary: "Redact a message",
+    description:
+      "Takes the body of a message away, for everybody and for good: a tombstone stays under its id. Its sender may, and in a group owners and admins. Redacting what is redacted changes nothing.",
+    parameters: { conversationId, messageId: integer("The message.") },
+    body: { clientMessageId },
+    answer: answerOf("ConversationRow"),
+    errors: ["not_found", "forbidden", "membership_moved"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => redactMessage(context, caller, { ...path, ...body }),
   }),
 ];

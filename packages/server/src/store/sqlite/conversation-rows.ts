@@ -7,7 +7,8 @@ import {
   type Role,
   utf8Length,
 } from "@chat/protocol";
-import { decodeLatest } from "./latest-message.js";
+import { decodeBody } from "./entry-body.js";
+import { decodeLatest, latestOf } from "./latest-message.js";
 
 /** A conversation row as SQLite gives it. */
 export interface RawRow {
@@ -30,10 +31,19 @@ export interface RawRow {
   readonly history: HistoryVisibility | null;
   readonly peerId: string | null;
   readonly latest: Uint8Array | null;
+  /** The body of the message that was the latest when a former member left. */
+  readonly leftLatest: Uint8Array | null;
+  readonly leftLatestId: number | null;
+  readonly firstId: number;
+  readonly lastRedaction: number;
 }
 
-/** The change number of one user's view: of a former member's, when it ended. `p` participation, `c` conversation. */
-export const VIEW_CHANGE = "CASE WHEN p.left_at IS NULL THEN c.change ELSE p.change END";
+/**
+ * The change number of one user's view. A former member's ended with the membership, but they hear of every redaction:
+ * it may take away what they hold. `p` participation, `c` conversation.
+ */
+export const VIEW_CHANGE =
+  "CASE WHEN p.left_at IS NULL THEN c.change ELSE MAX(p.change, c.redaction_change) END";
 
 /**
  * The columns of {@link RawRow}, from `p` (participation) and `c` (conversation).
@@ -58,13 +68,19 @@ export const ROW_COLUMNS = `
   CASE WHEN p.left_at IS NULL THEN c.history END AS history,
   CASE p.user WHEN c.pair_low THEN c.pair_high WHEN c.pair_high THEN c.pair_low END AS peerId,
   CASE
-    WHEN p.left_at IS NOT NULL THEN p.left_latest
+    WHEN p.left_at IS NOT NULL THEN NULL
     WHEN c.latest_id >= p.visible_from OR (p.intervals > 1 AND EXISTS (
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = p.user AND earlier.conversation = p.conversation
         AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
     )) THEN c.latest
-  END AS latest`;
+  END AS latest,
+  CASE WHEN p.left_at IS NOT NULL THEN (
+    SELECT body FROM chat_message WHERE conversation = p.conversation AND id = p.left_latest_id
+  ) END AS leftLatest,
+  p.left_latest_id AS leftLatestId,
+  c.first_id AS firstId,
+  c.last_redaction AS lastRedaction`;
 
 /** A row as users of the store see it. */
 export function toRow(raw: RawRow): ConversationRow {
@@ -76,7 +92,7 @@ export function toRow(raw: RawRow): ConversationRow {
     head: raw.head,
     headFingerprint: raw.headFingerprint,
     headOrdinal: raw.headOrdinal,
-    firstId: 1,
+    firstId: raw.firstId,
     memberCount: raw.memberCount,
     member: raw.member === 1,
     role: raw.role,
@@ -87,16 +103,23 @@ export function toRow(raw: RawRow): ConversationRow {
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),
     ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
+    ...(raw.leftLatest !== null && {
+      latest: latestOf(decodeBody(raw.conversationId, raw.leftLatestId!, raw.leftLatest)),
+    }),
     ...(raw.history === "all" && { historyVisibility: raw.history }),
+    ...(raw.lastRedaction > 0 && { lastRedaction: raw.lastRedaction }),
   };
 }
 
 /** What a row's numbers take on the wire, at the most. */
-const NUMBERS_BYTES = 96;
+const NUMBERS_BYTES = 123;
 
-function bytesOf({ conversationId, name, data, peerId, latest }: RawRow): number {
+/** Of a message's body a row takes the snippet at most, of four bytes a character, and whose and when it is. */
+const LATEST_BYTES = 4 * LIMITS.snippetCharacters + 2 * LIMITS.idBytes + 32;
+
+function bytesOf({ conversationId, name, data, peerId, latest, leftLatest }: RawRow): number {
   const texts = [conversationId, name, data, peerId].reduce((sum, text) => sum + utf8Length(text ?? ""), 0);
-  return NUMBERS_BYTES + texts + (latest?.length ?? 0);
+  return NUMBERS_BYTES + texts + (latest?.length ?? 0) + Math.min(leftLatest?.length ?? 0, LATEST_BYTES);
 }
 
 /** The rows that a page takes: at the most `limit`, and no more bytes than a page may have; at least one. */

@@ -1,8 +1,8 @@
-import { ENTRY_KINDS, firstCharacters, LIMITS, type LatestMessage } from "@chat/protocol";
+import { tombstoneOf } from "@chat/protocol";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { ChangeCounter } from "./change-counter.js";
-import { encodeLatest } from "./latest-message.js";
+import { encodeLatest, latestOf } from "./latest-message.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 /** The state of one conversation as a write transaction moves it on. */
@@ -13,6 +13,8 @@ export interface ConversationState {
   readonly ordinal: number;
   readonly membershipVersion: number;
   readonly memberCount: number;
+  readonly lastRedaction: number;
+  readonly firstId: number;
 }
 
 interface MutableState {
@@ -26,6 +28,11 @@ interface MutableState {
   change: number | undefined;
   activity: number;
   membershipChange: number;
+  lastRedaction: number;
+  redactionChange: number;
+  firstId: number;
+  /** As it was before this transaction. */
+  readonly headBefore: number;
   latestId: number;
   latest: Uint8Array | null;
   /** Encoded into `latest` when somebody needs it. */
@@ -40,13 +47,17 @@ interface Standing {
 
 const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
+    last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId, head AS headBefore,
     activity, membership_change AS membershipChange, latest_id AS latestId, latest
   FROM chat_conversation WHERE id = ?`;
 
 const SAVE = `
   UPDATE chat_conversation SET head = ?, fingerprint = ?, ordinal = ?, membership_version = ?, member_count = ?,
+    last_redaction = ?, redaction_change = ?, first_id = ?,
     change = ?, activity = ?, membership_change = ?, latest_id = ?, latest = ?
   WHERE key = ?`;
+
+const LOG = "INSERT INTO chat_log (change, conversation, first_id, last_id) VALUES (?, ?, ?, ?)";
 
 const STANDINGS = `
   SELECT user, left_at IS NULL AS member, intervals FROM chat_participation
@@ -69,7 +80,7 @@ const JOIN = `
     visible_from = excluded.visible_from, role = excluded.role,
     intervals = CASE excluded.visible_from WHEN 1 THEN 1 ELSE intervals + 1 END, change = excluded.change,
     left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_activity = NULL, left_member_count = NULL,
-    left_latest = NULL, left_name = NULL, left_data = NULL`;
+    left_latest_id = NULL, left_name = NULL, left_data = NULL`;
 
 const SET_ROLES = `
   UPDATE chat_participation SET role = json_extract(named.value, '$[1]') FROM json_each(?) named
@@ -84,7 +95,7 @@ const UPDATE = `
 const LEAVE = `
   UPDATE chat_participation SET left_at = ?, left_fingerprint = ?, left_ordinal = ?, left_activity = ?, left_member_count = ?, change = ?,
     (left_name, left_data) = (SELECT name, data FROM chat_conversation WHERE key = conversation),
-    left_latest = CASE WHEN ? >= visible_from OR EXISTS (
+    left_latest_id = CASE WHEN ? >= visible_from OR EXISTS (
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = chat_participation.user AND earlier.conversation = chat_participation.conversation
         AND ? >= from_id AND ? < to_id
@@ -157,14 +168,49 @@ export class ConversationStates {
     state.ordinal = entry.ordinal;
   }
 
+  /** Notes that an entry which was just moved to redacts something. */
+  redacted(conversationId: string, messageId: number): void {
+    const state = this.#load(conversationId)!;
+    state.lastRedaction = messageId;
+    state.redactionChange = state.change!;
+  }
+
+  /** Takes the snippet out of the row if it shows this message, which is a tombstone now. */
+  wiped(entry: StoredEntry): void {
+    const state = this.#load(entry.conversationId)!;
+    if (state.latestId !== entry.messageId) return;
+    state.change ??= this.#changes.next();
+    state.newLatest = tombstoneOf(entry);
+  }
+
+  /** Notes that the entries below an id are deleted. */
+  pruned(conversationId: string, firstId: number): void {
+    const state = this.#load(conversationId)!;
+    state.change ??= this.#changes.next();
+    state.firstId = firstId;
+    if (state.latestId >= firstId) return;
+    state.latest = null;
+    state.newLatest = undefined;
+  }
+
   /** Writes what was moved. */
   flush(): void {
     for (const state of this.#states.values()) {
       if (state?.change === undefined) continue;
       const { head, fingerprint, ordinal, membershipVersion, memberCount, change } = state;
       const log = [head, fingerprint, ordinal, membershipVersion, memberCount] as const;
-      const row = [change, state.activity, state.membershipChange, state.latestId, latestOf(state)] as const;
-      this.#connection.prepare(SAVE).run(...log, ...row, state.key);
+      const row = [
+        change,
+        state.activity,
+        state.membershipChange,
+        state.latestId,
+        encodedLatest(state),
+      ] as const;
+      const redaction = [state.lastRedaction, state.redactionChange, state.firstId] as const;
+      this.#connection.prepare(SAVE).run(...log, ...redaction, ...row, state.key);
+      if (head > state.headBefore) {
+        this.#connection.prepare(LOG).run(change, state.key, state.headBefore + 1, head);
+      }
     }
     this.#changes.flush();
   }
@@ -210,27 +256,17 @@ export class ConversationStates {
     if (remove.length === 0) return;
     const { fingerprint, ordinal, activity, memberCount, latestId, key } = state;
     const shown = [fingerprint, ordinal, activity, memberCount] as const;
-    const visible = [latestId, latestId, latestId, latestOf(state)] as const;
+    const visible = [latestId, latestId, latestId, latestId] as const;
     const users = JSON.stringify(remove);
     this.#connection.prepare(LEAVE).run(messageId, ...shown, change, ...visible, key, users);
   }
 }
 
 /** The latest message as it is stored, encoded only once however many entries moved it. */
-function latestOf(state: MutableState): Uint8Array | null {
+function encodedLatest(state: MutableState): Uint8Array | null {
   if (state.newLatest !== undefined) {
-    state.latest = encodeLatest(toLatest(state.newLatest));
+    state.latest = encodeLatest(latestOf(state.newLatest));
     state.newLatest = undefined;
   }
   return state.latest;
-}
-
-function toLatest({ messageId, senderId, createdAt, text, kind }: StoredEntry): LatestMessage {
-  return {
-    messageId,
-    senderId,
-    createdAt,
-    ...(text !== undefined && { snippet: firstCharacters(text, LIMITS.snippetCharacters) }),
-    ...(kind !== ENTRY_KINDS.text && { kind }),
-  };
 }

@@ -21,6 +21,7 @@ type BodyArray = [
   kind: string | null | undefined,
   data: JsonObject | null | undefined,
   replyTo: number | null | undefined,
+  redacted: true | undefined,
 ];
 
 /** A UUID as its 16 bytes, anything else as it is: both ways are exact, and never equal to each other. */
@@ -46,6 +47,7 @@ export function encodeBody(entry: StoredEntry): Uint8Array {
     entry.kind === ENTRY_KINDS.text ? undefined : entry.kind,
     entry.data,
     entry.replyTo,
+    entry.redacted,
   ];
   while (body[body.length - 1] === undefined) body.pop();
   return encoder.encode(body);
@@ -66,6 +68,7 @@ export function decodeBody(conversationId: string, messageId: number, bytes: Uin
     kind,
     data,
     replyTo,
+    redacted,
   ] = body;
   if (version !== BODY_VERSION) {
     throw unavailable(`Entry ${messageId} was written by a newer version of @chat/server; upgrade this one.`);
@@ -80,6 +83,7 @@ export function decodeBody(conversationId: string, messageId: number, bytes: Uin
     ...(text != null && { text }),
     ...(data != null && { data }),
     ...(replyTo != null && { replyTo }),
+    ...(redacted === true && { redacted }),
     createdAt,
     ordinal,
     fingerprint,

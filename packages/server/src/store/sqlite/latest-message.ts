@@ -1,5 +1,6 @@
-import { type LatestMessage } from "@chat/protocol";
+import { ENTRY_KINDS, firstCharacters, LIMITS, type LatestMessage } from "@chat/protocol";
 import { Decoder, Encoder } from "@msgpack/msgpack";
+import type { StoredEntry } from "../stored-entry.js";
 
 const encoder = new Encoder({ ignoreUndefined: true });
 const decoder = new Decoder();
@@ -10,20 +11,42 @@ type LatestArray = [
   createdAt: number,
   snippet: string | null | undefined,
   kind: string | null | undefined,
+  redacted: boolean | null | undefined,
 ];
 
 /** The latest message of a conversation row, as one msgpack array. */
-export function encodeLatest({ messageId, senderId, createdAt, snippet, kind }: LatestMessage): Uint8Array {
-  return encoder.encode([messageId, senderId, createdAt, snippet, kind] satisfies LatestArray);
+export function encodeLatest(latest: LatestMessage): Uint8Array {
+  const { messageId, senderId, createdAt, snippet, kind, redacted } = latest;
+  return encoder.encode([messageId, senderId, createdAt, snippet, kind, redacted] satisfies LatestArray);
 }
 
 export function decodeLatest(bytes: Uint8Array): LatestMessage {
-  const [messageId, senderId, createdAt, snippet, kind] = decoder.decode(bytes) as LatestArray;
+  const [messageId, senderId, createdAt, snippet, kind, redacted] = decoder.decode(bytes) as LatestArray;
   return {
     messageId,
     senderId,
     createdAt,
     ...(snippet != null && { snippet }),
     ...(kind != null && { kind }),
+    ...(redacted === true && { redacted }),
+  };
+}
+
+/** What a row shows of a message. */
+export function latestOf({
+  messageId,
+  senderId,
+  createdAt,
+  text,
+  kind,
+  redacted,
+}: StoredEntry): LatestMessage {
+  return {
+    messageId,
+    senderId,
+    createdAt,
+    ...(text !== undefined && { snippet: firstCharacters(text, LIMITS.snippetCharacters) }),
+    ...(kind !== ENTRY_KINDS.text && { kind }),
+    ...(redacted === true && { redacted }),
   };
 }

@@ -33,6 +33,11 @@ const MIGRATIONS: readonly string[] = [
     activity INTEGER NOT NULL DEFAULT 0,
     membership_change INTEGER NOT NULL DEFAULT 0,
     latest_id INTEGER NOT NULL DEFAULT 0,
+    first_id INTEGER NOT NULL DEFAULT 1,
+    last_redaction INTEGER NOT NULL DEFAULT 0,
+    redaction_change INTEGER NOT NULL DEFAULT 0,
+    retention_age INTEGER,
+    retention_count INTEGER,
     created_at INTEGER NOT NULL,
     id TEXT NOT NULL UNIQUE,
     type TEXT NOT NULL,
@@ -46,6 +51,19 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX chat_conversation_change ON chat_conversation (change);
   CREATE UNIQUE INDEX chat_conversation_pair ON chat_conversation (pair_low, pair_high) WHERE pair_low IS NOT NULL;
+
+  CREATE INDEX chat_conversation_retention ON chat_conversation (key) WHERE retention_age IS NOT NULL;
+
+  -- What each commit stored into each conversation, in the order of the commits.
+  CREATE TABLE chat_log (
+    change INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL,
+    first_id INTEGER NOT NULL,
+    last_id INTEGER NOT NULL
+  );
+
+  -- Users whose words are being erased.
+  CREATE TABLE chat_erasure (user TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 
   CREATE TABLE chat_message (
     conversation INTEGER NOT NULL,
@@ -64,7 +82,8 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (conversation, sender, device, client_message)
   ) WITHOUT ROWID;
 
-  -- The newest interval of each user; of a former member also what the row showed when the user left.
+  -- The newest interval of each user; of a former member also what the row showed when the user left. No words are
+  -- copied: the latest message is looked up.
   CREATE TABLE chat_participation (
     user TEXT NOT NULL,
     conversation INTEGER NOT NULL,
@@ -78,7 +97,7 @@ const MIGRATIONS: readonly string[] = [
     left_ordinal INTEGER,
     left_activity INTEGER,
     left_member_count INTEGER,
-    left_latest BLOB,
+    left_latest_id INTEGER,
     left_name TEXT,
     left_data TEXT,
     PRIMARY KEY (user, conversation)

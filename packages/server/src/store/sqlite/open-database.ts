@@ -31,6 +31,8 @@ async function makeDurable(connection: SqliteConnection, allowVolatile: boolean)
     database.pragma(`synchronous = ${Math.max(FULL, numberOf(database, "synchronous"))}`);
     // macOS alone tells a write to the disk's cache from one to the disk; elsewhere this does nothing.
     database.pragma("fullfsync = ON");
+    // What is redacted or erased is written over, and not only taken out of sight.
+    database.pragma("secure_delete = ON");
   });
 }
 

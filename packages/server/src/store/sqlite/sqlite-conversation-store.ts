@@ -36,7 +36,7 @@ const OWN = "chat_participation p CROSS JOIN chat_conversation c ON c.key = p.co
 /** In place of a participation, where the application itself looks: an owner from the first entry on. */
 const NOBODY = `(SELECT 'owner' AS role, 1 AS joined_at, 1 AS visible_from, 1 AS intervals, NULL AS user,
   NULL AS conversation, NULL AS change, NULL AS left_at, NULL AS left_fingerprint, NULL AS left_ordinal,
-  NULL AS left_activity, NULL AS left_member_count, NULL AS left_latest, NULL AS left_name, NULL AS left_data)`;
+  NULL AS left_activity, NULL AS left_member_count, NULL AS left_latest_id, NULL AS left_name, NULL AS left_data)`;
 
 /** The queries, by what they answer. The tests look at their plans. */
 export const CONVERSATION_QUERIES = {
@@ -69,6 +69,7 @@ export const CONVERSATION_QUERIES = {
     ORDER BY page.change`,
   participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.visible_from AS visibleFrom, p.left_at AS leftAt,
       c.membership_version AS membershipVersion, c.member_count AS memberCount, c.history AS historyVisibility, c.head,
+      c.first_id AS firstId, c.last_redaction AS lastRedaction,
       CASE WHEN p.intervals > 1 THEN (
         SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
         WHERE i.user = p.user AND i.conversation = p.conversation
@@ -76,7 +77,7 @@ export const CONVERSATION_QUERIES = {
     FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   ownParticipation: `SELECT type, 1 AS member, 'owner' AS role, 1 AS visibleFrom, NULL AS leftAt,
       membership_version AS membershipVersion, member_count AS memberCount, history AS historyVisibility, head,
-      NULL AS earlier
+      first_id AS firstId, last_redaction AS lastRedaction, NULL AS earlier
     FROM chat_conversation WHERE id = ? AND head > 0`,
   members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
       INDEXED BY chat_participation_member
@@ -120,6 +121,8 @@ interface RawParticipation {
   readonly memberCount: number;
   readonly historyVisibility: HistoryVisibility;
   readonly head: number;
+  readonly firstId: number;
+  readonly lastRedaction: number;
   readonly earlier: string | null;
 }
 
@@ -256,7 +259,7 @@ export class SqliteConversationStore implements ConversationStore {
       closed.sort(([left], [right]) => left - right);
       const intervals: Interval[] = closed.map(([from, to]) => ({ from, to }));
       intervals.push({ from: visibleFrom, to: leftAt ?? undefined });
-      return { ...state, member: member === 1, intervals, firstId: 1 };
+      return { ...state, member: member === 1, intervals };
     });
   }
 

@@ -1,5 +1,6 @@
-import { ChatError, isChatError, LIMITS, utf8Length } from "@chat/protocol";
+import { ChatError, ENTRY_KINDS, isChatError, type JsonObject, LIMITS } from "@chat/protocol";
 import { chainFingerprint } from "../chain-fingerprint.js";
+import { contentBytes } from "../content-bytes.js";
 import type {
   AppendOutcome,
   Draft,
@@ -8,6 +9,7 @@ import type {
   MembershipChange,
   MessageStore,
   ReadQuery,
+  RedactionTarget,
 } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { AppendCall } from "./append-call.js";
@@ -16,6 +18,7 @@ import { decodeBody, encodeBody, packId } from "./entry-body.js";
 import type { GroupCommit, Job } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { unavailable } from "./sqlite-failure.js";
+import { SqliteRedactions } from "./sqlite-redactions.js";
 
 const READ = `
   SELECT id, body FROM chat_message
@@ -28,16 +31,18 @@ export const MESSAGE_QUERIES = {
   findKey:
     "SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND device = ? AND client_message = ?",
   find: `
-    SELECT m.id, m.body FROM chat_conversation c
+    SELECT k.message AS id, m.body, c.created_at AS createdAt FROM chat_conversation c
     JOIN chat_key k ON k.conversation = c.key AND k.sender = ? AND k.device = ? AND k.client_message = ?
-    JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
+    LEFT JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
     WHERE c.id = ?`,
   insert: "INSERT INTO chat_message VALUES (?, ?, ?)",
   readOne: "SELECT body FROM chat_message WHERE conversation = ? AND id = ?",
   ascending: `${READ} ORDER BY id LIMIT ?`,
   descending: `${READ} ORDER BY id DESC LIMIT ?`,
   heads: `
-    SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion FROM chat_conversation
+    SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion, first_id AS firstId,
+      last_redaction AS lastRedaction
+    FROM chat_conversation
     WHERE id IN (SELECT value FROM json_each(?))`,
 } as const;
 
@@ -52,17 +57,22 @@ export interface MessageLimits {
   readonly groupMembers: number;
 }
 
+type WipeQuery = Parameters<MessageStore["wipe"]>[0];
+type Wiped = Awaited<ReturnType<MessageStore["wipe"]>>;
+
 /** The message store on SQLite, see {@link MessageStore}. */
 export class SqliteMessageStore implements MessageStore {
   readonly advancesConversations = true;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
   readonly #limits: MessageLimits;
+  readonly #redactions: SqliteRedactions;
 
   constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>, limits: MessageLimits) {
     this.#connection = connection;
     this.#commits = commits;
     this.#limits = limits;
+    this.#redactions = new SqliteRedactions(connection);
   }
 
   append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
@@ -93,8 +103,8 @@ export class SqliteMessageStore implements MessageStore {
       const statement = this.#connection.prepare(MESSAGE_QUERIES.find);
       const row = statement.get(senderId, packId(deviceId), packId(clientMessageId), conversationId);
       if (row === undefined) return undefined;
-      const { id, body } = row as MessageRow;
-      return decodeBody(conversationId, id, body);
+      const { id, body, createdAt } = row as { id: number; body: Uint8Array | null; createdAt: number };
+      return body === null ? prunedEntry(key, id, createdAt) : decodeBody(conversationId, id, body);
     });
   }
 
@@ -122,14 +132,28 @@ export class SqliteMessageStore implements MessageStore {
     });
   }
 
+  wipe({ conversationId, userId, after, limit }: WipeQuery): Promise<Wiped> {
+    return this.#commits.write((states) => {
+      const state = states.get(conversationId);
+      if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
+      const ids = this.#redactions.idsOf(state, userId, after, limit);
+      const entries = this.#redactions.bodies(state, conversationId, ids);
+      this.#redactions.wipe(states, state, entries);
+      const found = this.#redactions.messages(state, conversationId, ids).length;
+      return {
+        found,
+        wiped: entries.length,
+        through: ids.length < limit ? state.head : ids[ids.length - 1]!,
+      };
+    });
+  }
+
   heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
     return this.#connection.run(() => {
       const rows = this.#connection
         .prepare(MESSAGE_QUERIES.heads)
-        .all(JSON.stringify(conversationIds)) as (Omit<Head, "firstId"> & {
-        id: string;
-      })[];
-      return new Map(rows.map(({ id, ...head }) => [id, { ...head, firstId: 1 }]));
+        .all(JSON.stringify(conversationIds)) as (Head & { id: string })[];
+      return new Map(rows.map(({ id, ...head }) => [id, head]));
     });
   }
 
@@ -159,6 +183,9 @@ export class SqliteMessageStore implements MessageStore {
     const standings = membership && states.standings(state, usersOf(membership));
     const problem = membership && this.#membershipProblem(state, membership, standings!);
     if (problem !== undefined) return { status: "refused", error: problem };
+    const { redaction } = draft;
+    const wiped = redaction && this.#redactions.targets(state, draft.conversationId, redaction);
+    if (isChatError(wiped)) return { status: "refused", error: wiped };
 
     const entry = entryOf(draft, state);
     let body: Uint8Array;
@@ -176,6 +203,10 @@ export class SqliteMessageStore implements MessageStore {
     }
     this.#connection.prepare(MESSAGE_QUERIES.insert).run(state.key, entry.messageId, body);
     states.move(entry, membership, standings, draft.update);
+    if (wiped !== undefined) {
+      states.redacted(draft.conversationId, entry.messageId);
+      this.#redactions.wipe(states, state, wiped);
+    }
     return { status: "stored", entry };
   }
 
@@ -190,8 +221,12 @@ export class SqliteMessageStore implements MessageStore {
 
   #duplicate(state: ConversationState, draft: Draft, messageId: number): AppendOutcome {
     const row = this.#connection.prepare(MESSAGE_QUERIES.readOne).get(state.key, messageId);
-    if (row === undefined)
+    if (row === undefined) {
+      if (messageId < state.firstId) {
+        return { status: "duplicate", entry: prunedEntry(draft, messageId, draft.createdAt) };
+      }
       throw unavailable(`Entry ${messageId} of a conversation is missing from the database.`);
+    }
     return {
       status: "duplicate",
       entry: decodeBody(draft.conversationId, messageId, (row as MessageRow).body),
@@ -254,16 +289,32 @@ function entryOf(draft: Draft, state: ConversationState): StoredEntry {
     ...identity,
     kind,
     ...(draft.text !== undefined && { text: draft.text }),
-    ...(draft.data !== undefined && { data: draft.data }),
+    ...(draft.redaction !== undefined
+      ? { data: redactionData(draft.redaction, state.lastRedaction) }
+      : draft.data !== undefined && { data: draft.data }),
     ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
     ordinal: state.ordinal + (draft.countsAsUnread ? 1 : 0),
     fingerprint: chainFingerprint(state.fingerprint, identity),
   };
 }
 
-/** Bytes of what somebody wrote: text as UTF-8, data as JSON. */
-function contentBytes({ text, data }: StoredEntry): number {
-  return (
-    (text === undefined ? 0 : utf8Length(text)) + (data === undefined ? 0 : utf8Length(JSON.stringify(data)))
-  );
+/** What is known of an entry that is no longer kept. */
+function prunedEntry(
+  {
+    conversationId,
+    senderId,
+    deviceId,
+    clientMessageId,
+    ...rest
+  }: IdempotencyKey & { readonly kind?: string },
+  messageId: number,
+  createdAt: number,
+): StoredEntry {
+  const { kind = ENTRY_KINDS.text } = rest;
+  const key = { conversationId, senderId, deviceId, clientMessageId };
+  return { ...key, messageId, kind, createdAt, ordinal: 0, fingerprint: 0, redacted: true };
+}
+
+function redactionData({ messageId, userId }: RedactionTarget, previous: number): JsonObject {
+  return messageId === undefined ? { userId, previous } : { messageId, previous };
 }

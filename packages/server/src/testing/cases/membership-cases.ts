@@ -18,6 +18,7 @@ export function membershipCases(prove: Case): void {
       historyVisibility: "joined",
       head: 3,
       firstId: 1,
+      lastRedaction: 0,
     };
     assert.deepEqual(await of("ana"), {
       ...state,

@@ -327,13 +327,14 @@ export function messageStoreCases(prove: Case): void {
       creatorId: "ana",
       createdAt: 1,
     });
-    const empty = { head: 0, fingerprint: 0, ordinal: 0, membershipVersion: 0, firstId: 1 };
+    const empty = { head: 0, fingerprint: 0, ordinal: 0, membershipVersion: 0, firstId: 1, lastRedaction: 0 };
     assert.deepEqual(await world.store.messages.heads(["c", "nowhere"]), new Map([["c", empty]]));
     await world.stored(world.createdDraft("c", ["ana"]));
     const { fingerprint } = await world.say("c", "ana");
     await world.group("d", ["ana"]);
     const heads = await world.store.messages.heads(["d", "c", "c"]);
-    assert.deepEqual(heads.get("c"), { head: 2, fingerprint, ordinal: 1, membershipVersion: 1, firstId: 1 });
+    const first = { firstId: 1, lastRedaction: 0 };
+    assert.deepEqual(heads.get("c"), { head: 2, fingerprint, ordinal: 1, membershipVersion: 1, ...first });
     assert.equal(heads.get("d")?.head, 1);
     assert.equal(heads.size, 2);
   });
