@@ -29,7 +29,7 @@ const steps = [
   { ...check("bench smoke", "npm run --silent bench -- --smoke"), alone: true, needs: "benchmarks" },
   { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), alone: true, needs: "tests/replay" },
   {
-    ...check("chaos", "npm run --silent chaos -- --messages 8000 --patient"),
+    ...check("chaos", "npm run --silent chaos -- --messages 40000 --rounds one --patient"),
     alone: true,
     needs: "tests/chaos",
     limitMinutes: 20,

@@ -255,7 +255,8 @@ def _through(frame: Frame) -> int | None:
 
 FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     1: ("hello", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("token", _short(8192)),
-                  Field("deviceId", UUID), Field("agent", SHORT), Field("userId", ID, True))),
+                  Field("deviceId", UUID), Field("agent", SHORT), Field("userId", ID, True),
+                  Field("leader", UINT, True))),
     2: ("ping", (REQUEST_ID,)),
     3: ("send-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("text", TEXT, True),
                          Field("kind", SHORT, True), Field("data", DATA, True), Field("replyTo", UINT, True),
@@ -279,6 +280,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
                                  Field("data", DATA, True), Field("historyVisibility", HISTORY, True))),
     15: ("set-role", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS, Field("role", ROLE))),
     20: ("redact-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("messageId", UINT))),
+    32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
                      Field("textCharacters", UINT))),
@@ -295,11 +297,13 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     71: ("conversation", (REQUEST_ID, Field("row", ROW))),
     72: ("members", (REQUEST_ID, Field("members", _array(500, MEMBER)), NEXT)),
     73: ("users", (REQUEST_ID, PROFILES)),
+    88: ("token-refreshed", (REQUEST_ID,)),
     96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
                      Field("through", UINT, derive=_through))),
     97: ("conversation-changed", (Field("row", ROW),)),
     98: ("user-changed", (Field("profile", PROFILE),)),
     99: ("going-away", (Field("reconnectDelay", UINT),)),
+    112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip
 _CODES: Final = {name: code for code, (name, _) in FRAMES.items()}
 
