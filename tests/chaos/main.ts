@@ -169,7 +169,7 @@ async function play(): Promise<number> {
       results.push({ name, result });
       tell({ name, result });
     } finally {
-      if (isMounted && !values.keep) execFileSync("umount", [folder]);
+      if (isMounted && !values.keep) execFileSync("umount", ["--lazy", folder]);
     }
   }
   const sum = (of: (result: RoundResult) => number): number =>

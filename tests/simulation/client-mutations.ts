@@ -29,8 +29,8 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "what diverged is not sent again",
     "sync/gap-filler.ts",
-    "const own = lost.filter((entry) => entry.clientMessageId !== undefined &&",
-    "const own = lost.filter((entry) => entry.clientMessageId === '' &&",
+    "const mine = lost.filter((entry) => entry.clientMessageId !== undefined);",
+    "const mine = lost.filter((entry) => entry.clientMessageId === '');",
   ),
   client(
     "held ranges merged across a hole",
@@ -148,9 +148,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "entries and the ranges that vouch for them part",
     "sync/replicas.ts",
-    "commit(replica, { entries: [{ conversationId: replica.id, entries: fresh }], removeOutbox });",
-    `commit(replica, { removeOutbox });
+    "commit(replica, { ...forgotten, entries: added, redact, removeOutbox });",
+    `commit(replica, { ...forgotten, redact, removeOutbox });
       void writer.commit({ truncate: [] });
-      void writer.commit({ entries: [{ conversationId: replica.id, entries: fresh }] });`,
+      void writer.commit({ entries: added });`,
   ),
 ];

@@ -154,8 +154,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "store: a former member's row shows the latest message",
     "store/sqlite/conversation-rows.ts",
-    "WHEN p.left_at IS NOT NULL THEN p.left_latest",
-    "WHEN p.left_at IS NOT NULL THEN c.latest",
+    "conversation = p.conversation AND id = p.left_latest_id",
+    "conversation = p.conversation AND id = c.latest_id",
   ),
   server("server: keys are told to everybody", "delivery/to-entry.ts", "...(mine && {", "...(true && {"),
   server(
