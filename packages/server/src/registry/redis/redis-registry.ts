@@ -34,7 +34,7 @@ const SCRIPTS = {
     if not live() then forget() end
     redis.call('HSET', server, 'incarnation', incarnation, 'lease', ARGV[3])
     keep(tonumber(ARGV[3]))
-    for _, gone in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now - 2 * ARGV[3])) do
+    for _, gone in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now - ARGV[3])) do
       redis.call('ZREM', leases, gone)
       redis.call('SREM', holding, gone)
     end
