@@ -3,6 +3,7 @@ import type { Participation } from "../store/conversation-store.js";
 import type { MembershipChange } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
+import { authorizeOnce } from "./authorize-once.js";
 import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
@@ -48,9 +49,10 @@ async function changeMembers(
 ): Promise<ConversationRow> {
   const { conversationId, clientMessageId, members } = request;
   assertMembers(members);
+  const key = keyOf(caller, conversationId, clientMessageId);
   const [outcome] = await appendAuthorized(context, [
     {
-      key: keyOf(caller, conversationId, clientMessageId),
+      key,
       kind,
       async authorize() {
         const participation = await authorizeMember(context, caller, conversationId);
@@ -58,7 +60,7 @@ async function changeMembers(
         const moved = [...membership.add.map(({ userId }) => userId), ...membership.remove];
         if (moved.length === 0) throw new AlreadySo();
         const operation = kind === ENTRY_KINDS.membersAdded ? "add-members" : "remove-members";
-        await context.hooks.authorize(caller, { operation, conversationId, members: moved });
+        await authorizeOnce(context, caller, key, { operation, conversationId, members: moved });
         return {
           data: {
             members: moved,

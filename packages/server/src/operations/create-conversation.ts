@@ -8,6 +8,7 @@ import {
 } from "@chat/protocol";
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
+import { authorizeOnce } from "./authorize-once.js";
 import { assertMember } from "./change-members.js";
 import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext, viewerOf } from "./operation-context.js";
@@ -38,7 +39,7 @@ export async function createConversation(
   // The application's own conversations are among users: the first of them owns it.
   const members = caller.isSystem === true ? named : [caller.userId, ...others];
   assertRequest(request, members, named.length);
-  await context.hooks.authorize(caller, {
+  await authorizeOnce(context, caller, keyOf(caller, request.conversationId, request.clientMessageId), {
     operation: "create-conversation",
     conversationId: request.conversationId,
     members: others,

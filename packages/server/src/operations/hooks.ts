@@ -2,9 +2,12 @@ import {
   type Cancel,
   ChatError,
   isChatError,
+  isWellFormed,
   type JsonObject,
+  LIMITS,
   type Role,
   type Runtime,
+  utf8Length,
 } from "@chat/protocol";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Caller } from "./operation-context.js";
@@ -45,7 +48,9 @@ export interface OperationRequest extends OperationSubject {
 }
 
 /**
- * The application's own rules, on top of the engine's: false, or a rejection with a ChatError, refuses the operation.
+ * The application's own rules, on top of the engine's: true and nothing allow the operation; false, or a rejection with a
+ * ChatError, refuse it. Anything else is a defect of the application, and the operation fails as `internal`.
+ * Not called for what was carried out already, when it is asked for again under its key.
  * Called for every operation of every user, also for those of `chat.as(userId)`; not for the system's own.
  */
 export type Authorize = (request: OperationRequest) => boolean | void | Promise<boolean | void>;
@@ -83,8 +88,8 @@ export type BeforeSend = (
 ) => RewrittenMessage | void | Promise<RewrittenMessage | void>;
 
 /**
- * Told of a message after it was stored and acknowledged. Best effort: not after a crash, and not when too many are under way.
- * What must not be missed follows the log instead. Not called for the system's own.
+ * Told of a message once it is stored; the acknowledgement does not wait for it. Best effort: not after a crash, and not when
+ * too many are under way. What must not be missed follows the log instead. Not called for the system's own.
  */
 export type AfterSend = (message: StoredEntry) => unknown;
 
@@ -95,7 +100,7 @@ export interface HookOptions {
   readonly afterSend?: AfterSend;
 }
 
-/** Calls of `afterSend` under way; beyond it they are left out. */
+/** Calls of `afterSend` under way; beyond it they are left out. One that takes longer than the deadline counts no more. */
 const AFTER_SEND_UNDER_WAY = 1_000;
 
 /** Calls the application's hooks, each within the deadline. */
@@ -108,6 +113,11 @@ export class Hooks {
     /** ms. */
     private readonly deadline: number,
   ) {}
+
+  /** True if the application is asked about the operations of this caller. */
+  watchesOperations({ isSystem }: Caller): boolean {
+    return isSystem !== true && this.options.authorize !== undefined;
+  }
 
   /** True if something is asked of the application before a message of this caller is stored. */
   watchesSends({ isSystem }: Caller): boolean {
@@ -123,6 +133,8 @@ export class Hooks {
       authorize({ ...subject, userId, deviceId, signal }),
     );
     if (isAllowed === false) throw new ChatError("forbidden", "This application does not allow it.");
+    // An `async () => user?.isStaff` that gives null must not let everybody in.
+    if (isAllowed !== undefined && isAllowed !== true) throw misbehaved("authorize");
   }
 
   /**
@@ -131,10 +143,15 @@ export class Hooks {
    */
   async beforeSend(caller: Caller, message: Omit<OutgoingMessage, "signal">): Promise<RewrittenMessage> {
     const { beforeSend } = this.options;
-    const { text, data } = message;
-    const asSent = { ...(text !== undefined && { text }), ...(data !== undefined && { data }) };
+    const { data } = message;
+    const asSent = contentOf(message);
     if (beforeSend === undefined || caller.isSystem === true) return asSent;
-    return (await this.#within(async (signal) => beforeSend({ ...message, signal }))) ?? asSent;
+    // A copy: what is stored is what the hook returns, not what it did to the object.
+    const copy = data === undefined ? {} : { data: structuredClone(data) };
+    const rewritten = await this.#within(async (signal) => beforeSend({ ...message, ...copy, signal }));
+    if (rewritten === undefined) return asSent;
+    if (!isRewritten(rewritten)) throw misbehaved("beforeSend");
+    return contentOf(rewritten);
   }
 
   /** Never throws, never waits. */
@@ -145,7 +162,9 @@ export class Hooks {
       this.runtime.log("warn", "after_send_left_out", { conversationId: entry.conversationId });
       return;
     }
-    this.#afterSendUnderWay++;
+    const told = this.#begin(() =>
+      this.runtime.log("warn", "after_send_late", { conversationId: entry.conversationId }),
+    );
     Promise.resolve(entry)
       .then(afterSend)
       .catch((error: unknown) => {
@@ -154,7 +173,25 @@ export class Hooks {
           code: isChatError(error) ? error.code : "internal",
         });
       })
-      .finally(() => this.#afterSendUnderWay--);
+      .finally(told);
+  }
+
+  /** Counts a call of `afterSend` until it ends, or the deadline is over: one that never ends must not stop the others. */
+  #begin(late: () => void): () => void {
+    this.#afterSendUnderWay++;
+    let counts = true;
+    const end = (): void => {
+      if (counts) this.#afterSendUnderWay--;
+      counts = false;
+    };
+    const cancel = this.runtime.clock.schedule(this.deadline, () => {
+      end();
+      late();
+    });
+    return () => {
+      cancel();
+      end();
+    };
   }
 
   async #within<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -169,10 +206,39 @@ export class Hooks {
     try {
       return await Promise.race([ask(controller.signal), late]);
     } catch (error) {
-      if (isChatError(error)) throw error;
+      if (isChatError(error) && isTellable(error)) throw error;
       throw new ChatError("internal", "The server failed; try again.", { cause: error });
     } finally {
       cancel();
     }
   }
+}
+
+/** Codes and sentences of an application go to the device: they must fit its frame. */
+function isTellable({ code, message, retryAfter }: ChatError): boolean {
+  return (
+    typeof code === "string" &&
+    utf8Length(code) <= LIMITS.idBytes &&
+    isWellFormed(code) &&
+    typeof message === "string" &&
+    isWellFormed(message) &&
+    (retryAfter === undefined || (Number.isFinite(retryAfter) && retryAfter >= 0))
+  );
+}
+
+function contentOf({ text, data }: RewrittenMessage): RewrittenMessage {
+  return { ...(text !== undefined && { text }), ...(data !== undefined && { data }) };
+}
+
+function isRewritten(value: unknown): value is RewrittenMessage {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const { text, data } = value as Record<string, unknown>;
+  if (text === undefined && data === undefined) return false;
+  return (text === undefined || typeof text === "string") && (data === undefined || typeof data === "object");
+}
+
+/** A hook whose answer means nothing: a defect for the log; the device may try again once it is mended. */
+function misbehaved(hook: keyof HookOptions): ChatError {
+  const cause = new TypeError(`${hook} resolved to what it may not; see its type.`);
+  return new ChatError("internal", "The server failed; try again.", { cause });
 }

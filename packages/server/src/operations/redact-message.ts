@@ -1,6 +1,7 @@
 import { ChatError, type ConversationRow, ENTRY_KINDS, isSendableKind } from "@chat/protocol";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
+import { authorizeOnce } from "./authorize-once.js";
 import { rowFor } from "./get-conversation.js";
 import { isVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
@@ -32,9 +33,10 @@ export async function redactMessage(
   caller: Caller,
   { conversationId, clientMessageId, messageId }: RedactionRequest,
 ): Promise<ConversationRow> {
+  const key = keyOf(caller, conversationId, clientMessageId);
   const [outcome] = await appendAuthorized(context, [
     {
-      key: keyOf(caller, conversationId, clientMessageId),
+      key,
       kind: ENTRY_KINDS.redacted,
       async authorize() {
         const participation = await authorizeMember(context, caller, conversationId);
@@ -51,7 +53,7 @@ export async function redactMessage(
         // As the application itself everybody's, in direct conversations too.
         if (caller.isSystem !== true) assertMay(role, type, { what: "redact-message", own });
         if (target.redacted === true) throw new AlreadyRedacted();
-        await context.hooks.authorize(caller, { operation: "redact-message", conversationId });
+        await authorizeOnce(context, caller, key, { operation: "redact-message", conversationId });
         return {
           createdAt: context.runtime.clock.now(),
           countsAsUnread: false,

@@ -2,6 +2,7 @@ import { ChatError, type ConversationRow, ENTRY_KINDS, type Role } from "@chat/p
 import { AlreadySo, assertMembers, type MembersRequest } from "./change-members.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
+import { authorizeOnce } from "./authorize-once.js";
 import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
@@ -25,9 +26,10 @@ export async function setRole(
   const { conversationId, clientMessageId, role } = request;
   assertMembers(request.members);
   const wanted = [...new Set(request.members)];
+  const key = keyOf(caller, conversationId, clientMessageId);
   const [outcome] = await appendAuthorized(context, [
     {
-      key: keyOf(caller, conversationId, clientMessageId),
+      key,
       kind: ENTRY_KINDS.rolesChanged,
       async authorize() {
         const participation = await authorizeMember(context, caller, conversationId);
@@ -50,7 +52,7 @@ export async function setRole(
             "A group has an owner always: give the role to another member.",
           );
         }
-        await context.hooks.authorize(caller, {
+        await authorizeOnce(context, caller, key, {
           operation: "set-role",
           conversationId,
           members: wanted,

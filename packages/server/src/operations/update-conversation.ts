@@ -12,6 +12,7 @@ import {
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
+import { authorizeOnce } from "./authorize-once.js";
 import { rowFor } from "./get-conversation.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 import { assertMay } from "./permissions.js";
@@ -55,14 +56,15 @@ export async function updateConversation(
   if (fields.length === 0) {
     throw new ChatError("invalid_argument", "Give a name, data or a historyVisibility.");
   }
+  const key = keyOf(caller, conversationId, clientMessageId);
   const [outcome] = await appendAuthorized(context, [
     {
-      key: keyOf(caller, conversationId, clientMessageId),
+      key,
       kind: ENTRY_KINDS.updated,
       async authorize() {
         const { role, type, membershipVersion } = await authorizeMember(context, caller, conversationId);
         assertMay(role, type, { what: "update", fields });
-        await context.hooks.authorize(caller, { operation: "update-conversation", conversationId });
+        await authorizeOnce(context, caller, key, { operation: "update-conversation", conversationId });
         return {
           data: update as JsonObject,
           createdAt: context.runtime.clock.now(),
