@@ -179,9 +179,10 @@ describe("closing", () => {
 });
 
 describe("Deliverer", () => {
-  /** A deliverer on a real store that holds so many entries in "room", whose reads are counted. */
+  /** A deliverer on a real store that holds so many entries in "room", whose reads are counted, and give `page` entries at most. */
   async function withLog(
     length: number,
+    page?: number,
   ): Promise<{ deliverer: Deliverer; reads: number[]; log: StoredEntry[] }> {
     const database = new Database(":memory:");
     const store = sqlite(database, { allowVolatile: true });
@@ -225,7 +226,7 @@ describe("Deliverer", () => {
       heads: (ids) => store.messages.heads(ids),
       read: (query) => {
         reads.push(query.after);
-        return store.messages.read(query);
+        return store.messages.read({ ...query, limit: page ?? query.limit });
       },
     };
     const codec = createServerCodec();
@@ -281,6 +282,22 @@ describe("Deliverer", () => {
     expect(bo.ids).toEqual([1, 2, 3, 4]);
     expect(reads).toEqual([1, 4]);
     expect(deliverer.headOf("room")).toBe(4);
+  });
+
+  it("reaches a head that it hears of at any moment of an earlier read", async () => {
+    for (let moment = 0; moment < 20; moment++) {
+      const { deliverer, log } = await withLog(3, 1);
+      const bo = new Collector();
+      const attached = deliverer.attach(bo);
+      deliverer.receive(hint(log[0]!));
+      await attached;
+      const earlier = deliverer.reach("room", 2);
+      for (let turn = 0; turn < moment; turn++) await Promise.resolve();
+      await deliverer.reach("room", 3);
+      expect(deliverer.headOf("room"), `after ${moment} turns`).toBe(3);
+      await earlier;
+      expect(bo.ids).toEqual([1, 2, 3]);
+    }
   });
 
   it("delivers a run that is longer than what may wait early", async () => {

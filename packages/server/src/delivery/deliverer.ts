@@ -248,7 +248,8 @@ export class Deliverer {
       return;
     }
     if (head > track.wanted) track.wanted = head;
-    if (track.wanted > track.head) await this.#catchUp(track);
+    // Again if need be: the read that is under way may have looked for the last time already.
+    while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
   }
 
   /** Adds users of this server who, by the store, have become members of a conversation to its track, laying it if need be. */
@@ -346,6 +347,7 @@ export class Deliverer {
 
   async #read(track: Track): Promise<void> {
     while (track.wanted > track.head && this.#isLive(track)) {
+      const { wanted } = track;
       const entries = await this.#options.messages.read({
         conversationId: track.conversationId,
         after: track.head,
@@ -355,9 +357,9 @@ export class Deliverer {
         maxBytes: LIMITS.rangeBytes,
       });
       if (entries.length === 0) {
-        // A hint of something that the store has not: the store is right.
-        track.wanted = track.head;
-        return;
+        // A hint of something that the store has not: the store is right, unless more was heard of since it was asked.
+        if (track.wanted === wanted) track.wanted = track.head;
+        continue;
       }
       track.takeFromStore(entries);
     }

@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createChatServer, type ChatServer, type Fanout } from "../../src/index.js";
 import type { ChatStore } from "../../src/store/chat-store.js";
 import { sqlite } from "../../src/store/sqlite/index.js";
+import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { RawDevice } from "../raw-device.js";
 import { SqliteFile } from "../store/sqlite-file.js";
@@ -127,3 +128,50 @@ for (const engine of ["redis", "nats", "rabbitmq"] as const) {
     });
   });
 }
+
+const program = programOf("redis-server");
+describe.skipIf(program === undefined)(
+  "three servers when their Redis is killed and comes back empty",
+  () => {
+    it("lose, double and disorder nothing, and talk by fan-out again", async () => {
+      const engine = await EngineProcess.create(({ port, folder }) =>
+        run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
+      );
+      onTestFinished(() => engine.dispose());
+      const url = `redis://127.0.0.1:${engine.port}`;
+      const servers = await openCluster({
+        fanout: async () => redisFanout(await redisClient(url)),
+        registryUrl: url,
+        prefix: "chat",
+        reconcileInterval: 200,
+      });
+      const [ana, bo, cy] = await Promise.all([
+        RawDevice.open(servers[0], "ana"),
+        RawDevice.open(servers[1], "bo"),
+        RawDevice.open(servers[2], "cy"),
+      ]);
+      await createRoom(ana, ["bo", "cy"]);
+      // What a server learns of later than its last entry is told by a row, and not pushed.
+      await Promise.all([hasAll(bo, 1), hasAll(cy, 1)]);
+      const stored = async (device: RawDevice, text: string): Promise<void> => {
+        expect((await device.send(ROOM, text)).type).toBe("message-stored");
+      };
+      await Promise.all([stored(ana, "before"), stored(bo, "before")]);
+      await engine.kill();
+      // Messages need no broker: they are stored, and found by the feed.
+      for (let index = 0; index < 10; index++)
+        await Promise.all([stored(ana, `away ${index}`), stored(bo, `away ${index}`)]);
+      await Promise.all([ana, bo, cy].map((device) => hasAll(device, 23)));
+      await engine.start();
+      // Sooner or later every server has renewed its lease, and is named again.
+      const registry = redisRegistry(await redisClient(url));
+      while ((await registry.serversOf(ROOM)).length < 3)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      await servers[0].close();
+      const back = await RawDevice.open(servers[1], "ana", ana.deviceId);
+      await Promise.all([stored(back, "after"), stored(cy, "after")]);
+      await Promise.all([bo, cy].map((device) => hasAll(device, 25)));
+      expect([...(await registry.serversOf(ROOM))].sort()).toEqual(["three", "two"]);
+    });
+  },
+);

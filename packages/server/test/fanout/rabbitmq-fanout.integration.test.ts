@@ -91,7 +91,6 @@ describe.skipIf(!hasRabbitmq)("RabbitMQ fan-out, when RabbitMQ fails", () => {
         dispose: async () => {},
       };
     },
-    // Closing while RabbitMQ is away is an open defect: it does not always end.
-    { restarts: 1, timeout: 120_000, closesWhileAway: false },
+    { restarts: 1, timeout: 120_000 },
   );
 });

@@ -4,6 +4,8 @@ import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 /** Between two tries to connect, ms: half of the pause is chance. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
+/** How long a broker may take to confirm that a connection is closed, ms. */
+const CLOSE_DEADLINE = 2_000;
 
 /** Sets something up on a channel, and gives what undoes it there. */
 type SetUp = (channel: AmqpChannel) => Promise<() => Promise<unknown>>;
@@ -74,8 +76,21 @@ export class AmqpLink {
     this.#cancelPause();
     const connection = this.#connection;
     this.#connection = this.#channel = undefined;
-    // One that is being lost can't be closed in order, and needs not.
-    await connection?.close().catch(() => {});
+    if (connection !== undefined) await this.#end(connection);
+  }
+
+  /**
+   * Closes a connection, whichever way it ends. amqplib confirms only what the broker has confirmed: of one that is
+   * lost meanwhile comes a `close` event alone, and of one that is cut off nothing at all.
+   */
+  async #end(connection: AmqpConnection): Promise<void> {
+    let cancelDeadline: Cancel = () => {};
+    await new Promise<void>((resolve) => {
+      connection.on("close", resolve);
+      connection.close().then(resolve, () => resolve());
+      cancelDeadline = this.#runtime.clock.schedule(CLOSE_DEADLINE, resolve);
+    });
+    cancelDeadline();
   }
 
   #start(): void {
@@ -109,7 +124,7 @@ export class AmqpLink {
       this.#later();
     });
     if (this.#closed) {
-      await connection.close();
+      await this.#end(connection);
       return;
     }
     this.#connection = connection;
