@@ -1,8 +1,9 @@
 import { tombstoneOf } from "@chat/protocol";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
+import { encodeLatest, latestOf } from "../sql/latest-message.js";
+import type { Standing } from "../sql/membership-problem.js";
 import { ChangeCounter } from "./change-counter.js";
-import { encodeLatest, latestOf } from "./latest-message.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 /** The state of one conversation as a write transaction moves it on. */
@@ -37,12 +38,6 @@ interface MutableState {
   latest: Uint8Array | null;
   /** Encoded into `latest` when somebody needs it. */
   newLatest: StoredEntry | undefined;
-}
-
-/** Where a user stands in a conversation. */
-interface Standing {
-  readonly member: boolean;
-  readonly intervals: number;
 }
 
 const LOAD = `

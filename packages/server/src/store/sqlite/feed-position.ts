@@ -1,30 +1,12 @@
-import { ChatError } from "@chat/protocol";
+import { type FeedPosition, historyLost, parseCursor } from "../sql/feed-cursor.js";
 import { currentChange } from "./change-counter.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
-
-/** A position of the change feed: everything up to `change` was seen, in the history that `boot` belongs to. */
-interface FeedPosition {
-  readonly change: number;
-  readonly boot: string;
-}
-
-const CURSOR = /^(\d{1,16})\.([0-9a-f-]{36})$/;
-
-/** The error of a cursor or page token that is none, or comes from a history that the store has lost. */
-export function cursorInvalid(sentence: string): ChatError {
-  return new ChatError("cursor_invalid", `${sentence} List everything anew.`);
-}
 
 /** The feed's position in the present snapshot, and the boot that cursors minted in it name. */
 export function feedPosition(connection: SqliteConnection): FeedPosition {
   const sql =
     "SELECT change, (SELECT id FROM chat_boot ORDER BY number DESC LIMIT 1) AS boot FROM chat_store";
   return connection.prepare(sql).get() as FeedPosition;
-}
-
-/** The cursor of a position. */
-export function encodeCursor({ change, boot }: FeedPosition): string {
-  return `${change}.${boot}`;
 }
 
 /**
@@ -35,18 +17,16 @@ export function encodeCursor({ change, boot }: FeedPosition): string {
  * @throws ChatError `cursor_invalid`
  */
 export function decodeCursor(connection: SqliteConnection, cursor: string): number {
-  const match = CURSOR.exec(cursor);
-  if (match === null) throw cursorInvalid("This is no cursor of this store.");
-  const change = Number(match[1]);
+  const { change, boot: id } = parseCursor(cursor);
   const boot = connection
     .prepare(
       `SELECT (SELECT next.first_change FROM chat_boot next WHERE next.number > chat_boot.number
          ORDER BY next.number LIMIT 1) AS end
        FROM chat_boot WHERE id = ?`,
     )
-    .get(match[2]!) as { end: number | null } | undefined;
+    .get(id) as { end: number | null } | undefined;
   if (boot === undefined || change >= (boot.end ?? currentChange(connection) + 1)) {
-    throw cursorInvalid("This cursor comes from a history that the store has lost.");
+    throw historyLost();
   }
   return change;
 }

@@ -1,5 +1,6 @@
 import { ChatError } from "@chat/protocol";
-import { BUSY_DEADLINE, busyPause, closedError, type SqliteConnection } from "./sqlite-connection.js";
+import { closedError } from "../sql/unavailable.js";
+import { BUSY_DEADLINE, busyPause, type SqliteConnection } from "./sqlite-connection.js";
 import { busyError, failureOf } from "./sqlite-failure.js";
 
 /** Jobs that share one commit; more would keep the event loop busy for too long. */

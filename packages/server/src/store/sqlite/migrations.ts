@@ -1,6 +1,6 @@
 import { newUuid } from "@chat/protocol";
+import { unavailable } from "../sql/unavailable.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
-import { unavailable } from "./sqlite-failure.js";
 
 /**
  * The schema, step by step; a step that was published is never edited. The tables stand beside the application's own,

@@ -1,9 +1,9 @@
 import { newUuid } from "@chat/protocol";
+import { unavailable } from "../sql/unavailable.js";
 import { currentChange } from "./change-counter.js";
 import { migrate } from "./migrations.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import type { SqliteDatabase } from "./sqlite-database.js";
-import { unavailable } from "./sqlite-failure.js";
 
 const FULL = 2;
 

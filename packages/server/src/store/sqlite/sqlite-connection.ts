@@ -1,6 +1,7 @@
 import { ChatError, type Runtime } from "@chat/protocol";
+import { closedError, unavailable } from "../sql/unavailable.js";
 import type { SqliteDatabase, SqliteStatement } from "./sqlite-database.js";
-import { busyError, failureOf, HandleOccupied, unavailable } from "./sqlite-failure.js";
+import { busyError, failureOf, HandleOccupied } from "./sqlite-failure.js";
 
 /** How long a busy database is tried again before the caller is told, ms. */
 export const BUSY_DEADLINE = 5_000;
@@ -135,9 +136,4 @@ export class SqliteConnection {
       this.#waiting--;
     }
   }
-}
-
-/** The error of every call after `close()`. */
-export function closedError(): ChatError {
-  return new ChatError("closed", "The store was closed.");
 }

@@ -1,17 +1,8 @@
-import {
-  ChatError,
-  type ConversationRow,
-  type ConversationType,
-  type HistoryVisibility,
-  type JsonObject,
-  type Role,
-  type UserProfile,
-} from "@chat/protocol";
+import { ChatError, type ConversationRow, type Role, type UserProfile } from "@chat/protocol";
 import type {
   ConversationChanges,
   ConversationPage,
   ConversationStore,
-  Interval,
   Member,
   MemberOf,
   NewConversation,
@@ -24,9 +15,14 @@ import { membershipOf } from "../membership-entry.js";
 import type { MembershipChange } from "../message-store.js";
 import { sameJson } from "../same-json.js";
 import type { StoredEntry } from "../stored-entry.js";
-import { type RawRow, ROW_COLUMNS, takePage, toRow, VIEW_CHANGE } from "./conversation-rows.js";
+import { activityOf, encodeCursor } from "../sql/feed-cursor.js";
+import { pageOf } from "../sql/page-of.js";
+import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
+import { type RawUser, toProfile } from "../sql/raw-user.js";
+import { type RawRow, takePage, toRow } from "../sql/raw-row.js";
+import { ROW_COLUMNS, VIEW_CHANGE } from "./conversation-rows.js";
 import type { ConversationStates } from "./conversation-states.js";
-import { cursorInvalid, decodeCursor, encodeCursor, feedPosition } from "./feed-position.js";
+import { decodeCursor, feedPosition } from "./feed-position.js";
 import type { GroupCommit } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
@@ -102,29 +98,6 @@ export const CONVERSATION_QUERIES = {
     FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
   changedUsers: "SELECT id AS userId, change FROM chat_user WHERE change > ? ORDER BY change LIMIT ?",
 } as const;
-
-interface RawUser {
-  readonly userId: string;
-  readonly version: number;
-  readonly name: string | null;
-  readonly avatarUrl: string | null;
-  readonly data: string | null;
-}
-
-interface RawParticipation {
-  readonly type: ConversationType;
-  readonly member: number;
-  readonly role: Role;
-  readonly visibleFrom: number;
-  readonly leftAt: number | null;
-  readonly membershipVersion: number;
-  readonly memberCount: number;
-  readonly historyVisibility: HistoryVisibility;
-  readonly head: number;
-  readonly firstId: number;
-  readonly lastRedaction: number;
-  readonly earlier: string | null;
-}
 
 type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
 
@@ -253,13 +226,7 @@ export class SqliteConversationStore implements ConversationStore {
         userId === undefined
           ? this.#one<RawParticipation>("ownParticipation", conversationId)
           : this.#one<RawParticipation>("participation", userId, conversationId);
-      if (raw === undefined) return undefined;
-      const { member, visibleFrom, leftAt, earlier, ...state } = raw;
-      const closed = earlier === null ? [] : (JSON.parse(earlier) as [number, number][]);
-      closed.sort(([left], [right]) => left - right);
-      const intervals: Interval[] = closed.map(([from, to]) => ({ from, to }));
-      intervals.push({ from: visibleFrom, to: leftAt ?? undefined });
-      return { ...state, member: member === 1, intervals };
+      return raw && toParticipation(raw);
     });
   }
 
@@ -366,26 +333,4 @@ export class SqliteConversationStore implements ConversationStore {
   #all<T>(query: keyof typeof CONVERSATION_QUERIES, ...parameters: (string | number)[]): T[] {
     return this.#connection.prepare(CONVERSATION_QUERIES[query]).all(...parameters) as T[];
   }
-}
-
-/** A page out of rows that were read one beyond the limit. */
-function pageOf<T>(found: readonly T[], limit: number, tokenOf: (item: T) => string): Page<T> {
-  if (found.length <= limit) return { items: found };
-  const items = found.slice(0, limit);
-  return { items, next: tokenOf(items[limit - 1]!) };
-}
-
-function activityOf(page: string): number {
-  if (!/^\d{1,16}$/.test(page)) throw cursorInvalid("This is no page of the list.");
-  return Number(page);
-}
-
-function toProfile({ userId, version, name, avatarUrl, data }: RawUser): UserProfile {
-  return {
-    userId,
-    version,
-    ...(name !== null && { name }),
-    ...(avatarUrl !== null && { avatarUrl }),
-    ...(data !== null && { data: JSON.parse(data) as JsonObject }),
-  };
 }

@@ -1,4 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
+import { unavailable } from "../sql/unavailable.js";
 
 /**
  * What a failure means for what is to be done next.
@@ -59,11 +60,6 @@ export function failureOf(thrown: unknown): SqliteFailure {
   const sentence = ENGINE[primary];
   if (sentence !== undefined) return { kind: "engine", error: unavailable(sentence, thrown) };
   return { kind: "statement", error: unavailable(`SQLite refused a statement (${code}).`, thrown) };
-}
-
-/** A `store_unavailable` with a sentence for the operator. */
-export function unavailable(sentence: string, cause?: unknown): ChatError {
-  return new ChatError("store_unavailable", sentence, { cause });
 }
 
 function codeOf(thrown: unknown): string | undefined {

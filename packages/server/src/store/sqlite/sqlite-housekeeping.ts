@@ -1,12 +1,13 @@
 import { ChatError } from "@chat/protocol";
 import type { Page } from "../conversation-store.js";
 import type { Housekeeping, LogPage, Retention, RetentionCandidate } from "../housekeeping.js";
+import { decodeBody } from "../sql/entry-body.js";
+import { encodeCursor } from "../sql/feed-cursor.js";
+import { unavailable } from "../sql/unavailable.js";
 import type { ConversationStates } from "./conversation-states.js";
-import { decodeBody } from "./entry-body.js";
-import { decodeCursor, encodeCursor, feedPosition } from "./feed-position.js";
+import { decodeCursor, feedPosition } from "./feed-position.js";
 import type { GroupCommit } from "./group-commit.js";
 import { BUSY_DEADLINE, busyPause, type SqliteConnection } from "./sqlite-connection.js";
-import { unavailable } from "./sqlite-failure.js";
 
 /** The queries, by what they do. The tests look at their plans. */
 export const HOUSEKEEPING_QUERIES = {

@@ -1,23 +1,22 @@
-import { ChatError, ENTRY_KINDS, isChatError, type JsonObject, LIMITS } from "@chat/protocol";
-import { chainFingerprint } from "../chain-fingerprint.js";
+import { ChatError, isChatError } from "@chat/protocol";
 import { contentBytes } from "../content-bytes.js";
 import type {
   AppendOutcome,
   Draft,
   Head,
   IdempotencyKey,
-  MembershipChange,
   MessageStore,
   ReadQuery,
-  RedactionTarget,
 } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
-import { AppendCall } from "./append-call.js";
+import { AppendCall } from "../sql/append-call.js";
+import { entryOf, prunedEntry } from "../sql/draft-entry.js";
+import { decodeBody, encodeBody, packId } from "../sql/entry-body.js";
+import { membershipProblem, usersOf } from "../sql/membership-problem.js";
+import { unavailable } from "../sql/unavailable.js";
 import type { ConversationState, ConversationStates } from "./conversation-states.js";
-import { decodeBody, encodeBody, packId } from "./entry-body.js";
 import type { GroupCommit, Job } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
-import { unavailable } from "./sqlite-failure.js";
 import { SqliteRedactions } from "./sqlite-redactions.js";
 
 const READ = `
@@ -181,7 +180,8 @@ export class SqliteMessageStore implements MessageStore {
     if (refusal !== undefined) return { status: "refused", error: refusal };
     const { membership } = draft;
     const standings = membership && states.standings(state, usersOf(membership));
-    const problem = membership && this.#membershipProblem(state, membership, standings!);
+    const problem =
+      membership && membershipProblem(state.memberCount, membership, standings!, this.#limits.groupMembers);
     if (problem !== undefined) return { status: "refused", error: problem };
     const { redaction } = draft;
     const wiped = redaction && this.#redactions.targets(state, draft.conversationId, redaction);
@@ -232,89 +232,8 @@ export class SqliteMessageStore implements MessageStore {
       entry: decodeBody(draft.conversationId, messageId, (row as MessageRow).body),
     };
   }
-
-  #membershipProblem(
-    state: ConversationState,
-    { add, remove, roles = [], fromStart = false }: MembershipChange,
-    standings: ReturnType<ConversationStates["standings"]>,
-  ): ChatError | undefined {
-    const named = new Set([...add.map(({ userId }) => userId), ...remove]);
-    if (named.size < add.length + remove.length) {
-      return new ChatError("invalid_argument", "A membership change names a user twice.");
-    }
-    if (add.some(({ userId }) => standings.get(userId)?.member === true)) {
-      return new ChatError("invalid_argument", "A membership change adds a user who is a member.");
-    }
-    if (remove.some((userId) => standings.get(userId)?.member !== true)) {
-      return new ChatError("invalid_argument", "A membership change removes a user who is no member.");
-    }
-    const gone = new Set(remove);
-    if (roles.some(({ userId }) => gone.has(userId) || standings.get(userId)?.member !== true)) {
-      return new ChatError(
-        "invalid_argument",
-        "A membership change gives a role to a user who is no member.",
-      );
-    }
-    const { groupMembers } = this.#limits;
-    if (add.length > 0 && state.memberCount + add.length - remove.length > groupMembers) {
-      return new ChatError("limit_exceeded", `A conversation may have ${groupMembers} members.`);
-    }
-    const isOften = ({ userId }: { readonly userId: string }): boolean =>
-      (standings.get(userId)?.intervals ?? 0) >= LIMITS.intervalsPerMember;
-    if (!fromStart && add.some(isOften)) {
-      return new ChatError(
-        "limit_exceeded",
-        `A user may join a conversation ${LIMITS.intervalsPerMember} times.`,
-      );
-    }
-    return undefined;
-  }
 }
 
 function refused(code: "not_found", message: string): AppendOutcome {
   return { status: "refused", error: new ChatError(code, message) };
-}
-
-function usersOf({ add, remove, roles = [] }: MembershipChange): string[] {
-  return [...[...add, ...roles].map(({ userId }) => userId), ...remove];
-}
-
-/** The entry that a draft becomes at the end of its conversation's log. */
-function entryOf(draft: Draft, state: ConversationState): StoredEntry {
-  const { conversationId, senderId, deviceId, clientMessageId, kind, createdAt } = draft;
-  const messageId = state.head + 1;
-  const identity = { messageId, senderId, deviceId, clientMessageId, createdAt };
-  return {
-    conversationId,
-    ...identity,
-    kind,
-    ...(draft.text !== undefined && { text: draft.text }),
-    ...(draft.redaction !== undefined
-      ? { data: redactionData(draft.redaction, state.lastRedaction) }
-      : draft.data !== undefined && { data: draft.data }),
-    ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
-    ordinal: state.ordinal + (draft.countsAsUnread ? 1 : 0),
-    fingerprint: chainFingerprint(state.fingerprint, identity),
-  };
-}
-
-/** What is known of an entry that is no longer kept. */
-function prunedEntry(
-  {
-    conversationId,
-    senderId,
-    deviceId,
-    clientMessageId,
-    ...rest
-  }: IdempotencyKey & { readonly kind?: string },
-  messageId: number,
-  createdAt: number,
-): StoredEntry {
-  const { kind = ENTRY_KINDS.text } = rest;
-  const key = { conversationId, senderId, deviceId, clientMessageId };
-  return { ...key, messageId, kind, createdAt, ordinal: 0, fingerprint: 0, redacted: true };
-}
-
-function redactionData({ messageId, userId }: RedactionTarget, previous: number): JsonObject {
-  return messageId === undefined ? { userId, previous } : { messageId, previous };
 }

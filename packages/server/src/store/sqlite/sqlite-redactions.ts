@@ -1,8 +1,8 @@
 import { ChatError, isSendableKind, tombstoneOf } from "@chat/protocol";
 import { ERASED_AT_ONCE, type RedactionTarget } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
+import { decodeBody, encodeBody } from "../sql/entry-body.js";
 import type { ConversationState, ConversationStates } from "./conversation-states.js";
-import { decodeBody, encodeBody } from "./entry-body.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 /** The queries, by what they do. The tests look at their plans. */

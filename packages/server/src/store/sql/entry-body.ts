@@ -1,7 +1,7 @@
 import { ENTRY_KINDS, isUuid, type JsonObject, uuidFromBytes, uuidToBytes } from "@chat/protocol";
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import type { StoredEntry } from "../stored-entry.js";
-import { unavailable } from "./sqlite-failure.js";
+import { unavailable } from "./unavailable.js";
 
 /** The first element of every body; a body of a later version is refused, never misread. */
 const BODY_VERSION = 1;

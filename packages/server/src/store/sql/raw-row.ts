@@ -1,0 +1,97 @@
+import {
+  type ConversationRow,
+  type ConversationType,
+  type HistoryVisibility,
+  type JsonObject,
+  LIMITS,
+  type Role,
+  utf8Length,
+} from "@chat/protocol";
+import { decodeBody } from "./entry-body.js";
+import { decodeLatest, latestOf } from "./latest-message.js";
+
+/** A conversation row as a database gives it. */
+export interface RawRow {
+  /** The change number that this user's view of the conversation has. */
+  readonly change: number;
+  readonly conversationId: string;
+  readonly type: ConversationType;
+  readonly activity: number;
+  readonly head: number;
+  readonly headFingerprint: number;
+  readonly headOrdinal: number;
+  readonly memberCount: number;
+  /** Some databases have no truth values. */
+  readonly member: number | boolean;
+  readonly role: Role;
+  readonly joinedAt: number;
+  readonly visibleFrom: number;
+  readonly createdAt: number;
+  readonly name: string | null;
+  readonly data: string | null;
+  readonly history: HistoryVisibility | null;
+  readonly peerId: string | null;
+  readonly latest: Uint8Array | null;
+  /** The body of the message that was the latest when a former member left. */
+  readonly leftLatest: Uint8Array | null;
+  readonly leftLatestId: number | null;
+  readonly firstId: number;
+  readonly lastRedaction: number;
+}
+
+/** A row as users of the store see it. */
+export function toRow(raw: RawRow): ConversationRow {
+  return {
+    conversationId: raw.conversationId,
+    type: raw.type,
+    version: raw.change,
+    activity: raw.activity,
+    head: raw.head,
+    headFingerprint: raw.headFingerprint,
+    headOrdinal: raw.headOrdinal,
+    firstId: raw.firstId,
+    memberCount: raw.memberCount,
+    member: Boolean(raw.member),
+    role: raw.role,
+    joinedAt: raw.joinedAt,
+    visibleFrom: raw.visibleFrom,
+    createdAt: raw.createdAt,
+    ...(raw.name !== null && { name: raw.name }),
+    ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
+    ...(raw.peerId !== null && { peerId: raw.peerId }),
+    ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
+    ...(raw.leftLatest !== null && {
+      latest: latestOf(decodeBody(raw.conversationId, raw.leftLatestId!, raw.leftLatest)),
+    }),
+    ...(raw.history === "all" && { historyVisibility: raw.history }),
+    ...(raw.lastRedaction > 0 && { lastRedaction: raw.lastRedaction }),
+  };
+}
+
+/** What a row's numbers take on the wire, at the most. */
+const NUMBERS_BYTES = 123;
+
+/** Of a message's body a row takes the snippet at most, of four bytes a character, and whose and when it is. */
+const LATEST_BYTES = 4 * LIMITS.snippetCharacters + 2 * LIMITS.idBytes + 32;
+
+function bytesOf({ conversationId, name, data, peerId, latest, leftLatest }: RawRow): number {
+  const texts = [conversationId, name, data, peerId].reduce((sum, text) => sum + utf8Length(text ?? ""), 0);
+  return NUMBERS_BYTES + texts + (latest?.length ?? 0) + Math.min(leftLatest?.length ?? 0, LATEST_BYTES);
+}
+
+/** The rows that a page takes: at the most `limit`, and no more bytes than a page may have; at least one. */
+export function takePage(
+  rows: Iterable<unknown>,
+  limit: number,
+): { readonly taken: RawRow[]; readonly more: boolean } {
+  const taken: RawRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const raw = row as RawRow;
+    bytes += bytesOf(raw);
+    if (taken.length === limit || (taken.length > 0 && bytes > LIMITS.pageBytes))
+      return { taken, more: true };
+    taken.push(raw);
+  }
+  return { taken, more: false };
+}
