@@ -30,10 +30,7 @@ describe("installed from the packed tarballs with npm", { timeout: 300_000 }, ()
   });
 
   test.each([
-    [
-      "client",
-      ["@chat/client", "@chat/protocol", "@msgpack/msgpack", "eventemitter3", "idb", "isomorphic-ws", "ws"],
-    ],
+    ["client", ["@chat/client", "@chat/protocol", "eventemitter3", "idb", "isomorphic-ws", "ws"]],
     // No driver: the application brings the one that it uses.
     ["server", ["@chat/protocol", "@chat/server", "@msgpack/msgpack", "ws"]],
   ] as const)("@chat/%s brings along what it uses, and nothing else", async (name, expected) => {

@@ -1,11 +1,11 @@
-import { Decoder, Encoder } from "@msgpack/msgpack";
 import { ChatError } from "./chat-error.js";
+import { createReader } from "./create-reader.js";
+import { createWriter } from "./create-writer.js";
 import { type EncodedRun, encodeRun } from "./encoded-run.js";
 import { FRAME_CODES, type FrameType, frameFromArray, frameToArray } from "./frame.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
 import type { EntriesFrame } from "./frames/entries.js";
 import { LIMITS } from "./limits.js";
-import { scanFrames } from "./scan.js";
 import { SchemaViolation } from "./schema.js";
 
 /** A frame whose code this version does not know; a newer peer's. */
@@ -40,12 +40,6 @@ function isUint(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Keys are strings; a number would be a second spelling of the same key. */
-function mapKeyConverter(key: unknown): string {
-  if (typeof key !== "string") throw new TypeError("a key of a map is no string");
-  return key;
-}
-
 function createCodec<Out extends { type: string }, In>(
   outgoing: readonly FrameType[],
   incoming: readonly FrameType[],
@@ -53,16 +47,10 @@ function createCodec<Out extends { type: string }, In>(
 ): Codec<Out, In> {
   const typesByName = new Map(outgoing.map((type) => [type.name, type]));
   const typesByCode = new Map(incoming.map((type) => [type.code, type]));
-  const encoder = new Encoder({ ignoreUndefined: true });
-  const decoder = new Decoder({ mapKeyConverter });
+  const read = createReader(maxNodes);
+  const write = createWriter();
 
-  function decodeOne(bytes: Uint8Array): In | UnknownFrame | InvalidFrame {
-    let value: unknown;
-    try {
-      value = decoder.decode(bytes);
-    } catch (cause) {
-      throw new ChatError("malformed_frame", "The bytes are no msgpack frames.", { cause });
-    }
+  function frameOf(value: unknown): In | UnknownFrame | InvalidFrame {
     const code: unknown = Array.isArray(value) ? value[0] : undefined;
     if (!Array.isArray(value) || !isUint(code)) {
       throw new ChatError("malformed_frame", "A frame is an array that begins with its code.");
@@ -88,7 +76,7 @@ function createCodec<Out extends { type: string }, In>(
     encode(frame) {
       const type = typesByName.get(frame.type);
       if (type === undefined) throw new TypeError(`no frame of this direction is named ${frame.type}`);
-      return encoder.encode(frameToArray(type, frame));
+      return write(frameToArray(type, frame));
     },
     decode(bytes) {
       if (bytes.length > LIMITS.wireMessageBytes) {
@@ -97,12 +85,7 @@ function createCodec<Out extends { type: string }, In>(
           `A WebSocket message may have ${LIMITS.wireMessageBytes} bytes.`,
         );
       }
-      let start = 0;
-      return scanFrames(bytes, maxNodes).map((end) => {
-        const frame = decodeOne(bytes.subarray(start, end));
-        start = end;
-        return frame;
-      });
+      return read(bytes).map(frameOf);
     },
   };
 }
@@ -121,8 +104,8 @@ export interface ServerCodec extends Codec<ServerFrame, ClientFrame> {
 /** The codec of a server: decodes requests, encodes answers and pushes. */
 export function createServerCodec(): ServerCodec {
   const codec = createCodec<ServerFrame, ClientFrame>(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
-  const encoder = new Encoder({ ignoreUndefined: true });
-  return { ...codec, encodeRun: (frame) => encodeRun(frame, encoder) };
+  const write = createWriter();
+  return { ...codec, encodeRun: (frame) => encodeRun(frame, write) };
 }
 
 /** One WebSocket message out of several frames. */

@@ -1,4 +1,3 @@
-import type { Encoder } from "@msgpack/msgpack";
 import { type Entry, entryShape } from "./entry.js";
 import { frameToArray } from "./frame.js";
 import { entries as entriesType, type EntriesFrame } from "./frames/entries.js";
@@ -35,10 +34,9 @@ function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-export function encodeRun(frame: EntriesFrame, encoder: Encoder): EncodedRun {
+export function encodeRun(frame: EntriesFrame, encode: (value: unknown) => Uint8Array): EncodedRun {
   const array = frameToArray(entriesType, frame);
   const listed = array[ENTRIES] as unknown[];
-  const encode = (value: unknown): Uint8Array => encoder.encode(value);
   const head = [arrayHead(array.length), ...array.slice(0, ENTRIES).map(encode), arrayHead(listed.length)];
   const pieces = [...head, ...listed.map(encode), ...array.slice(ENTRIES + 1).map(encode)];
   return {

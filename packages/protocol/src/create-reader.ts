@@ -1,0 +1,171 @@
+import { ChatError } from "./chat-error.js";
+import { LIMITS } from "./limits.js";
+
+function malformed(what: string): ChatError {
+  return new ChatError("malformed_frame", `The bytes are no msgpack frames: ${what}.`);
+}
+
+function tooLarge(what: string): ChatError {
+  return new ChatError("frame_too_large", `The message holds ${what}; send less at once.`);
+}
+
+/** Bytes from which the platform's decoder is faster than ours. */
+const LONG = 64;
+
+/**
+ * The text of UTF-8 bytes (RFC 3629). Encoded surrogates come through: those are the mistake that a careless device makes, and the
+ * schema answers it field by field. Of anything else every decoder makes something different, so it is refused.
+ */
+function decodeUtf8(bytes: Uint8Array, at: number, to: number): string {
+  let text = "";
+  while (at < to) {
+    let point = bytes[at++]!;
+    if (point >= 0x80) {
+      const more = point < 0xc2 ? -1 : point < 0xe0 ? 1 : point < 0xf0 ? 2 : point < 0xf5 ? 3 : -1;
+      let sound = more > 0 && at + more <= to;
+      point &= 0x3f >> more;
+      for (const end = at + more; sound && at < end; at++) {
+        sound = (bytes[at]! & 0xc0) === 0x80;
+        point = (point << 6) | (bytes[at]! & 0x3f);
+      }
+      // No overlong forms, and nothing beyond U+10FFFF.
+      if (!sound || point < 1 << (5 * more + 1) || point > 0x10ffff) throw malformed("a string is not UTF-8");
+    }
+    text += String.fromCodePoint(point);
+  }
+  return text;
+}
+
+/**
+ * Reads the msgpack values of one WebSocket message. A 50-byte message may claim 2^32 elements or nest a thousand arrays, and a
+ * decoder that believes it is lost: here every count is compared with the bytes that are there before anything is made for it.
+ * @throws ChatError `malformed_frame` (truncated, reserved byte, extension type, no UTF-8, a map's key that is no string or is
+ * `__proto__`), `frame_too_large` (frames, depth, values)
+ */
+export function createReader(maxNodes: number): (message: Uint8Array) => unknown[] {
+  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let bytes: Uint8Array;
+  let view: DataView;
+  let at: number;
+  let nodes: number;
+
+  /** Steps over `size` bytes, and returns where they begin. */
+  function take(size: number): number {
+    if (size > bytes.length - at) throw malformed("they end inside a value");
+    at += size;
+    return at - size;
+  }
+
+  /** A number of 2 to the power of `width` bytes. */
+  function uint(width: number): number {
+    if (width === 0) return bytes[take(1)]!;
+    if (width === 1) return view.getUint16(take(2));
+    return width === 2 ? view.getUint32(take(4)) : uint(2) * 2 ** 32 + uint(2);
+  }
+
+  function text(size: number): string {
+    const from = take(size);
+    if (size > LONG) {
+      try {
+        return strict.decode(bytes.subarray(from, at));
+      } catch {
+        // Ours knows why.
+      }
+    }
+    return decodeUtf8(bytes, from, at);
+  }
+
+  /** @param depth levels above this one */
+  function hold(count: number, depth: number): void {
+    // Every value takes at least one byte.
+    if (count > bytes.length - at) throw malformed("a count is larger than the bytes that follow");
+    if (count > 0 && depth === LIMITS.frameDepth)
+      throw tooLarge(`more than ${LIMITS.frameDepth} levels of nesting`);
+  }
+
+  function array(count: number, depth: number): unknown[] {
+    hold(count, depth);
+    const items: unknown[] = [];
+    while (items.length < count) items.push(value(depth + 1));
+    return items;
+  }
+
+  function map(count: number, depth: number): object {
+    hold(count * 2, depth);
+    const entries: Record<string, unknown> = {};
+    for (; count > 0; count--) {
+      const key = value(depth + 1);
+      // A number would be a second spelling of the same key.
+      if (typeof key !== "string" || key === "__proto__")
+        throw malformed("a key of a map is no string, or __proto__");
+      entries[key] = value(depth + 1);
+    }
+    return entries;
+  }
+
+  function value(depth: number): unknown {
+    if (++nodes > maxNodes) throw tooLarge(`a frame of more than ${maxNodes} values`);
+    const head = bytes[take(1)]!;
+    if (head < 0x80) return head;
+    if (head < 0x90) return map(head & 0x0f, depth);
+    if (head < 0xa0) return array(head & 0x0f, depth);
+    if (head < 0xc0) return text(head & 0x1f);
+    if (head >= 0xe0) return head - 0x100;
+    switch (head) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+      case 0xc3:
+        return head === 0xc3;
+      case 0xc4:
+      case 0xc5:
+      case 0xc6: {
+        const from = take(uint(head - 0xc4));
+        return bytes.subarray(from, at);
+      }
+      case 0xca:
+        return view.getFloat32(take(4));
+      case 0xcb:
+        return view.getFloat64(take(8));
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+      case 0xcf:
+        return uint(head - 0xcc);
+      case 0xd0:
+        return view.getInt8(take(1));
+      case 0xd1:
+        return view.getInt16(take(2));
+      case 0xd2:
+        return view.getInt32(take(4));
+      case 0xd3:
+        return view.getInt32(take(4)) * 2 ** 32 + uint(2);
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return text(uint(head - 0xd9));
+      case 0xdc:
+      case 0xdd:
+        return array(uint(head - 0xdb), depth);
+      case 0xde:
+      case 0xdf:
+        return map(uint(head - 0xdd), depth);
+      default:
+        throw malformed(head === 0xc1 ? "0xc1 is reserved" : "extension types are not used");
+    }
+  }
+
+  return (message) => {
+    bytes = message;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    at = 0;
+    const frames: unknown[] = [];
+    while (at < bytes.length) {
+      if (frames.length === LIMITS.framesPerWireMessage)
+        throw tooLarge(`more than ${LIMITS.framesPerWireMessage} frames`);
+      nodes = 0;
+      frames.push(value(0));
+    }
+    return frames;
+  };
+}
