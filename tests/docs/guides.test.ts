@@ -3,14 +3,15 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ExportLine } from "@chat/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The code of a guide's fence with this mark. */
-function snippet(guide: string, mark: string): string {
+function snippet(guide: string, mark: string, language = "ts"): string {
   const page = readFileSync(join(root, "docs/guides", guide), "utf8");
-  const code = new RegExp(`\`\`\`ts ${mark}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1];
+  const code = new RegExp(`\`\`\`${language} ${mark}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1];
   if (code === undefined) throw new Error(`${guide} has no snippet marked ${mark}`);
   return code;
 }
@@ -72,5 +73,47 @@ describe("the guides' snippets run as they stand", () => {
     await opened.chat.close();
     await chat.close();
     http.close();
+  });
+
+  it("of exporting and importing", async () => {
+    const inFolder = (name: string): string => JSON.stringify(join(folder, name));
+    writeFileSync(join(folder, "history.jsonl"), snippet("export-and-import.md", "import", "jsonl"));
+    writeFileSync(
+      join(folder, "chat-of-transfer.ts"),
+      `import Database from "better-sqlite3";
+       import { createChatServer } from "@chat/server";
+       import { sqlite } from "@chat/server/sqlite";
+       const store = sqlite(new Database(":memory:"), { allowVolatile: true });
+       export const chat = createChatServer({ store, authenticate: ({ token }) => ({ userId: token }) });`,
+    );
+    const withChat = (code: string): string => `import { chat } from "./chat-of-transfer.js";\n${code}`;
+    const read = replaceIn(snippet("export-and-import.md", "import"), [
+      ['"history.jsonl"', inFolder("history.jsonl")],
+      ["const {", "export const {"],
+      ["console.log(", "void ("],
+    ]);
+    const done = await run<{ messages: number; refused: number }>("import", withChat(read));
+    expect(done).toMatchObject({ messages: 2, refused: 0 });
+    const written = replaceIn(snippet("export-and-import.md", "export"), [
+      ['"support-4711.jsonl"', inFolder("support-4711.jsonl")],
+      ['"user-4711.jsonl"', inFolder("user-4711.jsonl")],
+      ['"user-4711"', '"ana"'],
+    ]);
+    await run("export", withChat(`${written}\nawait chat.close();`));
+    const linesOf = (name: string): ExportLine[] =>
+      readFileSync(join(folder, name), "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as ExportLine);
+    const entries = linesOf("support-4711.jsonl").flatMap((line) =>
+      line.type === "entry" ? [line.entry] : [],
+    );
+    expect(entries).toMatchObject([
+      { kind: "created", createdAt: 1119868000000 },
+      { kind: "roles-changed" },
+      { messageId: 3, senderId: "ana", text: "Where is my parcel?", createdAt: 1119868500000 },
+      { messageId: 4, senderId: "bo", text: "On its way.", replyTo: 3 },
+    ]);
+    expect(linesOf("user-4711.jsonl").at(-1)).toEqual({ type: "end", entries: 1 });
   });
 });

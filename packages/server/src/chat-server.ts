@@ -32,7 +32,14 @@ import { nodeRuntime } from "./node-runtime.js";
 import { Hooks } from "./operations/hooks.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import { type Erasure, eraseUser, type ErasureOptions } from "./operations/erase-user.js";
+import { exportConversation, exportUser, type ExportUserOptions } from "./operations/export-history.js";
 import { followLog, type FollowOptions, type LoggedEntry } from "./operations/follow-log.js";
+import {
+  importHistory,
+  type ImportOptions,
+  type ImportProgress,
+  type ImportRows,
+} from "./operations/import-history.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { SERVER_SIDE_DEVICE, SYSTEM } from "./operations/system-caller.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
@@ -113,6 +120,25 @@ export interface ChatServer {
    * @throws ChatError `cursor_invalid`, `store_unavailable`
    */
   changes(options?: FollowOptions): AsyncIterableIterator<LoggedEntry>;
+  /**
+   * A whole conversation as JSON Lines, see docs/guides/export-and-import.md: for `pipeline(lines, file)`. Read from the store no faster than
+   * it is taken; entries are as they are then, and what is redacted meanwhile is said at the end.
+   * @throws ChatError `not_found`, `store_unavailable`
+   */
+  exportConversation(conversationId: string): AsyncIterableIterator<string>;
+  /**
+   * The profile of a user and all that the user may see, or wrote, in every conversation that they ever were in: as JSON Lines like
+   * {@link ChatServer.exportConversation}.
+   * @throws ChatError `invalid_argument`, `store_unavailable`
+   */
+  exportUser(userId: string, options?: ExportUserOptions): AsyncIterableIterator<string>;
+  /**
+   * Imports conversations and messages from elsewhere, in the order of the rows and with the times of their own. Each is stored once, however
+   * often it is imported: repeat an import that was interrupted. See docs/guides/export-and-import.md.
+   * @param rows read no faster than they are stored
+   * @throws ChatError of the first refused row, if nobody listens to `onRefused`; `store_unavailable`, `aborted`
+   */
+  importHistory(rows: ImportRows, options?: ImportOptions): Promise<ImportProgress>;
   /** Open connections. */
   readonly connections: number;
   /**
@@ -391,6 +417,17 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
         { ...(after !== undefined && { after }), signal: AbortSignal.any(signals) },
       );
     },
+    async *exportConversation(conversationId) {
+      await ready();
+      assertId(conversationId, "conversationId");
+      yield* exportConversation(context, conversationId);
+    },
+    async *exportUser(userId, exportOptions) {
+      await ready();
+      assertId(userId, "userId");
+      yield* exportUser(context, store.housekeeping, userId, exportOptions);
+    },
+    importHistory: (rows, importOptions) => importHistory(context, rows, importOptions, ready()),
     get connections() {
       return host.size;
     },

@@ -50,7 +50,15 @@ export type {
 } from "./store/conversation-store.js";
 export type { Housekeeping, LogPage, Retention, RetentionCandidate } from "./store/housekeeping.js";
 export type { Erasure, ErasureOptions, ErasureProgress } from "./operations/erase-user.js";
+export type {
+  ExportedConversation,
+  ExportedEntry,
+  ExportLine,
+  ExportUserOptions,
+} from "./operations/export-history.js";
 export type { FollowOptions, LoggedEntry } from "./operations/follow-log.js";
+export type { ImportOptions, ImportProgress, ImportRows, RefusedRow } from "./operations/import-history.js";
+export type { ImportedConversation, ImportedMessage, ImportRow } from "./operations/import-row.js";
 export type {
   AppendOutcome,
   ConversationUpdate,

@@ -27,12 +27,14 @@ export interface CreateConversationRequest extends ConversationUpdate {
  * Creates a conversation with the caller as its owner, in two steps that may be repeated: reserve the id (and the pair),
  * then append the `created` entry. Of two who race for a pair, one creates it, and both get it.
  * An id that the caller is a member of already is answered with what is there.
+ * @param createdAt wall-clock ms; other than now of what is imported
  * @throws ChatError `invalid_argument`, `data_invalid`, `limit_exceeded`, `conflict` (the id is somebody else's), `store_unavailable`
  */
 export async function createConversation(
   context: OperationContext,
   caller: Caller,
   request: CreateConversationRequest,
+  createdAt: number = context.runtime.clock.now(),
 ): Promise<ConversationRow> {
   const named = [...new Set(request.members)];
   const others = named.filter((userId) => userId !== caller.userId);
@@ -51,7 +53,6 @@ export async function createConversation(
     );
   }
   const { type, name, data, historyVisibility } = request;
-  const createdAt = context.runtime.clock.now();
   const held = await context.conversations.reserve({
     conversationId: request.conversationId,
     type,

@@ -30,6 +30,7 @@ export interface RangeAnswer {
   readonly lastRedaction?: number;
 }
 
+/** What was read: an id in (after, through] that is not among the entries does not exist for the member. */
 interface Span {
   readonly after: number;
   readonly through: number;
@@ -41,7 +42,7 @@ function sizeOf(entries: readonly StoredEntry[]): number {
 }
 
 /** Reads what lies in (after, before) and in the member's intervals, as far as limit and bytes reach. */
-async function readVisible(
+export async function readVisible(
   context: OperationContext,
   { intervals }: Participation,
   query: ReadQuery,

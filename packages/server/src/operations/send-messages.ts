@@ -45,7 +45,11 @@ export class MembershipCache {
   }
 }
 
-function assertContent(context: OperationContext, { kind, text, data }: NewMessage): void {
+/** @throws ChatError `invalid_argument`, `text_empty`, `text_too_long`, `text_malformed`, `data_invalid` */
+export function assertContent(
+  context: OperationContext,
+  { kind, text, data }: Pick<NewMessage, "kind" | "text" | "data">,
+): void {
   if (kind !== undefined && !isSendableKind(kind)) {
     throw new ChatError(
       "invalid_argument",
@@ -92,7 +96,7 @@ export async function sendMessages(
           ...(data !== undefined && { data }),
           ...(replyTo !== undefined && { replyTo }),
         });
-        assertContent(context, { ...rewritten, clientMessageId: message.clientMessageId });
+        assertContent(context, rewritten);
         return rewritten;
       };
       const authorize = async (): Promise<Authorized> => {
