@@ -34,8 +34,10 @@ export const CLIENT_LIMITS = {
   backoffBase: 500,
   /** …up to this. The wait is random between 0 and that. */
   backoffCap: 30_000,
-  /** A connection that lasted as long lets the backoff begin anew. */
+  /** A connection that lasted as long lets the backoff begin anew… */
   stableAfter: 10_000,
+  /** …and one that was welcomed lets no more tries count than these: the server is up, and whoever lost the line waits 4 s at most. */
+  welcomedAttempts: 3,
   /** Between two looks of a tab that follows at whether the one that leads is alive… */
   tabInterval: 5_000,
   /** …while an answer of it is awaited… */

@@ -6,8 +6,12 @@ import type { Connect, Socket } from "./socket.js";
 const FIRST_LOOK = 2_000;
 /** …and to each later one. */
 const LATER_LOOK = 300_000;
+/** What a socket says that was lost. */
+const LOST = 1006;
 /** WebSockets that may fail in a row before plain HTTP is tried, once one has worked here: then the server is away, rather. */
-const PATIENCE = 3;
+const PATIENCE = 5;
+/** ms that an event stream may take to open: a server that has none may leave the request without any answer. */
+const OPEN_DEADLINE = 5_000;
 
 /**
  * Opens a WebSocket; where none gets through, plain HTTP and WebSockets take turns, and what worked last comes first. A
@@ -60,6 +64,7 @@ export function connectAnyWay(clock: Clock, open: Connect = connectWebSocket): C
     const stream = connectEventStream(
       url,
       () => {
+        cancel();
         plainWorks = true;
         look(FIRST_LOOK);
       },
@@ -68,6 +73,7 @@ export function connectAnyWay(clock: Clock, open: Connect = connectWebSocket): C
         probe?.close();
       },
     );
+    cancel = clock.schedule(OPEN_DEADLINE, () => stream.close(LOST));
     return stream;
   }
 

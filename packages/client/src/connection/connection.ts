@@ -263,6 +263,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     }
     drop(code);
     if (lasted) attempt = 0;
+    else if (wasOnline) attempt = Math.min(attempt, CLIENT_LIMITS.welcomedAttempts);
     if (refused) report(error);
     if (terminal) return become("stopped");
     become("connecting");

@@ -59,7 +59,7 @@ describe("reconnecting", () => {
     expect(client.status).toMatchObject({ connection: "online", synced: true });
   });
 
-  test("begins the backoff anew only after a connection that lasted", async () => {
+  test("begins the backoff anew after a connection that lasted, and waits 4 s at most after one that was welcomed", async () => {
     world = createWorld();
     const { clock, server } = world;
     const tries: number[] = [];
@@ -69,13 +69,17 @@ describe("reconnecting", () => {
         return server.connect(url, protocols);
       },
     });
-    // Connections that break at once are made again more and more slowly.
+    // Connections that break within a second are made again more slowly, and not ever more slowly: the server is up.
     for (let second = 0; second < 120; second++) {
       await clock.advance(1_000);
       server.cut();
     }
     const early = tries.length;
-    expect(early).toBeLessThan(40);
+    expect(early).toBeLessThan(80);
+    const waits = tries.slice(1).map((at, index) => at - tries[index]!);
+    expect(Math.max(...waits)).toBeGreaterThan(3_000);
+    // A second until the cut, and the time that a connection takes.
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_010);
     await clock.advance(31_000 + CLIENT_LIMITS.stableAfter);
     const before = tries.length;
     server.cut();
