@@ -27,7 +27,7 @@ export function obeyingRow(replica: Replica, row: ConversationRow): Conversation
  * Notes the redactions of a span; returns what the cache has to do for them, and the id up to which what is held may
  * have missed some: 0 if nothing has. Redactions are chained, so that one which this device will never be told of,
  * because it lies in a hole or outside of the membership, shows at the next.
- * See docs/decisions/0006-redactions-are-chained.md.
+ * See docs/decisions/0009-redactions-are-chained.md.
  */
 export function obey(
   replica: Replica,
