@@ -208,7 +208,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       deliverer.publish(entries);
       for (const listener of listeners) listener();
     },
-    userChanged: (profile) => deliverer.userChanged(profile),
+    userChanged: (profile) => deliverer.profiles.changed(profile),
   };
 
   const host = new SessionHost(

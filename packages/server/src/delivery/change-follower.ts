@@ -91,9 +91,9 @@ export class ChangeFollower {
         if (membershipMoved) await deliverer.discover(conversationId);
         await deliverer.reach(conversationId, head);
       }
-      const users = deliverer.watchedAmong(changes.users);
+      const users = deliverer.profiles.watchedAmong(changes.users);
       if (users.length > 0) {
-        for (const profile of await store.conversations.users(users)) deliverer.userChanged(profile);
+        for (const profile of await store.conversations.users(users)) deliverer.profiles.changed(profile);
       }
       this.#position = changes.cursor;
       more = changes.more;

@@ -1,10 +1,12 @@
-import type { Runtime, ServerCodec, UserProfile } from "@chat/protocol";
+import type { Runtime, ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
+import { ProfileWatch } from "./profile-watch.js";
 import type { Recipient } from "./recipient.js";
+import { type RowReceiver, RowSender } from "./row-sender.js";
 import { Track } from "./track.js";
 
 /** Entries per read when a track fills a gap. */
@@ -25,21 +27,12 @@ export interface DelivererOptions {
 }
 
 /** A user with sessions on this server. */
-interface LocalUser {
-  readonly userId: string;
+interface LocalUser extends RowReceiver {
   readonly recipients: Set<Recipient>;
   /** The tracks of the user's conversations. */
   readonly tracks: Set<Track>;
   /** Resolves when all of them are laid. */
   ready: Promise<void>;
-  /** Rows that are being read for the user. */
-  rowsUnderWay: number;
-}
-
-/** Who wants to hear of a user's profile, and the version of which they were told. */
-interface Watchers {
-  readonly recipients: Set<Recipient>;
-  told: number;
 }
 
 /**
@@ -50,14 +43,17 @@ export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #tracks = new Map<string, Track>();
   readonly #users = new Map<string, LocalUser>();
-  readonly #watchers = new Map<string, Watchers>();
-  readonly #watched = new Map<Recipient, Set<string>>();
-  readonly #rowsDue = new Map<string, LocalUser[]>();
+  readonly #rows: RowSender;
+  /** Who wants to hear of whose profile. */
+  readonly profiles: ProfileWatch;
   #published = new Map<string, StoredEntry[]>();
   #closed = false;
 
   constructor(options: DelivererOptions) {
     this.#options = options;
+    const encode: ServerCodec["encode"] = (frame) => options.codec.encode(frame);
+    this.#rows = new RowSender(options.runtime, options.conversations, encode);
+    this.profiles = new ProfileWatch(encode);
   }
 
   /** How many sessions are attached, and conversations tracked. For metrics and tests. */
@@ -159,40 +155,7 @@ export class Deliverer {
         this.#dropIfEmpty(track);
       }
     }
-    for (const userId of this.#watched.get(recipient) ?? []) {
-      const watchers = this.#watchers.get(userId);
-      watchers?.recipients.delete(recipient);
-      if (watchers?.recipients.size === 0) this.#watchers.delete(userId);
-    }
-    this.#watched.delete(recipient);
-  }
-
-  /** Tells a session of changes of these users' profiles from now on. */
-  watchUsers(recipient: Recipient, userIds: readonly string[]): void {
-    const watched = this.#watched.get(recipient) ?? new Set();
-    this.#watched.set(recipient, watched);
-    for (const userId of userIds) {
-      if (watched.size >= LIMITS.watchedUsers) return;
-      watched.add(userId);
-      const watchers = this.#watchers.get(userId) ?? { recipients: new Set(), told: 0 };
-      watchers.recipients.add(recipient);
-      this.#watchers.set(userId, watchers);
-    }
-  }
-
-  /** Which of these users' profiles somebody here wants to hear of. */
-  watchedAmong(userIds: readonly string[]): readonly string[] {
-    return userIds.filter((userId) => this.#watchers.has(userId));
-  }
-
-  /** Tells whom it concerns of a user's new profile. */
-  userChanged(profile: UserProfile): void {
-    const watchers = this.#watchers.get(profile.userId);
-    // Told by whoever changed it here, and again by the change feed.
-    if (watchers === undefined || watchers.told >= profile.version) return;
-    watchers.told = profile.version;
-    const frame = this.#options.codec.encode({ type: "user-changed", profile });
-    for (const watcher of watchers.recipients) watcher.deliver(frame);
+    this.profiles.forget(recipient);
   }
 
   /** Delivers entries that this server has stored, and tells the other servers. Those of one turn go together. */
@@ -277,8 +240,7 @@ export class Deliverer {
     this.#closed = true;
     this.#tracks.clear();
     this.#users.clear();
-    this.#watchers.clear();
-    this.#watched.clear();
+    this.profiles.clear();
   }
 
   #lay(conversationId: string, head: number): Track {
@@ -365,44 +327,8 @@ export class Deliverer {
     }
   }
 
-  /** Sends a user's row. Those of one conversation that are due in one turn are read together. */
   #sendRow(userId: string, conversationId: string): void {
     const user = this.#users.get(userId);
-    if (user === undefined) return;
-    user.rowsUnderWay++;
-    const due = this.#rowsDue.get(conversationId);
-    if (due !== undefined) {
-      due.push(user);
-      return;
-    }
-    this.#rowsDue.set(conversationId, [user]);
-    queueMicrotask(() => {
-      const users = this.#rowsDue.get(conversationId) ?? [];
-      this.#rowsDue.delete(conversationId);
-      for (let at = 0; at < users.length; at += LIMITS.membersPerRequest) {
-        void this.#sendRows(users.slice(at, at + LIMITS.membersPerRequest), conversationId);
-      }
-    });
-  }
-
-  async #sendRows(users: readonly LocalUser[], conversationId: string): Promise<void> {
-    try {
-      const rows = await this.#options.conversations.rows(
-        conversationId,
-        users.map(({ userId }) => userId),
-      );
-      for (const { userId, recipients } of users) {
-        const row = rows.get(userId);
-        if (row === undefined) continue;
-        const frame = this.#options.codec.encode({ type: "conversation-changed", row });
-        for (const recipient of recipients) recipient.deliver(frame);
-      }
-    } catch (error) {
-      this.#options.runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
-      // Nothing else would tell the devices of it: they ask for what changed when they are back.
-      for (const { recipients } of users) for (const recipient of [...recipients]) recipient.resync();
-    } finally {
-      for (const user of users) user.rowsUnderWay--;
-    }
+    if (user !== undefined) this.#rows.send(user, conversationId);
   }
 }

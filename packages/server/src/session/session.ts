@@ -254,7 +254,7 @@ export class Session implements Recipient {
       if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
       // From now on, so that no change falls between the answer and the watching.
       if (frame.type === "get-users") {
-        this.#environment.deliverer.watchUsers(
+        this.#environment.deliverer.profiles.watch(
           this,
           frame.users.map(({ userId }) => userId),
         );
