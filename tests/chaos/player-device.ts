@@ -189,7 +189,7 @@ export class PlayerDevice {
       userId: user,
       token: user,
       cache: this.#cache,
-      connect: (...where) => {
+      transport: (...where) => {
         this.attempts++;
         return connectWebSocket(...where);
       },

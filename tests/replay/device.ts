@@ -59,7 +59,7 @@ export class Device {
       userId: account,
       token: account,
       requestTimeout: deadline * 2,
-      ...(this.#trace !== undefined && { connect: this.#trace.connect }),
+      ...(this.#trace !== undefined && { transport: this.#trace.transport }),
     });
     this.#client.subscribe(() => this.#statusChanged());
     this.#client.on("message", ({ conversation, message }) => {

@@ -1,4 +1,4 @@
-import type { Connect, Socket } from "@chat/client";
+import type { Transport, Socket } from "@chat/client";
 import { createClientCodec, createServerCodec } from "@chat/protocol";
 import WebSocket from "ws";
 
@@ -11,7 +11,7 @@ export class FrameTrace {
   readonly #started = performance.now();
 
   /** Opens a WebSocket and listens in. */
-  readonly connect: Connect = (url, protocols) => {
+  readonly transport: Transport = (url, protocols) => {
     const socket = new WebSocket(url, [...protocols]) as Socket & WebSocket;
     this.#note("connects");
     socket.on("open", () => this.#note("opened"));

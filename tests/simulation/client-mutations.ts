@@ -113,9 +113,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "the outbox is not written durably",
     "outbox/outbox.ts",
     `await commit({ putOutbox: [item] }, "strict");
-      if (slot.state`,
+      if (signal`,
     `void commit({ putOutbox: [item] }, "relaxed" as "strict");
-      if (slot.state`,
+      if (signal`,
   ),
   client(
     "a message leaves the outbox before it is acknowledged",

@@ -96,7 +96,7 @@ export class Device {
         cache: this.disk.open(party),
         catchUpEntries,
         runtime: this.clock.runtime(party, chance.fork(`run ${++this.#runs}`), trace),
-        connect: () => network.connect(end),
+        transport: () => network.connect(end),
         signals: {
           subscribe: (wake) => {
             this.#wake = wake;

@@ -11,6 +11,7 @@ import type {
   ClientStatus,
   CustomData,
 } from "./public-types.js";
+import { abortable } from "./runtime/abortable.js";
 import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
 import { type Device, openDevice, soleDevice } from "./tabs/device.js";
@@ -169,7 +170,7 @@ export function createChatClient<C extends CustomData = CustomData>(
       events.off(event, listener);
       return client;
     },
-    ready: () => opened.promise,
+    ready: ({ signal } = {}) => abortable(opened.promise, signal),
     connect() {
       online = true;
       core.connect(true);

@@ -298,7 +298,7 @@ export function createClientCore<C extends CustomData>(
 
   const connection = createConnection({
     runtime,
-    connect: options.connect ?? connectAnyWay(runtime.clock),
+    transport: options.transport ?? connectAnyWay(runtime.clock),
     signals: options.signals ?? pageSignals(),
     url: options.url,
     userId,

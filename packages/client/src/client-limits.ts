@@ -30,6 +30,10 @@ export const CLIENT_LIMITS = {
   pongTimeout: 10_000,
   /** The same after something woke the client up. */
   wakeTimeout: 3_000,
+  /** Between two looks whether the device has slept… */
+  wakeInterval: 5_000,
+  /** …which it has if one comes so much too late. */
+  wakeDelay: 10_000,
   /** Longest wait before the second try; it doubles with each try… */
   backoffBase: 500,
   /** …up to this. The wait is random between 0 and that. */

@@ -18,6 +18,7 @@ import type {
   CustomData,
   MessageContent,
   RequestOptions,
+  SendOptions,
   SentMessage,
   Timeline,
   TimelineMessage,
@@ -60,8 +61,8 @@ export function createConversation<C extends CustomData>(
   let summarized: ConversationRow | undefined;
   let summary: ConversationSummary<C>;
 
-  async function send(content: MessageContent<C>): Promise<SentMessage<C>> {
-    const { clientMessageId, stored } = await outbox.add(conversationId, content);
+  async function send(content: MessageContent<C>, { signal }: SendOptions = {}): Promise<SentMessage<C>> {
+    const { clientMessageId, stored } = await outbox.add(conversationId, content, signal);
     const line = stored.then(lineOf);
     line.catch(() => {});
     return { clientMessageId, stored: line };
@@ -91,11 +92,11 @@ export function createConversation<C extends CustomData>(
     },
     subscribe: (listener) => topic.subscribe(listener),
     timeline,
-    send: async (content) => send(typeof content === "string" ? { text: content } : content),
+    send: (content, options) => send(typeof content === "string" ? { text: content } : content, options),
 
-    async retry(key) {
+    async retry(key, options) {
       const { text, kind, data, replyTo } = outbox.failed(key);
-      const sent = await send({ text, kind, data, replyTo } as MessageContent<C>);
+      const sent = await send({ text, kind, data, replyTo } as MessageContent<C>, options);
       await outbox.remove(key);
       return sent;
     },

@@ -9,7 +9,7 @@ export {
 export type { Cache } from "./cache/cache.js";
 export { createChatClient } from "./chat-client.js";
 export type { NetworkSignals } from "./connection/network-signals.js";
-export type { Connect, Socket } from "./connection/socket.js";
+export type { Socket, Transport } from "./connection/socket.js";
 export type {
   ChatClient,
   ChatClientEvents,
@@ -26,6 +26,7 @@ export type {
   Page,
   PageOptions,
   RequestOptions,
+  SendOptions,
   SentMessage,
   Timeline,
   TimelineMessage,

@@ -8,7 +8,7 @@ import type {
 } from "@chat/protocol";
 import type { Cache } from "./cache/cache.js";
 import type { NetworkSignals } from "./connection/network-signals.js";
-import type { Connect } from "./connection/socket.js";
+import type { Transport } from "./connection/socket.js";
 
 /** The application's own data, typed once: `createChatClient<{ entry: …; conversation: …; user: … }>`. */
 export interface CustomData {
@@ -124,6 +124,15 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What sending a message takes. */
+export interface SendOptions {
+  /**
+   * Gives the message up while it is being put into the outbox: the promise rejects with `aborted`, and the message is taken out
+   * again, unless another tab that leads has begun to send it. Without effect once the promise has resolved; then `redact` takes it back.
+   */
+  readonly signal?: AbortSignal;
+}
+
 /** Which page of a list is wanted. */
 export interface PageOptions extends RequestOptions {
   /** `nextCursor` of the page before; absent for the first one. */
@@ -188,12 +197,15 @@ export interface Conversation<C extends CustomData = CustomData> {
    * Puts a message into the outbox and resolves once it is there durably (see `status.storage`); works offline.
    * Messages of one conversation are stored in the order of the calls, each once, whatever fails in between.
    * @throws ChatError `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`,
-   * `limit_exceeded` (too many messages wait), `closed`
+   * `limit_exceeded` (too many messages wait), `aborted`, `closed`
    */
-  send(content: string | MessageContent<C>): Promise<SentMessage<C>>;
+  send(content: string | MessageContent<C>, options?: SendOptions): Promise<SentMessage<C>>;
 
-  /** Sends a failed message once more, as a new one behind those that wait. @param key its `key` in the timeline */
-  retry(key: string): Promise<SentMessage<C>>;
+  /**
+   * Sends a failed message once more, as a new one behind those that wait. @param key its `key` in the timeline
+   * @throws ChatError `not_found` (no failed message), and as `send`
+   */
+  retry(key: string, options?: SendOptions): Promise<SentMessage<C>>;
 
   /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
   discard(key: string): Promise<void>;
@@ -312,8 +324,8 @@ export interface ChatClient<C extends CustomData = CustomData> {
   subscribe(listener: () => void): Unsubscribe;
   on<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
   off<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
-  /** Resolves once the cache is loaded and what it holds can be read. Rejects with `closed` if the client is closed before. */
-  ready(): Promise<void>;
+  /** Resolves once the cache is loaded and what it holds can be read. @throws ChatError `aborted`, `closed` (the client is closed before) */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Goes online again after `disconnect()` or a refusal, or tries at once while waiting. A new client goes online by itself. Holds for all tabs. */
   connect(): void;
   /** Goes offline until `connect()`, in all tabs. Everything that is held stays readable, and messages can be sent into the outbox. */
@@ -344,8 +356,11 @@ export interface ChatClientOptions {
   readonly catchUpEntries?: number;
   /** Time, chance and log; for tests. */
   readonly runtime?: Runtime;
-  /** How to open a socket; for tests. */
-  readonly connect?: Connect;
+  /**
+   * How to reach the server: where the platform's WebSocket is none, or has to go another way. By default a WebSocket, and
+   * plain HTTP where none gets through; with a transport of one's own only that is used.
+   */
+  readonly transport?: Transport;
   /** What wakes the client up; by default the page's events where there is a page. */
   readonly signals?: NetworkSignals;
 }

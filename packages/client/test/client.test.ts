@@ -177,7 +177,7 @@ describe("what a server of another version sends", () => {
     const { clock, server } = world;
     let deliver: ((data: unknown) => void) | undefined;
     const client = world.device("ana", {
-      connect: async (url, protocols) => {
+      transport: async (url, protocols) => {
         const socket = await server.connect(url, protocols);
         deliver ??= (data) => socket.onmessage?.({ data });
         return socket;
@@ -220,7 +220,7 @@ describe("errors", () => {
     const { clock, server } = world;
     const codec = createServerCodec();
     const client = world.device("ana", {
-      connect: async (url, protocols) => {
+      transport: async (url, protocols) => {
         const socket = await server.connect(url, protocols);
         const { send } = socket;
         // The server believes another user to be there.
@@ -422,6 +422,49 @@ test("before the cache is open everything is empty, and ready() tells when it is
   expect(client.users.get("bo")).toBeUndefined();
   await client.ready();
   expect(client.conversations.items.map(({ id }) => id)).toEqual(["room"]);
+});
+
+test("ready() and loadOlder() can be given up, each for who asked", async () => {
+  const world = createWorld();
+  const { clock, server } = world;
+  const room = server.createGroup(["ana"]);
+  for (let id = 0; id < 200; id++) server.post(room, "ana", `m${id}`);
+  const client = world.device("ana");
+  const early = new AbortController();
+  const ready = client.ready({ signal: early.signal });
+  early.abort(new Error("left the page"));
+  await expect(ready).rejects.toMatchObject({ code: "aborted", cause: new Error("left the page") });
+  await client.ready();
+  await clock.advance(1_000);
+  const { timeline } = client.conversations.get(room)!;
+  expect(timeline.messages).toEqual([]);
+  await clock.advance(1_000);
+
+  client.disconnect();
+  await expect(timeline.loadOlder({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: "aborted",
+  });
+  const [one, other] = [new AbortController(), new AbortController()];
+  const pages = [one, other].map(({ signal }) => timeline.loadOlder({ signal }));
+  one.abort();
+  await expect(pages[0]).rejects.toMatchObject({ code: "aborted" });
+  client.connect();
+  await clock.advance(1_000);
+  const shown = timeline.messages.length;
+  expect(shown).toBeGreaterThan(50);
+  await pages[1];
+
+  client.disconnect();
+  const page = timeline.loadOlder({ signal: other.signal });
+  other.abort();
+  await expect(page).rejects.toMatchObject({ code: "aborted" });
+  await clock.settle();
+  // Nobody waits for it any more: nothing is asked for later.
+  server.received.length = 0;
+  client.connect();
+  await clock.advance(1_000);
+  expect(timeline.messages).toHaveLength(shown);
+  await world.close();
 });
 
 test("importing and creating need no globals of a browser", async () => {

@@ -42,7 +42,7 @@ export function createWorld(options: Partial<FakeServerOptions> & { seed?: numbe
         userId,
         token: "a token",
         runtime,
-        connect: server.connect,
+        transport: server.connect,
         cache: memoryCache(runtime),
         ...more,
       });

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "@chat/protocol";
 import { connectWebSocket } from "./connect-web-socket.js";
-import type { Connect, Socket } from "./socket.js";
+import type { Transport, Socket } from "./socket.js";
 
 /** ms from the beginning of an event stream to the first look whether a WebSocket can be had after all… */
 const FIRST_LOOK = 2_000;
@@ -17,7 +17,7 @@ const OPEN_DEADLINE = 5_000;
  * Opens a WebSocket; where none gets through, plain HTTP and WebSockets take turns, and what worked last comes first. A
  * connection over plain HTTP ends as soon as a WebSocket can be had, so that the next one is that.
  */
-export function connectAnyWay(clock: Clock, open: Connect = connectWebSocket): Connect {
+export function connectAnyWay(clock: Clock, open: Transport = connectWebSocket): Transport {
   let failed = 0;
   let patience = 1;
   let isPlain = false;

@@ -15,12 +15,12 @@ import { CLIENT_LIMITS } from "../client-limits.js";
 import { backoff } from "../runtime/backoff.js";
 import { createFrameWriter } from "./frame-writer.js";
 import type { NetworkSignals } from "./network-signals.js";
-import type { Connect, Socket } from "./socket.js";
+import type { Transport, Socket } from "./socket.js";
 
 /** What a connection needs of its surroundings. */
 export interface ConnectionEnvironment {
   readonly runtime: Runtime;
-  readonly connect: Connect;
+  readonly transport: Transport;
   readonly signals: NetworkSignals;
   readonly url: string;
   readonly userId: string;
@@ -126,7 +126,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       const { token } = environment;
       const fresh = typeof token === "function" ? await token() : token;
       if (mine !== generation) return;
-      const opened = await environment.connect(environment.url, [SUBPROTOCOL]);
+      const opened = await environment.transport(environment.url, [SUBPROTOCOL]);
       if (mine !== generation) return abandon(opened);
       attach(opened, fresh);
     } catch (error) {
@@ -228,8 +228,23 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     beat(random.float() * interval);
   }
 
+  /**
+   * Calls back after a time, looking every few seconds whether the device has slept: then a look comes late, by the wall clock at least, as
+   * others stand still in a sleep.
+   */
+  function after(delay: number, callback: () => void): void {
+    const step = Math.min(delay, CLIENT_LIMITS.wakeInterval);
+    const [wall, since] = [clock.now(), clock.monotonic()];
+    cancelTimer = clock.schedule(step, () => {
+      if (delay > step) after(delay - step, callback);
+      else callback();
+      const passed = Math.max(clock.now() - wall, clock.monotonic() - since);
+      if (passed > step + CLIENT_LIMITS.wakeDelay) wake();
+    });
+  }
+
   function beat(delay: number): void {
-    cancelTimer = clock.schedule(delay, () => {
+    after(delay, () => {
       ping(CLIENT_LIMITS.pongTimeout);
       beat(interval);
     });
@@ -270,10 +285,10 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     const wanted = backAt === undefined ? undefined : Math.max(0, backAt - clock.monotonic());
     const delay = wanted ?? (refused ? error.retryAfter : undefined) ?? backoff(random, attempt++);
     waiting = true;
-    cancelTimer = clock.schedule(delay, () => void open());
+    after(delay, () => void open());
   }
 
-  const unsubscribe = environment.signals.subscribe(() => {
+  function wake(): void {
     // No timer can be trusted after a sleep: the line, or the one that is being opened, may be dead, or the wait long over.
     // And what failed before tells nothing of now: whoever looks at the screen shall not wait out an old backoff.
     attempt = 0;
@@ -281,7 +296,9 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     else if (waiting || (state === "connecting" && clock.monotonic() - triedAt > CLIENT_LIMITS.wakeTimeout)) {
       void open();
     }
-  });
+  }
+
+  const unsubscribe = environment.signals.subscribe(wake);
 
   return {
     get state() {

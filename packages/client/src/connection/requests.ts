@@ -6,6 +6,7 @@ import {
   type Runtime,
   type ServerFrame,
 } from "@chat/protocol";
+import { aborted } from "../runtime/abortable.js";
 import { backoff } from "../runtime/backoff.js";
 
 type Named<F, T> = Extract<F, { readonly type: T }>;
@@ -187,8 +188,4 @@ export function createRequests(
 
 function disconnected(): ChatError {
   return new ChatError("disconnected", "The connection is gone; it is being made anew.");
-}
-
-function aborted(signal: AbortSignal | undefined): ChatError {
-  return new ChatError("aborted", "The request was given up.", { cause: signal?.reason });
 }

@@ -11,6 +11,7 @@ import {
 import type { CacheChanges, OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
+import { aborted } from "../runtime/abortable.js";
 import { backoff } from "../runtime/backoff.js";
 import { defined } from "../runtime/defined.js";
 import { checkContent, type Content } from "./check-content.js";
@@ -39,8 +40,8 @@ interface Sent {
 
 /** Messages that wait to be stored by the server: in order in each conversation, over restarts, each until it is answered. */
 export interface Outbox {
-  /** Resolves once the message is kept durably. @throws ChatError */
-  add(conversationId: string, content: Content): Promise<Sent>;
+  /** Resolves once the message is kept durably. @param signal takes it out again before that @throws ChatError */
+  add(conversationId: string, content: Content, signal?: AbortSignal): Promise<Sent>;
   /** A failed message. @throws ChatError `not_found` */
   failed(clientMessageId: string): OutboxItem;
   /** Removes a failed message. @throws ChatError `not_found` */
@@ -246,7 +247,8 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
   }
 
   return {
-    async add(conversationId, content) {
+    async add(conversationId, content, signal) {
+      if (signal?.aborted) throw aborted(signal);
       if (closed) throw new ChatError("closed", "This client was closed.");
       checkContent(content, environment.textCharacters());
       if (slots.size >= CLIENT_LIMITS.outboxItems) {
@@ -264,6 +266,11 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       };
       const slot = enqueue(item, "saving");
       await commit({ putOutbox: [item] }, "strict");
+      if (signal?.aborted && slot.state === "saving") {
+        take(slot);
+        await commit({ removeOutbox: [item.clientMessageId] }, "strict");
+        throw aborted(signal);
+      }
       if (slot.state === "saving") slot.state = "waiting";
       pump(laneOf(conversationId));
       return { clientMessageId: item.clientMessageId, stored: slot.stored };

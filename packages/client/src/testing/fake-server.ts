@@ -15,7 +15,7 @@ import {
   SYSTEM_USER,
 } from "@chat/protocol";
 import { createFrameWriter } from "../connection/frame-writer.js";
-import type { Connect, Socket } from "../connection/socket.js";
+import type { Transport, Socket } from "../connection/socket.js";
 import { createFakeChat, emptyState, type FakeRecipient } from "./fake-chat.js";
 import type { FakeEntry, FakeState } from "./fake-store.js";
 
@@ -58,7 +58,7 @@ export interface FakeServerOptions {
 /** A server in memory that speaks the protocol over in-memory sockets, through the real codec: for tests of applications and of the client. */
 export interface FakeServer {
   /** For `createChatClient({ connect })`. Every token is good; the hello's userId says who it is. */
-  readonly connect: Connect;
+  readonly connect: Transport;
   readonly faults: FakeFaults;
   /** WebSocket messages that came from devices. */
   readonly received: { readonly frames: readonly ClientFrame[] }[];
@@ -128,7 +128,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     }
   }
 
-  const connect: Connect = (_url, protocols) => {
+  const connect: Transport = (_url, protocols) => {
     let open = false;
     let session: Session | undefined;
     const socket: Socket = {

@@ -7,6 +7,8 @@ const MICROTASKS = 200;
 export interface VirtualClock extends Clock {
   /** Moves on by so many ms, running what falls due in order; promises settle in between. */
   advance(ms: number): Promise<void>;
+  /** The device sleeps for so many ms: the wall clock goes on, while timers and the monotonic clock stand still. */
+  sleep(ms: number): void;
   /** Lets promises settle without time passing. */
   settle(): Promise<void>;
   /** Callbacks that are scheduled. */
@@ -35,6 +37,9 @@ export function virtualClock(start = 1_700_000_000_000): VirtualClock {
     schedule,
     nextTurn: (callback) => void schedule(0, callback),
     settle,
+    sleep(ms) {
+      start += ms;
+    },
     async advance(ms) {
       const until = now + ms;
       await settle();

@@ -3,6 +3,7 @@ import type { OutboxItem } from "../cache/cache.js";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import type { CustomData, RequestOptions, Timeline, TimelineMessage } from "../public-types.js";
+import { abortable, aborted } from "../runtime/abortable.js";
 import type { Topic } from "../runtime/notifier.js";
 import type { CacheWriter } from "../sync/cache-writer.js";
 import type { GapFiller } from "../sync/gap-filler.js";
@@ -22,6 +23,13 @@ export interface TimelineEnvironment<C extends CustomData> {
   isOnline(): boolean;
 }
 
+/** A page that is being loaded, for everybody who asked for one meanwhile. */
+interface Load {
+  readonly page: Promise<void>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
 /** What the screen reads of one conversation. @param topic changes with the replica and its outbox */
 export function createTimeline<C extends CustomData>(
   { replicas, filler, writer, ask, lineOf, outboxOf, isOnline }: TimelineEnvironment<C>,
@@ -29,7 +37,7 @@ export function createTimeline<C extends CustomData>(
   topic: Topic,
 ): Timeline<C> {
   let opening: Promise<void> | undefined;
-  let loading: Promise<void> | undefined;
+  let loading: Load | undefined;
   let shownEntries: readonly Entry[] = [];
   let shownOutbox: readonly OutboxItem[] | undefined;
   let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
@@ -114,14 +122,23 @@ export function createTimeline<C extends CustomData>(
       return topic.subscribe(listener);
     },
     loadOlder({ limit = CLIENT_LIMITS.pageEntries, signal }: RequestOptions & { limit?: number } = {}) {
+      if (signal?.aborted) return Promise.reject(aborted(signal));
       if (loading === undefined) {
-        loading = loadPage(Math.min(Math.max(limit, 1), LIMITS.rangeEntries), signal).finally(() => {
+        const controller = new AbortController();
+        const size = Math.min(Math.max(limit, 1), LIMITS.rangeEntries);
+        const page = loadPage(size, controller.signal).finally(() => {
           loading = undefined;
           topic.changed();
         });
+        loading = { page, controller, waiting: 0 };
         topic.changed();
       }
-      return loading;
+      const { page, controller } = loading;
+      loading.waiting++;
+      // Given up once nobody waits for it any more.
+      return abortable(page, signal, () => {
+        if (loading?.page === page && --loading.waiting === 0) controller.abort(signal?.reason);
+      });
     },
   };
 }

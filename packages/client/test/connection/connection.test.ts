@@ -38,11 +38,11 @@ describe("reconnecting", () => {
     const { clock, server } = world;
     server.faults.unreachable = true;
     const tries: number[] = [];
-    const connect = (url: string, protocols: readonly string[]) => {
+    const transport = (url: string, protocols: readonly string[]) => {
       tries.push(clock.monotonic());
       return server.connect(url, protocols);
     };
-    const client = world.device("ana", { connect });
+    const client = world.device("ana", { transport });
     await clock.advance(600_000);
     expect(client.status.connection).toBe("connecting");
     expect(tries.length).toBeGreaterThan(20);
@@ -64,7 +64,7 @@ describe("reconnecting", () => {
     const { clock, server } = world;
     const tries: number[] = [];
     world.device("ana", {
-      connect: (url, protocols) => {
+      transport: (url, protocols) => {
         tries.push(clock.monotonic());
         return server.connect(url, protocols);
       },
@@ -120,7 +120,7 @@ describe("reconnecting", () => {
     const { clock, server } = world;
     let held: (() => void) | undefined;
     const client = world.device("ana", {
-      connect: (url, protocols) =>
+      transport: (url, protocols) =>
         held === undefined
           ? new Promise((resolve) => (held = () => resolve(server.connect(url, protocols))))
           : server.connect(url, protocols),
@@ -187,6 +187,41 @@ describe("the heartbeat", () => {
     expect(client.status.connection).toBe("connecting");
   });
 
+  test("a sleep that no event tells of is seen in the clocks, and probed", async () => {
+    world = createWorld({ heartbeatInterval: 60_000 });
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const pings = (): number => framesOf("ping").length;
+    const before = pings();
+    // Nothing but a slow timer.
+    clock.sleep(CLIENT_LIMITS.wakeDelay - 1_000);
+    await clock.advance(CLIENT_LIMITS.wakeInterval + 100);
+    expect(pings() - before).toBeLessThanOrEqual(1);
+    const rested = pings();
+    clock.sleep(3_600_000);
+    server.faults.incoming = () => "lost";
+    await clock.advance(CLIENT_LIMITS.wakeInterval);
+    expect(pings() - rested).toBe(1);
+    expect(framesOf("hello")).toHaveLength(1);
+    await clock.advance(CLIENT_LIMITS.wakeTimeout + CLIENT_LIMITS.backoffBase);
+    expect(framesOf("hello")).toHaveLength(2);
+    expect(client.status.connection).toBe("online");
+  });
+
+  test("a sleep ends the wait for the next try", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    server.faults.unreachable = true;
+    const client = world.device("ana");
+    // So long that some wait of the backoff is longer than the looks.
+    await clock.advance(300_000);
+    server.faults.unreachable = false;
+    clock.sleep(3_600_000);
+    await clock.advance(CLIENT_LIMITS.wakeInterval + 10);
+    expect(client.status.connection).toBe("online");
+  });
+
   test("a wake-up ends the wait for the next try", async () => {
     world = createWorld();
     const { clock, server } = world;
@@ -223,7 +258,7 @@ describe("the heartbeat", () => {
     let tries = 0;
     world.device("ana", {
       signals: awake,
-      connect: (url, protocols) => {
+      transport: (url, protocols) => {
         tries++;
         return tries === 1 ? new Promise<never>(() => {}) : server.connect(url, protocols);
       },

@@ -64,6 +64,30 @@ describe("sending", () => {
     expect(client.conversations.get(room)!.timeline.messages.at(-1)).toBe(message);
   });
 
+  test("can be given up while the message is being kept, and not later", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana"]);
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    const conversation = client.conversations.get(room)!;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const given = conversation.send("never mind", { signal });
+    expect(texts(client, room)).toEqual(["(never mind)"]);
+    controller.abort();
+    await expect(given).rejects.toMatchObject({ code: "aborted" });
+    await expect(conversation.send("nor this", { signal })).rejects.toMatchObject({ code: "aborted" });
+    expect(texts(client, room)).toEqual([]);
+    const late = new AbortController();
+    const { stored } = await conversation.send("kept", { signal: late.signal });
+    late.abort();
+    await clock.advance(1_000);
+    await stored;
+    expect(server.log(room).flatMap(({ text }) => text ?? [])).toEqual(["kept"]);
+    expect(client.status.pending).toBe(0);
+  });
+
   test("takes a copy of the data", async () => {
     const { clock, room, send } = await begin();
     const data = { list: ["a"] };

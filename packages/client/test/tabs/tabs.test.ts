@@ -60,7 +60,7 @@ function open(options: Partial<ChatClientOptions> = {}): Opened {
     userId: "ana",
     token: "a token",
     runtime,
-    connect: server.connect,
+    transport: server.connect,
   };
   const client = tab.run(() => createChatClient({ ...given, ...options }));
   const heard: string[] = [];

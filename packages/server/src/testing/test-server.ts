@@ -32,7 +32,7 @@ export type TestServerOptions = Pick<ChatServerOptions, "store"> & Partial<ChatS
 export interface TestServer {
   readonly chat: ChatServer;
   readonly faults: TestFaults;
-  /** Takes the place of the network: `createChatClient({ url: "wss://chat.test/", connect: server.connect, … })`. */
+  /** Takes the place of the network: `createChatClient({ url: "wss://chat.test/", transport: server.connect, … })`. */
   connect(url: string, protocols: readonly string[]): TestSocket;
   /** Breaks the open connections, as a network does: no side is told why. */
   cut(): void;
