@@ -222,14 +222,28 @@ LATEST = _struct(
     Field("messageId", UINT), Field("senderId", ID), Field("createdAt", UINT),
     Field("snippet", _text(160), True), Field("kind", SHORT, True), Field("redacted", BOOL, True),
 )  # fmt: skip
+
+
+def _head(row: Frame) -> int:
+    return row["head"]
+
+
+def _head_ordinal(row: Frame) -> int:
+    return row["headOrdinal"]
+
+
+UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordinal", UINT, True))
+RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
 REWRITTEN = _struct(Field("text", TEXT, True), Field("data", DATA, True))
 ROW = _struct(
     CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
     Field("headFingerprint", UINT), Field("headOrdinal", UINT), Field("firstId", UINT),
     Field("memberCount", UINT), Field("member", BOOL), Field("role", ROLE), Field("joinedAt", UINT),
-    Field("visibleFrom", UINT), Field("createdAt", UINT), Field("name", NAME, True), Field("data", DATA, True),
-    Field("peerId", ID, True), Field("latest", LATEST, True), Field("historyVisibility", HISTORY, True),
-    Field("lastRedaction", UINT, True),
+    Field("visibleFrom", UINT), Field("createdAt", UINT), Field("delivered", UINT, derive=_head),
+    Field("read", UINT, derive=_head), Field("readOrdinal", UINT, derive=_head_ordinal),
+    Field("name", NAME, True), Field("data", DATA, True), Field("peerId", ID, True), Field("latest", LATEST, True),
+    Field("historyVisibility", HISTORY, True), Field("lastRedaction", UINT, True), Field("unread", UNREAD, True),
+    Field("receipts", _array(500, RECEIPT), True),
 )  # fmt: skip
 PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),

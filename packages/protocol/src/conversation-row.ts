@@ -1,4 +1,5 @@
 import { LIMITS } from "./limits.js";
+import { memberReceiptShape, receiptShape } from "./receipt.js";
 import * as schema from "./schema.js";
 
 /** The kinds of conversation. */
@@ -25,6 +26,11 @@ const latestMessageShape = {
   /** True if its body was redacted or erased; it has no snippet then. */
   redacted: schema.optional(schema.bool),
 } as const;
+
+interface Heads {
+  readonly head: number;
+  readonly headOrdinal: number;
+}
 
 /** One conversation as one user sees it: a self-contained row of the list. */
 export const conversationRowShape = {
@@ -54,6 +60,10 @@ export const conversationRowShape = {
   /** The first messageId that the user may see of it: `joinedAt`, or 1 where those who join see what was before. */
   visibleFrom: schema.uint,
   createdAt: schema.uint,
+  /** As in Receipt, the user's own; of a former member `head` and `headOrdinal`. */
+  delivered: schema.derivable(schema.uint, ({ head }: Heads) => head),
+  read: schema.derivable(schema.uint, ({ head }: Heads) => head),
+  readOrdinal: schema.derivable(schema.uint, ({ headOrdinal }: Heads) => headOrdinal),
   name: schema.optional(schema.text(LIMITS.nameCharacters)),
   data: schema.optional(schema.data(LIMITS.dataBytes)),
   /** The other user of a direct conversation. */
@@ -66,6 +76,12 @@ export const conversationRowShape = {
    * there is none. A device that holds everything up to it and has not seen it holds bodies that are gone.
    */
   lastRedaction: schema.optional(schema.uint),
+  unread: receiptShape.unread,
+  /**
+   * How far the other members have come, in any order; absent for former members and where a conversation has more members than the
+   * server tells of.
+   */
+  receipts: schema.optional(schema.list(schema.struct(memberReceiptShape), LIMITS.receiptsPerRow)),
 } as const;
 
 export type LatestMessage = schema.Struct<typeof latestMessageShape>;

@@ -43,6 +43,10 @@ export const LIMITS = {
   membersPerRequest: 500,
   /** Members of one conversation, unless the server sets another figure (S0: 10,000). */
   groupMembers: 10_000,
+  /** Up to so many members of a conversation are told how far each other has come, unless the server sets another figure. */
+  receiptMembers: 100,
+  /** Other members in one row; a server's `receiptMembers` is not above it. */
+  receiptsPerRow: 500,
   /** Times that one user may join one conversation; each is an interval of visible history. */
   intervalsPerMember: 1_000,
   /** Users asked for in one request; so many of the largest profiles fit into one WebSocket message. */

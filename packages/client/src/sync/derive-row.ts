@@ -8,6 +8,7 @@ import {
   type JsonObject,
   kindOf,
   LIMITS,
+  type MemberReceipt,
   redactionOf,
   type Role,
 } from "@chat/protocol";
@@ -21,6 +22,22 @@ function updated({ name, data, historyVisibility }: JsonObject): Partial<Convers
     }),
     ...(historyVisibility !== undefined && { historyVisibility: historyVisibility as HistoryVisibility }),
   } as Partial<ConversationRow>;
+}
+
+/** What the other members' receipts are after an entry. @param isCounted it is a message */
+function receiptsAfter(
+  receipts: readonly MemberReceipt[],
+  { kind, senderId, messageId, data }: Entry,
+  isCounted: boolean,
+): readonly MemberReceipt[] {
+  const at = { delivered: messageId, read: messageId };
+  if (isCounted) return receipts.map((other) => (other.userId === senderId ? { ...other, ...at } : other));
+  const named = (data?.["members"] ?? []) as readonly string[];
+  if (kind === ENTRY_KINDS.membersAdded) {
+    return [...receipts, ...named.map((userId) => ({ userId, ...at }))];
+  }
+  if (kind !== ENTRY_KINDS.membersRemoved) return receipts;
+  return receipts.filter(({ userId }) => !named.includes(userId));
 }
 
 /**
@@ -49,6 +66,8 @@ export function deriveRow(
   const { members, roles } = data;
   const moved = Array.isArray(members) ? members.length : 0;
   const isOurs = isSendableKind(kind);
+  const isCounted = ordinal > row.headOrdinal;
+  const isOwn = isCounted && senderId === userId;
   const given = !isOurs && Array.isArray(roles) && (roles as [string, Role][]).find(([id]) => id === userId);
   return {
     ...row,
@@ -63,8 +82,12 @@ export function deriveRow(
           (kind === ENTRY_KINDS.membersAdded ? moved : kind === ENTRY_KINDS.membersRemoved ? -moved : 0),
     ...(given && { role: given[1] }),
     ...(kind === ENTRY_KINDS.updated && updated(data)),
+    ...(row.receipts && { receipts: receiptsAfter(row.receipts, entry, isCounted) }),
+    // One's own messages are never unread.
+    ...(isOwn && { delivered: messageId, read: messageId, readOrdinal: ordinal }),
+    ...(isOwn && row.unread?.from && { unread: { version: row.unread.version + 1 } }),
     // Who comes and goes neither counts as unread nor pushes a conversation up the list.
-    ...(ordinal > row.headOrdinal && {
+    ...(isCounted && {
       activity,
       latest: {
         messageId,

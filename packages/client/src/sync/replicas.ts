@@ -102,6 +102,12 @@ function seenIn(row: ConversationRow, { firstId = 1, lastRedaction = 0 }: Span):
   };
 }
 
+/** True if both rows say the same. */
+function isSame(a: ConversationRow, b: ConversationRow): boolean {
+  const keys = Object.keys({ ...a, ...b }) as (keyof ConversationRow)[];
+  return keys.every((key) => JSON.stringify(a[key]) === JSON.stringify(b[key]));
+}
+
 /** Both lists in one, ascending, each id once. */
 function mergeEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[] {
   if (b.length === 0) return a;
@@ -321,8 +327,7 @@ export function createReplicas({
         replica.known = true;
         replica.touched = 0;
         // An entry that was derived here already moved the version, and nothing else.
-        const { version } = row;
-        if (known && JSON.stringify(row) === JSON.stringify({ ...old, version })) return replica;
+        if (known && isSame(row, { ...old, version: row.version })) return replica;
         replica.row = obeyingRow(replica, row);
       }
       sawActivity(row);

@@ -26,6 +26,9 @@ function row(conversationId: string, head = 0): ConversationRow {
     joinedAt: 1,
     visibleFrom: 1,
     createdAt: 1_700_000_000_000,
+    delivered: head,
+    read: head,
+    readOrdinal: head,
   };
 }
 

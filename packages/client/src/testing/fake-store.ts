@@ -11,6 +11,7 @@ import {
   kindOf,
   LIMITS,
   type RangeFrame,
+  type Receipt,
   redactionOf,
   type Role,
   tombstoneOf,
@@ -41,6 +42,7 @@ interface Membership {
   joinedAt: number;
   /** When the membership changed last. */
   change: number;
+  receipt: Receipt;
 }
 
 /** One conversation of the fake server. */
@@ -157,11 +159,22 @@ export function appendEntry(
     });
   }
   if (counts || messageId === 1) conversation.activity = state.change;
+  const sender = conversation.members.get(draft.senderId);
+  if (counts && sender) {
+    const { unread } = sender.receipt;
+    sender.receipt = {
+      ...{ delivered: messageId, read: messageId, readOrdinal: entry.ordinal },
+      ...(unread && { unread: { version: unread.version + (unread.from ? 1 : 0) } }),
+    };
+  }
   for (const userId of kind === ENTRY_KINDS.created || kind === ENTRY_KINDS.membersAdded
     ? namedIn(entry)
     : []) {
     const role = kind === ENTRY_KINDS.created && userId === draft.senderId ? "owner" : "member";
-    const membership = conversation.members.get(userId) ?? { role, intervals: [], joinedAt: 0, change: 0 };
+    const receipt = { delivered: messageId, read: messageId, readOrdinal: entry.ordinal };
+    const none: Membership = { role, intervals: [], joinedAt: 0, change: 0, receipt };
+    const membership = conversation.members.get(userId) ?? none;
+    membership.receipt = receipt;
     if (entry.data?.["from"] === 1) membership.intervals = [{ from: 1 }];
     else membership.intervals.push({ from: messageId });
     membership.joinedAt = messageId;
@@ -188,6 +201,9 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
   const membership = members.get(userId)!;
   const head = visibleHead(conversation, userId);
   const top = log[head - 1];
+  const isIn = isMember(conversation, userId);
+  const gone: Receipt = { delivered: head, read: head, readOrdinal: top?.ordinal ?? 0 };
+  const receipt = isIn ? membership.receipt : gone;
   const latest = log
     .slice(0, head)
     .filter((entry, index) => entry.ordinal > (log[index - 1]?.ordinal ?? 0))
@@ -210,6 +226,7 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
     joinedAt: membership.joinedAt,
     visibleFrom: membership.intervals.at(-1)!.from,
     createdAt,
+    ...{ delivered: receipt.delivered, read: receipt.read, readOrdinal: receipt.readOrdinal },
     ...(name && { name }),
     ...(data && Object.keys(data).length > 0 && { data }),
     ...(peerId !== undefined && { peerId }),
@@ -223,8 +240,19 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
         ...(latest.redacted && { redacted: true }),
       },
     }),
-    ...(historyVisibility === "all" && isMember(conversation, userId) && { historyVisibility }),
+    ...(historyVisibility === "all" && isIn && { historyVisibility }),
     ...(lastRedaction > 0 && { lastRedaction }),
+    ...(receipt.unread && { unread: receipt.unread }),
+    ...(isIn && {
+      receipts: [...members].flatMap(
+        ([
+          other,
+          {
+            receipt: { delivered, read },
+          },
+        ]) => (other !== userId && isMember(conversation, other) ? { userId: other, delivered, read } : []),
+      ),
+    }),
   };
 }
 

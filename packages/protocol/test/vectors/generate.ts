@@ -78,6 +78,9 @@ const rowMinimal: ConversationRow = {
   joinedAt: 1,
   visibleFrom: 1,
   createdAt: TIME,
+  delivered: 0,
+  read: 0,
+  readOrdinal: 0,
 };
 const rowFull: ConversationRow = {
   conversationId: ROOM,
@@ -94,12 +97,17 @@ const rowFull: ConversationRow = {
   joinedAt: 12,
   visibleFrom: 1,
   createdAt: TIME,
+  delivered: 65_535,
+  read: 300,
+  readOrdinal: 290,
   name: "Lunch 🍜",
   data: DATA,
   peerId: "bo",
   latest: { messageId: 65_535, senderId: "bo", createdAt: TIME + 2, snippet: "see you", kind: "x-note" },
   historyVisibility: "all",
   lastRedaction: 300,
+  unread: { version: 3, from: 200, ordinal: 195 },
+  receipts: [{ userId: "bo", delivered: 65_536, read: 65_000 }],
 };
 const rowRedacted: ConversationRow = {
   ...rowMinimal,

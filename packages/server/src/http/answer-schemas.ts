@@ -34,46 +34,70 @@ function listOf(name: AnswerName, description: string): { readonly schema: JsonS
 
 /** The schemas of answers, by the name that they have in the OpenAPI document. */
 export const ANSWER_SCHEMAS = {
-  ConversationRow: object(
-    "A conversation as the caller sees it.",
-    {
-      conversationId: id("Identifies the conversation."),
-      type: word(CONVERSATION_TYPES, "`direct` has exactly two members, and exists once per pair."),
-      version: integer("Rises with every change of the row. No time."),
-      activity: integer("Orders the list, newest activity highest. No time."),
-      head: integer("The highest messageId that the caller may see; 0 if none."),
-      headFingerprint: integer("The fingerprint of the entry there."),
-      headOrdinal: integer("The ordinal of the entry there."),
-      firstId: integer("The first messageId that is still kept."),
-      memberCount: integer("How many members it has."),
-      member: flag("False once the caller has left or was removed; `head` then stays where it was."),
-      role: word(ROLES, "The caller's role."),
-      joinedAt: integer("The messageId of the entry that began the caller's newest time as a member."),
-      visibleFrom: integer("The first messageId that the caller may see of it: `joinedAt`, or 1."),
-      createdAt,
-    },
-    {
-      name: text("The conversation's name."),
-      data: data("The application's own."),
-      peerId: id("The other user of a direct conversation."),
-      historyVisibility: word(
-        HISTORY_VISIBILITIES,
-        "What those who join from now on see of what was before; absent for `joined`.",
-      ),
-      latest: {
-        schema: object(
-          "The newest entry that counts as a message.",
-          { messageId: integer("Its id."), senderId: id("Who sent it."), createdAt },
-          {
-            snippet: text("The first characters of its text."),
-            kind: text("Its kind; absent for `text`."),
-            redacted,
-          },
+  get ConversationRow(): JsonSchema {
+    return object(
+      "A conversation as the caller sees it.",
+      {
+        conversationId: id("Identifies the conversation."),
+        type: word(CONVERSATION_TYPES, "`direct` has exactly two members, and exists once per pair."),
+        version: integer("Rises with every change of the row. No time."),
+        activity: integer("Orders the list, newest activity highest. No time."),
+        head: integer("The highest messageId that the caller may see; 0 if none."),
+        headFingerprint: integer("The fingerprint of the entry there."),
+        headOrdinal: integer("The ordinal of the entry there."),
+        firstId: integer("The first messageId that is still kept."),
+        memberCount: integer("How many members it has."),
+        member: flag("False once the caller has left or was removed; `head` then stays where it was."),
+        role: word(ROLES, "The caller's role."),
+        joinedAt: integer("The messageId of the entry that began the caller's newest time as a member."),
+        visibleFrom: integer("The first messageId that the caller may see of it: `joinedAt`, or 1."),
+        createdAt,
+        delivered: integer("Everything up to it has reached a device of the caller."),
+        read: integer("Everything up to it was read by the caller."),
+        readOrdinal: integer("The ordinal there: `headOrdinal` minus this is how many messages are unread."),
+      },
+      {
+        name: text("The conversation's name."),
+        data: data("The application's own."),
+        peerId: id("The other user of a direct conversation."),
+        historyVisibility: word(
+          HISTORY_VISIBILITIES,
+          "What those who join from now on see of what was before; absent for `joined`.",
+        ),
+        latest: {
+          schema: object(
+            "The newest entry that counts as a message.",
+            { messageId: integer("Its id."), senderId: id("Who sent it."), createdAt },
+            {
+              snippet: text("The first characters of its text."),
+              kind: text("Its kind; absent for `text`."),
+              redacted,
+            },
+          ),
+        },
+        lastRedaction,
+        unread: {
+          schema: object(
+            "From where on the caller has marked it as unread, whatever was read.",
+            { version: integer("Rises with every change of the mark.") },
+            {
+              from: integer("The first messageId that counts as unread; absent: nothing is marked."),
+              ordinal: integer("`headOrdinal` minus this is how many messages are unread."),
+            },
+          ),
+        },
+        receipts: listOf(
+          "MemberReceipt",
+          "How far the other members have come; absent where there are too many to tell of.",
         ),
       },
-      lastRedaction,
-    },
-  ),
+    );
+  },
+  MemberReceipt: object("How far a member has come.", {
+    userId: id("The member."),
+    delivered: integer("Everything up to it has reached a device of the member."),
+    read: integer("Everything up to it was read by the member."),
+  }),
   Entry: object(
     "One entry of a conversation's log. What is not among the entries of a span does not exist for the caller.",
     {

@@ -14,6 +14,8 @@ export interface StoreOptions {
   readonly runtime: Runtime;
   /** The most members of one conversation. */
   readonly groupMembers: number;
+  /** Up to so many members of a conversation are told how far each other has come; `LIMITS.receiptMembers` by default. */
+  readonly receiptMembers?: number;
 }
 
 /** Where messages and conversations live. Hand one to `createChatServer`; it opens and closes it. */

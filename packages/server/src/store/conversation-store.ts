@@ -3,6 +3,8 @@ import type {
   ConversationType,
   HistoryVisibility,
   JsonObject,
+  MemberReceipt,
+  Receipt,
   Role,
   UserProfile,
 } from "@chat/protocol";
@@ -43,8 +45,41 @@ export interface Participation {
   /** What those who join from now on see of what was before them. */
   readonly historyVisibility: HistoryVisibility;
   readonly head: number;
+  readonly ordinal: number;
   readonly firstId: number;
   readonly lastRedaction: number;
+}
+
+/** A place in a log: the ordinal is the one that the entry with this id has. */
+export interface LogPlace {
+  readonly messageId: number;
+  readonly ordinal: number;
+}
+
+/** How far a member says to have come. What is absent stays. The places exist: that is for the caller to see to. */
+export interface ReceiptAdvance {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly delivered?: number;
+  readonly read?: LogPlace;
+  /** Sets the mark of what is unread, or without `from` takes it off; only if its version is this one still. */
+  readonly mark?: { readonly version: number; readonly from?: LogPlace };
+}
+
+/** What an advance has come to. */
+export interface AdvancedReceipt {
+  readonly receipt: Receipt;
+  /** False if everything was so before: then nothing was written. */
+  readonly moved: boolean;
+  /** True if the other members are told. */
+  readonly shared: boolean;
+}
+
+/** How many members of a conversation have come as far as a message; its sender and those who joined later count, too. */
+export interface ReceiptCounts {
+  readonly members: number;
+  readonly delivered: number;
+  readonly read: number;
 }
 
 /** A member in a page of members. */
@@ -78,11 +113,15 @@ export interface ConversationChanges {
 
 /** What changed in the whole store. */
 export interface StoreChanges {
-  /** Conversations whose log or row moved; each once, with the newest head, and whether members came or went since the cursor. */
+  /**
+   * Conversations whose log or row moved; each once, with the newest head, and whether members came or went, or
+   * {@link ConversationStore.advanceReceipts} moved something, since the cursor.
+   */
   readonly conversations: readonly {
     readonly conversationId: string;
     readonly head: number;
     readonly membershipMoved: boolean;
+    readonly receiptsMoved: boolean;
   }[];
   /** Users whose profile changed. */
   readonly users: readonly string[];
@@ -129,13 +168,39 @@ export interface ConversationStore {
 
   /**
    * The row of one conversation as one user sees it; undefined if the user never was a member. Without a user as an owner
-   * sees it who was there from the first entry on: the application's own view.
+   * sees it who was there from the first entry on, and has read everything: the
+   * application's own view, whose `receipts` are those of all members.
    * Its `version` rises with every commit that changes what it says, and is never the same for two states of it.
    */
   row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined>;
 
   /** The rows of one conversation as these users see it, of those who are or were members, in one read. */
   rows(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, ConversationRow>>;
+
+  /**
+   * Moves members' watermarks on, all in one commit. Monotonic and idempotent: what lies below is where it is; `delivered` follows
+   * `read`. Resolves in the order of the advances; undefined for a user who is no member now.
+   *
+   * A membership begins with all three at its first entry, so that nothing before it is unread. Every message raises those of
+   * its sender to itself, in the commit that stores it, and takes the sender's mark off: one's own messages are never unread.
+   * In a conversation of up to `receiptMembers` members an advance changes the rows of all members, in a larger one the member's own.
+   */
+  advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]>;
+
+  /** How far the members of a conversation have come, by user id; paged. */
+  receipts(
+    conversationId: string,
+    query: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberReceipt>>;
+
+  /** The receipts of those members of a conversation whom an advance has moved since a cursor of the store-wide feed. */
+  receiptChanges(
+    conversationId: string,
+    cursor: string,
+  ): Promise<readonly (Receipt & { readonly userId: string })[]>;
+
+  /** How many members have come as far as a message. */
+  countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts>;
 
   /** The user's conversations, newest activity first, former memberships left out. */
   list(userId: string, query: { readonly limit: number; readonly page?: string }): Promise<ConversationPage>;

@@ -55,7 +55,7 @@ export interface Draft extends IdempotencyKey {
   readonly replyTo?: number;
   /** Wall-clock ms. */
   readonly createdAt: number;
-  /** False for membership entries: they don't raise the ordinal. */
+  /** False for membership entries: they don't raise the ordinal. One that does raises its sender's receipt, too. */
   readonly countsAsUnread: boolean;
   /**
    * The membership state under which the draft was allowed: the messageId of the conversation's last membership

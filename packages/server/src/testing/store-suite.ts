@@ -5,6 +5,7 @@ import { housekeepingCases } from "./cases/housekeeping-cases.js";
 import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
 import { profileCases } from "./cases/profile-cases.js";
+import { receiptCases } from "./cases/receipt-cases.js";
 import { redactionCases } from "./cases/redaction-cases.js";
 import { storeLifeCases } from "./cases/store-life-cases.js";
 import { type StoreEngine, StoreWorld } from "./store-world.js";
@@ -36,6 +37,7 @@ export function storeSuite(
     ["roles, names, history", conversationChangeCases],
     ["conversation list", conversationListCases],
     ["changes", changeFeedCases],
+    ["receipts", receiptCases],
     ["profiles", profileCases],
     ["opening, watching, closing", storeLifeCases],
   ];

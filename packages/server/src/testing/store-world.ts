@@ -28,6 +28,9 @@ export interface StoreEngine {
 /** The most members of one conversation, as the suite opens its stores. */
 export const GROUP_MEMBERS = 600;
 
+/** Up to so many members of a conversation are told how far each other has come, as the suite opens its stores. */
+export const RECEIPT_MEMBERS = 5;
+
 const runtime = systemRuntime();
 
 /** A new UUID. */
@@ -55,7 +58,7 @@ export class StoreWorld {
   async open(): Promise<ChatStore> {
     const store = await this.engine.store();
     this.#opened.push(store);
-    await store.open({ runtime, groupMembers: GROUP_MEMBERS });
+    await store.open({ runtime, groupMembers: GROUP_MEMBERS, receiptMembers: RECEIPT_MEMBERS });
     return store;
   }
 

@@ -3,6 +3,7 @@ import { sqlite } from "../../src/store/sqlite/index.js";
 import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
 import { HOUSEKEEPING_QUERIES } from "../../src/store/sqlite/sqlite-housekeeping.js";
 import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
+import { RECEIPT_QUERIES } from "../../src/store/sqlite/sqlite-receipts.js";
 import { REDACTION_QUERIES } from "../../src/store/sqlite/sqlite-redactions.js";
 import { REGISTRY_QUERIES } from "../../src/store/sqlite/sqlite-registry.js";
 import { runtime } from "./sqlite-drafts.js";
@@ -12,6 +13,7 @@ const QUERIES = Object.entries({
   ...MESSAGE_QUERIES,
   ...CONVERSATION_QUERIES,
   ...REGISTRY_QUERIES,
+  ...RECEIPT_QUERIES,
   ...REDACTION_QUERIES,
   ...HOUSEKEEPING_QUERIES,
 });

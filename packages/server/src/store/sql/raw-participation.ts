@@ -13,6 +13,7 @@ export interface RawParticipation {
   readonly memberCount: number;
   readonly historyVisibility: HistoryVisibility;
   readonly head: number;
+  readonly ordinal: number;
   readonly firstId: number;
   readonly lastRedaction: number;
   /** The intervals before the newest one, as JSON. */

@@ -4,9 +4,12 @@ import {
   type HistoryVisibility,
   type JsonObject,
   LIMITS,
+  type MemberReceipt,
+  type Receipt,
   type Role,
   utf8Length,
 } from "@chat/protocol";
+import { type RawReceipt, toReceipt } from "./raw-receipt.js";
 import { decodeBody } from "./entry-body.js";
 import { decodeLatest, latestOf } from "./latest-message.js";
 
@@ -37,10 +40,23 @@ export interface RawRow {
   readonly leftLatestId: number | null;
   readonly firstId: number;
   readonly lastRedaction: number;
+  /** The user's own receipt; null of a former member. */
+  readonly delivered: number | null;
+  readonly read: number | null;
+  readonly readOrdinal: number | null;
+  readonly unreadVersion: number | null;
+  readonly unreadFrom: number | null;
+  readonly unreadOrdinal: number | null;
+  /** Those of the others who are told of, as JSON: an array of user id, delivered and read for each; null where nobody is. */
+  readonly receipts: string | null;
 }
 
 /** A row as users of the store see it. */
 export function toRow(raw: RawRow): ConversationRow {
+  const { head, headOrdinal } = raw;
+  // Nothing of a former membership is unread.
+  const gone: Receipt = { delivered: head, read: head, readOrdinal: headOrdinal };
+  const { unread, ...watermarks } = raw.delivered === null ? gone : toReceipt(raw as RawReceipt);
   return {
     conversationId: raw.conversationId,
     type: raw.type,
@@ -56,6 +72,7 @@ export function toRow(raw: RawRow): ConversationRow {
     joinedAt: raw.joinedAt,
     visibleFrom: raw.visibleFrom,
     createdAt: raw.createdAt,
+    ...watermarks,
     ...(raw.name !== null && { name: raw.name }),
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),
@@ -65,17 +82,28 @@ export function toRow(raw: RawRow): ConversationRow {
     }),
     ...(raw.history === "all" && { historyVisibility: raw.history }),
     ...(raw.lastRedaction > 0 && { lastRedaction: raw.lastRedaction }),
+    ...(unread !== undefined && { unread }),
+    ...(raw.receipts !== null && { receipts: receiptsIn(raw.receipts) }),
   };
 }
 
+function receiptsIn(json: string): readonly MemberReceipt[] {
+  const receipts = JSON.parse(json) as readonly [string, number, number][];
+  return receipts.map(([userId, delivered, read]) => ({ userId, delivered, read }));
+}
+
 /** What a row's numbers take on the wire, at the most. */
-const NUMBERS_BYTES = 123;
+const NUMBERS_BYTES = 178;
 
 /** Of a message's body a row takes the snippet at most, of four bytes a character, and whose and when it is. */
 const LATEST_BYTES = 4 * LIMITS.snippetCharacters + 2 * LIMITS.idBytes + 32;
 
-function bytesOf({ conversationId, name, data, peerId, latest, leftLatest }: RawRow): number {
-  const texts = [conversationId, name, data, peerId].reduce((sum, text) => sum + utf8Length(text ?? ""), 0);
+function bytesOf({ conversationId, name, data, peerId, receipts, latest, leftLatest }: RawRow): number {
+  // A receipt is longer as JSON than on the wire.
+  const texts = [conversationId, name, data, peerId, receipts].reduce(
+    (sum, text) => sum + utf8Length(text ?? ""),
+    0,
+  );
   return NUMBERS_BYTES + texts + (latest?.length ?? 0) + Math.min(leftLatest?.length ?? 0, LATEST_BYTES);
 }
 

@@ -3,10 +3,15 @@
  * it may take away what they hold. `p` participation, `c` conversation.
  */
 export const VIEW_CHANGE =
-  "CASE WHEN p.left_at IS NULL THEN c.change ELSE MAX(p.change, c.redaction_change) END";
+  "CASE WHEN p.left_at IS NULL THEN MAX(c.view_change, p.change) ELSE MAX(p.change, c.redaction_change) END";
+
+/** A participation's conversation beside it, and the receipt of its user, who has none any more as a former member. */
+export const ROW_SOURCES = `CROSS JOIN chat_conversation c ON c.key = p.conversation
+  LEFT JOIN chat_receipt r ON r.conversation = p.conversation AND r.user = p.user`;
 
 /**
- * The columns of a raw row, from `p` (participation) and `c` (conversation).
+ * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (receipt). Its one parameter is the
+ * number of members up to which the others' receipts are told.
  * A member sees the latest message unless it lies outside the user's intervals; a former member sees what was there.
  */
 export const ROW_COLUMNS = `
@@ -40,4 +45,14 @@ export const ROW_COLUMNS = `
   ) END AS leftLatest,
   p.left_latest_id AS leftLatestId,
   c.first_id AS firstId,
-  c.last_redaction AS lastRedaction`;
+  c.last_redaction AS lastRedaction,
+  r.delivered AS delivered,
+  r.read AS read,
+  r.read_ordinal AS readOrdinal,
+  r.unread_version AS unreadVersion,
+  r.unread_from AS unreadFrom,
+  r.unread_ordinal AS unreadOrdinal,
+  CASE WHEN p.left_at IS NULL AND c.member_count <= ? THEN (
+    SELECT json_group_array(json_array(user, delivered, read)) FROM chat_receipt
+    WHERE conversation = c.key AND user IS NOT p.user
+  ) END AS receipts`;

@@ -1,10 +1,13 @@
-import { tombstoneOf } from "@chat/protocol";
+import { type Receipt, tombstoneOf } from "@chat/protocol";
+import { advanceReceipt } from "../advance-receipt.js";
+import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { encodeLatest, latestOf } from "../sql/latest-message.js";
 import type { Standing } from "../sql/membership-problem.js";
 import { ChangeCounter } from "./change-counter.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
+import { SqliteReceipts } from "./sqlite-receipts.js";
 
 /** The state of one conversation as a write transaction moves it on. */
 export interface ConversationState {
@@ -27,6 +30,8 @@ interface MutableState {
   memberCount: number;
   /** Undefined until it is moved in this transaction. */
   change: number | undefined;
+  viewChange: number;
+  receiptsChange: number;
   activity: number;
   membershipChange: number;
   lastRedaction: number;
@@ -43,13 +48,14 @@ interface MutableState {
 const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
     last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId, head AS headBefore,
-    activity, membership_change AS membershipChange, latest_id AS latestId, latest
+    activity, membership_change AS membershipChange, latest_id AS latestId, latest, view_change AS viewChange,
+    receipts_change AS receiptsChange
   FROM chat_conversation WHERE id = ?`;
 
 const SAVE = `
   UPDATE chat_conversation SET head = ?, fingerprint = ?, ordinal = ?, membership_version = ?, member_count = ?,
     last_redaction = ?, redaction_change = ?, first_id = ?,
-    change = ?, activity = ?, membership_change = ?, latest_id = ?, latest = ?
+    change = ?, view_change = ?, receipts_change = ?, activity = ?, membership_change = ?, latest_id = ?, latest = ?
   WHERE key = ?`;
 
 const LOG = "INSERT INTO chat_log (change, conversation, first_id, last_id) VALUES (?, ?, ?, ?)";
@@ -76,6 +82,9 @@ const JOIN = `
     intervals = CASE excluded.visible_from WHEN 1 THEN 1 ELSE intervals + 1 END, change = excluded.change,
     left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_activity = NULL, left_member_count = NULL,
     left_latest_id = NULL, left_name = NULL, left_data = NULL`;
+
+// In a large conversation a member's own row alone shows how far that member has come.
+const TOUCH = "UPDATE chat_participation SET change = ? WHERE user = ? AND conversation = ?";
 
 const SET_ROLES = `
   UPDATE chat_participation SET role = json_extract(named.value, '$[1]') FROM json_each(?) named
@@ -104,11 +113,13 @@ const LEAVE = `
 export class ConversationStates {
   readonly #connection: SqliteConnection;
   readonly #changes: ChangeCounter;
+  readonly #receipts: SqliteReceipts;
   readonly #states = new Map<string, MutableState | undefined>();
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection;
     this.#changes = new ChangeCounter(connection);
+    this.#receipts = new SqliteReceipts(connection);
   }
 
   /** The state now, with what this transaction has done; undefined if there is no such conversation. */
@@ -142,22 +153,23 @@ export class ConversationStates {
     update?: ConversationUpdate,
   ): void {
     const state = this.#load(entry.conversationId)!;
-    state.change ??= this.#changes.next();
+    const change = this.#touch(state);
     if (membership !== undefined) {
       state.memberCount += membership.add.length - membership.remove.length;
-      this.#leave(state, state.change, entry.messageId, membership.remove);
-      this.#join(state, state.change, entry.messageId, membership, standings);
+      this.#leave(state, change, entry.messageId, membership.remove);
+      this.#join(state, change, entry, membership, standings);
       this.#setRoles(state, membership.roles ?? []);
       state.membershipVersion = entry.messageId;
-      state.membershipChange = state.change;
+      state.membershipChange = change;
     }
     if (update !== undefined) this.#update(state, update);
     if (entry.ordinal > state.ordinal) {
       state.newLatest = entry;
       state.latestId = entry.messageId;
+      this.#receipts.sent(state.key, entry);
     }
     // Who comes and goes does not push a conversation up the list.
-    if (entry.ordinal > state.ordinal || entry.messageId === 1) state.activity = state.change;
+    if (entry.ordinal > state.ordinal || entry.messageId === 1) state.activity = change;
     state.head = entry.messageId;
     state.fingerprint = entry.fingerprint;
     state.ordinal = entry.ordinal;
@@ -174,28 +186,44 @@ export class ConversationStates {
   wiped(entry: StoredEntry): void {
     const state = this.#load(entry.conversationId)!;
     if (state.latestId !== entry.messageId) return;
-    state.change ??= this.#changes.next();
+    this.#touch(state);
     state.newLatest = tombstoneOf(entry);
   }
 
   /** Notes that the entries below an id are deleted. */
   pruned(conversationId: string, firstId: number): void {
     const state = this.#load(conversationId)!;
-    state.change ??= this.#changes.next();
+    this.#touch(state);
     state.firstId = firstId;
     if (state.latestId >= firstId) return;
     state.latest = null;
     state.newLatest = undefined;
   }
 
+  /** Moves a member's watermarks on; undefined for a user who is no member. */
+  advance(advance: ReceiptAdvance, receiptMembers: number): AdvancedReceipt | undefined {
+    const { conversationId, userId } = advance;
+    const state = this.#load(conversationId);
+    const before = state && this.#receipts.of(state.key, userId);
+    if (before === undefined) return undefined;
+    const shared = state!.memberCount <= receiptMembers;
+    const receipt = advanceReceipt(before, advance);
+    const moved = receipt !== before;
+    if (moved) this.#saveReceipt(state!, userId, receipt, shared);
+    return { receipt, moved, shared };
+  }
+
   /** Writes what was moved. */
   flush(): void {
+    this.#receipts.flush();
     for (const state of this.#states.values()) {
       if (state?.change === undefined) continue;
       const { head, fingerprint, ordinal, membershipVersion, memberCount, change } = state;
       const log = [head, fingerprint, ordinal, membershipVersion, memberCount] as const;
       const row = [
         change,
+        state.viewChange,
+        state.receiptsChange,
         state.activity,
         state.membershipChange,
         state.latestId,
@@ -220,10 +248,24 @@ export class ConversationStates {
     return this.#states.get(conversationId);
   }
 
+  /** The change number of this transaction, for something that all members' rows show. */
+  #touch(state: MutableState): number {
+    state.change ??= this.#changes.next();
+    return (state.viewChange = state.change);
+  }
+
+  #saveReceipt(state: MutableState, userId: string, receipt: Receipt, shared: boolean): void {
+    const change = (state.change ??= this.#changes.next());
+    state.receiptsChange = change;
+    this.#receipts.save(state.key, userId, receipt, change);
+    if (shared) state.viewChange = change;
+    else this.#connection.prepare(TOUCH).run(change, userId, state.key);
+  }
+
   #join(
     state: MutableState,
     change: number,
-    messageId: number,
+    entry: StoredEntry,
     { add, fromStart = false }: MembershipChange,
     standings: ReadonlyMap<string, Standing>,
   ): void {
@@ -232,8 +274,11 @@ export class ConversationStates {
     if (back.length > 0) {
       this.#connection.prepare(fromStart ? TAKE_IN : ARCHIVE).run(state.key, JSON.stringify(back));
     }
+    const { messageId, ordinal } = entry;
     const users = JSON.stringify(add.map(({ userId, role }) => [userId, role]));
     this.#connection.prepare(JOIN).run(state.key, messageId, fromStart ? 1 : messageId, change, users);
+    const userIds = add.map(({ userId }) => userId);
+    this.#receipts.join(state.key, { messageId, ordinal }, userIds);
   }
 
   #setRoles(state: MutableState, roles: MembershipChange["roles"] & object): void {
@@ -252,6 +297,7 @@ export class ConversationStates {
     const { fingerprint, ordinal, activity, memberCount, latestId, key } = state;
     const shown = [fingerprint, ordinal, activity, memberCount] as const;
     const visible = [latestId, latestId, latestId, latestId] as const;
+    this.#receipts.leave(key, remove);
     const users = JSON.stringify(remove);
     this.#connection.prepare(LEAVE).run(messageId, ...shown, change, ...visible, key, users);
   }

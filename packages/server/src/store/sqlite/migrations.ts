@@ -29,7 +29,10 @@ const MIGRATIONS: readonly string[] = [
     ordinal INTEGER NOT NULL DEFAULT 0,
     membership_version INTEGER NOT NULL DEFAULT 0,
     member_count INTEGER NOT NULL DEFAULT 0,
+    -- Of anything; of what all members' rows show; of members' receipts.
     change INTEGER NOT NULL DEFAULT 0,
+    view_change INTEGER NOT NULL DEFAULT 0,
+    receipts_change INTEGER NOT NULL DEFAULT 0,
     activity INTEGER NOT NULL DEFAULT 0,
     membership_change INTEGER NOT NULL DEFAULT 0,
     latest_id INTEGER NOT NULL DEFAULT 0,
@@ -111,6 +114,20 @@ const MIGRATIONS: readonly string[] = [
     from_id INTEGER NOT NULL,
     to_id INTEGER NOT NULL,
     PRIMARY KEY (user, conversation, from_id)
+  ) WITHOUT ROWID;
+
+  -- How far the present members have come, those of a conversation side by side.
+  CREATE TABLE chat_receipt (
+    conversation INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    delivered INTEGER NOT NULL,
+    read INTEGER NOT NULL,
+    read_ordinal INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    unread_version INTEGER NOT NULL DEFAULT 0,
+    unread_from INTEGER,
+    unread_ordinal INTEGER,
+    PRIMARY KEY (conversation, user)
   ) WITHOUT ROWID;
 
   CREATE TABLE chat_user (

@@ -1,5 +1,13 @@
-import { ChatError, type ConversationRow, type Role, type UserProfile } from "@chat/protocol";
+import {
+  ChatError,
+  type ConversationRow,
+  type MemberReceipt,
+  type Receipt,
+  type Role,
+  type UserProfile,
+} from "@chat/protocol";
 import type {
+  AdvancedReceipt,
   ConversationChanges,
   ConversationPage,
   ConversationStore,
@@ -8,6 +16,8 @@ import type {
   NewConversation,
   Page,
   Participation,
+  ReceiptAdvance,
+  ReceiptCounts,
   StoreChanges,
 } from "../conversation-store.js";
 import { updateOf } from "../conversation-update.js";
@@ -20,18 +30,19 @@ import { pageOf } from "../sql/page-of.js";
 import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
 import { type RawUser, toProfile } from "../sql/raw-user.js";
 import { type RawRow, takePage, toRow } from "../sql/raw-row.js";
-import { ROW_COLUMNS, VIEW_CHANGE } from "./conversation-rows.js";
+import { ROW_COLUMNS, ROW_SOURCES, VIEW_CHANGE } from "./conversation-rows.js";
 import type { ConversationStates } from "./conversation-states.js";
 import { decodeCursor, feedPosition } from "./feed-position.js";
 import type { GroupCommit } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
+import { SqliteReceipts } from "./sqlite-receipts.js";
 
 // CROSS JOIN fixes the order: from the user's participations to their conversations, never through all conversations.
 const OWN = "chat_participation p CROSS JOIN chat_conversation c ON c.key = p.conversation";
 
 /** In place of a participation, where the application itself looks: an owner from the first entry on. */
 const NOBODY = `(SELECT 'owner' AS role, 1 AS joined_at, 1 AS visible_from, 1 AS intervals, NULL AS user,
-  NULL AS conversation, NULL AS change, NULL AS left_at, NULL AS left_fingerprint, NULL AS left_ordinal,
+  NULL AS conversation, 0 AS change, NULL AS left_at, NULL AS left_fingerprint, NULL AS left_ordinal,
   NULL AS left_activity, NULL AS left_member_count, NULL AS left_latest_id, NULL AS left_name, NULL AS left_data)`;
 
 /** The queries, by what they answer. The tests look at their plans. */
@@ -41,31 +52,32 @@ export const CONVERSATION_QUERIES = {
     WHERE pair_low = ? AND pair_high = ?`,
   reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)
     VALUES (?, ?, ?, ?, ?, nullif(?, ''), nullif(?, '{}'), ?, ?)`,
-  row: `SELECT ${ROW_COLUMNS} FROM ${OWN}
+  row: `SELECT ${ROW_COLUMNS} FROM chat_participation p ${ROW_SOURCES}
     WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   rows: `SELECT p.user AS userId, ${ROW_COLUMNS} FROM json_each(?) wanted
     CROSS JOIN chat_participation p ON p.user = wanted.value
       AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)
-    CROSS JOIN chat_conversation c ON c.key = p.conversation`,
-  ownRow: `SELECT ${ROW_COLUMNS} FROM ${NOBODY} p CROSS JOIN chat_conversation c WHERE c.id = ? AND c.head > 0`,
+    ${ROW_SOURCES}`,
+  ownRow: `SELECT ${ROW_COLUMNS} FROM ${NOBODY} p CROSS JOIN chat_conversation c
+    LEFT JOIN chat_receipt r ON r.conversation = p.conversation AND r.user = p.user WHERE c.id = ? AND c.head > 0`,
   // The page is chosen by keys and numbers alone; only its own rows are read whole.
   list: `SELECT ${ROW_COLUMNS} FROM (
       SELECT c.key AS key FROM ${OWN} WHERE p.user = ? AND p.left_at IS NULL AND c.activity < ?
       ORDER BY c.activity DESC LIMIT ?
     ) page
-    CROSS JOIN chat_conversation c ON c.key = page.key
     CROSS JOIN chat_participation p ON p.user = ? AND p.conversation = page.key
+    ${ROW_SOURCES}
     ORDER BY c.activity DESC`,
   listChanges: `SELECT ${ROW_COLUMNS} FROM (
       SELECT c.key AS key, ${VIEW_CHANGE} AS change FROM ${OWN} WHERE p.user = ? AND ${VIEW_CHANGE} > ?
       ORDER BY 2 LIMIT ?
     ) page
-    CROSS JOIN chat_conversation c ON c.key = page.key
     CROSS JOIN chat_participation p ON p.user = ? AND p.conversation = page.key
+    ${ROW_SOURCES}
     ORDER BY page.change`,
   participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.visible_from AS visibleFrom, p.left_at AS leftAt,
       c.membership_version AS membershipVersion, c.member_count AS memberCount, c.history AS historyVisibility, c.head,
-      c.first_id AS firstId, c.last_redaction AS lastRedaction,
+      c.ordinal, c.first_id AS firstId, c.last_redaction AS lastRedaction,
       CASE WHEN p.intervals > 1 THEN (
         SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
         WHERE i.user = p.user AND i.conversation = p.conversation
@@ -73,7 +85,7 @@ export const CONVERSATION_QUERIES = {
     FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   ownParticipation: `SELECT type, 1 AS member, 'owner' AS role, 1 AS visibleFrom, NULL AS leftAt,
       membership_version AS membershipVersion, member_count AS memberCount, history AS historyVisibility, head,
-      first_id AS firstId, last_redaction AS lastRedaction, NULL AS earlier
+      ordinal, first_id AS firstId, last_redaction AS lastRedaction, NULL AS earlier
     FROM chat_conversation WHERE id = ? AND head > 0`,
   members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
       INDEXED BY chat_participation_member
@@ -94,21 +106,32 @@ export const CONVERSATION_QUERIES = {
   setUser: `INSERT INTO chat_user (id, version, change, name, avatar_url, data) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, change = excluded.change, name = excluded.name,
       avatar_url = excluded.avatar_url, data = excluded.data`,
-  changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved
+  changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved,
+      receipts_change > ? AS receiptsMoved
     FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
   changedUsers: "SELECT id AS userId, change FROM chat_user WHERE change > ? ORDER BY change LIMIT ?",
 } as const;
 
 type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
 
+/** What of the store's settings is needed here. */
+export interface ReceiptLimits {
+  /** Up to so many members of a conversation are told how far each other has come. */
+  readonly receiptMembers: number;
+}
+
 /** The conversation store on SQLite, see {@link ConversationStore}. */
 export class SqliteConversationStore implements ConversationStore {
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
+  readonly #receipts: SqliteReceipts;
+  readonly #limits: ReceiptLimits;
 
-  constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>) {
+  constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>, limits: ReceiptLimits) {
     this.#connection = connection;
     this.#commits = commits;
+    this.#receipts = new SqliteReceipts(connection);
+    this.#limits = limits;
   }
 
   async reserve(conversation: NewConversation): Promise<Reserved> {
@@ -165,10 +188,11 @@ export class SqliteConversationStore implements ConversationStore {
 
   async row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined> {
     return this.#connection.run(() => {
+      const { receiptMembers } = this.#limits;
       const raw =
         userId === undefined
-          ? this.#one<RawRow>("ownRow", conversationId)
-          : this.#one<RawRow>("row", userId, conversationId);
+          ? this.#one<RawRow>("ownRow", receiptMembers, conversationId)
+          : this.#one<RawRow>("row", receiptMembers, userId, conversationId);
       return raw && toRow(raw);
     });
   }
@@ -178,9 +202,41 @@ export class SqliteConversationStore implements ConversationStore {
     userIds: readonly string[],
   ): Promise<ReadonlyMap<string, ConversationRow>> {
     return this.#connection.run(() => {
-      const found = this.#all<RawRow & { userId: string }>("rows", JSON.stringify(userIds), conversationId);
+      const { receiptMembers } = this.#limits;
+      const wanted = JSON.stringify(userIds);
+      const found = this.#all<RawRow & { userId: string }>("rows", receiptMembers, wanted, conversationId);
       return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
     });
+  }
+
+  advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
+    const { receiptMembers } = this.#limits;
+    return this.#commits.write((states) =>
+      advances.map((advance) => states.advance(advance, receiptMembers)),
+    );
+  }
+
+  async receipts(
+    conversationId: string,
+    { limit, page = "" }: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberReceipt>> {
+    return this.#connection.run(() => {
+      const found = this.#receipts.page(conversationId, page, limit + 1);
+      return pageOf(found, limit, ({ userId }) => userId);
+    });
+  }
+
+  async receiptChanges(
+    conversationId: string,
+    cursor: string,
+  ): Promise<readonly (Receipt & { readonly userId: string })[]> {
+    return this.#connection.snapshot(() =>
+      this.#receipts.changes(conversationId, decodeCursor(this.#connection, cursor)),
+    );
+  }
+
+  async countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts> {
+    return this.#connection.run(() => this.#receipts.count(conversationId, messageId));
   }
 
   async list(
@@ -192,7 +248,7 @@ export class SqliteConversationStore implements ConversationStore {
       const cursor = encodeCursor(feedPosition(this.#connection));
       const statement = this.#connection.prepare(CONVERSATION_QUERIES.list);
       const { taken, more } = takePage(
-        statement.iterate(userId, below, query.limit + 1, userId),
+        statement.iterate(this.#limits.receiptMembers, userId, below, query.limit + 1, userId),
         query.limit,
       );
       const items = taken.map(toRow);
@@ -209,7 +265,7 @@ export class SqliteConversationStore implements ConversationStore {
       const now = feedPosition(this.#connection);
       const statement = this.#connection.prepare(CONVERSATION_QUERIES.listChanges);
       const { taken, more } = takePage(
-        statement.iterate(userId, since, query.limit + 1, userId),
+        statement.iterate(this.#limits.receiptMembers, userId, since, query.limit + 1, userId),
         query.limit,
       );
       const reached = more ? { ...now, change: taken[taken.length - 1]!.change } : now;
@@ -303,7 +359,8 @@ export class SqliteConversationStore implements ConversationStore {
         head: number;
         change: number;
         membershipMoved: number;
-      }>("changedConversations", since, since, limit + 1);
+        receiptsMoved: number;
+      }>("changedConversations", since, since, since, limit + 1);
       const users = this.#all<{ userId: string; change: number }>("changedUsers", since, limit + 1);
       // Both are read to the limit, so the page's end among them is where `limit` of both are taken.
       const order = [...conversations, ...users]
@@ -314,10 +371,11 @@ export class SqliteConversationStore implements ConversationStore {
       return {
         conversations: conversations
           .filter(({ change }) => change <= through)
-          .map(({ conversationId, head, membershipMoved }) => ({
+          .map(({ conversationId, head, membershipMoved, receiptsMoved }) => ({
             conversationId,
             head,
             membershipMoved: membershipMoved === 1,
+            receiptsMoved: receiptsMoved === 1,
           })),
         users: users.filter(({ change }) => change <= through).map(({ userId }) => userId),
         cursor: encodeCursor({ ...now, change: through }),

@@ -44,7 +44,10 @@ class SqliteChatStore implements ChatStore {
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
   readonly #watch: DataVersionWatch;
-  readonly #limits: { groupMembers: number } = { groupMembers: LIMITS.groupMembers };
+  readonly #limits: { groupMembers: number; receiptMembers: number } = {
+    groupMembers: LIMITS.groupMembers,
+    receiptMembers: LIMITS.receiptMembers,
+  };
 
   constructor(database: SqliteDatabase, options: SqliteOptions) {
     this.#options = options;
@@ -52,7 +55,7 @@ class SqliteChatStore implements ChatStore {
     this.#commits = new GroupCommit(this.#connection, () => new ConversationStates(this.#connection));
     this.#watch = new DataVersionWatch(this.#connection);
     this.messages = new SqliteMessageStore(this.#connection, this.#commits, this.#limits);
-    this.conversations = new SqliteConversationStore(this.#connection, this.#commits);
+    this.conversations = new SqliteConversationStore(this.#connection, this.#commits, this.#limits);
     this.housekeeping = new SqliteHousekeeping(
       this.#connection,
       this.#commits,
@@ -60,9 +63,10 @@ class SqliteChatStore implements ChatStore {
     );
   }
 
-  async open({ runtime, groupMembers }: StoreOptions): Promise<StoreInfo> {
+  async open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {
     this.#connection.open(runtime);
     this.#limits.groupMembers = groupMembers;
+    this.#limits.receiptMembers = receiptMembers ?? LIMITS.receiptMembers;
     await prepareDatabase(this.#connection, this.#options.allowVolatile === true);
     return beginBoot(this.#connection);
   }

@@ -110,9 +110,13 @@ export function conversationListCases(prove: Case): void {
       joinedAt: 1,
       visibleFrom: 1,
       createdAt: 1_700_000_000_123,
+      delivered: 1,
+      read: 1,
+      readOrdinal: 0,
       name: "Crew 🙂",
       data,
       latest: { messageId: 2, senderId: "bo", createdAt: entry.createdAt, snippet: "hi" },
+      receipts: [{ userId: "bo", delivered: 2, read: 2 }],
     });
     assert.deepEqual((await conversations.list("ana", { limit: 5 })).items, [{ activity, version, ...row }]);
     assert.equal(await conversations.row("stranger", "c"), undefined);
@@ -182,7 +186,9 @@ export function conversationListCases(prove: Case): void {
     const after = await world.row("bo", "c");
     const { version } = after;
     assert.ok(version > before.version);
-    assert.deepEqual(after, { ...before, version, member: false, memberCount: 1 });
+    const { receipts: _, ...shown } = before;
+    const receipt = { delivered: 2, read: 2, readOrdinal: 1 };
+    assert.deepEqual(after, { ...shown, ...receipt, version, member: false, memberCount: 1 });
     assert.deepEqual([after.head, after.headFingerprint, after.headOrdinal], [2, last.fingerprint, 1]);
     assert.equal(after.latest?.snippet, "last seen");
     assert.deepEqual((await world.list("bo")).rows, []);

@@ -17,6 +17,7 @@ export function membershipCases(prove: Case): void {
       memberCount: 3,
       historyVisibility: "joined",
       head: 3,
+      ordinal: 1,
       firstId: 1,
       lastRedaction: 0,
     };

@@ -53,7 +53,9 @@ export function storeLifeCases(prove: Case): void {
     await world.append([world.draft("c", "ana")], other);
     await called;
     const { conversations } = await world.store.conversations.changes({ limit: 5, cursor: position });
-    assert.deepEqual(conversations, [{ conversationId: "c", head: 2, membershipMoved: false }]);
+    assert.deepEqual(conversations, [
+      { conversationId: "c", head: 2, membershipMoved: false, receiptsMoved: false },
+    ]);
     assert.equal(cancelledCalls, 0);
   });
 

@@ -1,0 +1,34 @@
+import * as schema from "./schema.js";
+
+/** From where on a user has marked a conversation as unread; a register of its own, beside the watermarks. */
+const unreadMarkShape = {
+  /** Rises with every change of the mark. Who changes it names the version that they know. */
+  version: schema.uint,
+  /** The first messageId that counts as unread, whatever was read; absent: nothing is marked. */
+  from: schema.optional(schema.uint),
+  /** The headOrdinal minus this is how many messages of others are unread; there with `from`. */
+  ordinal: schema.optional(schema.uint),
+} as const;
+
+/** How far one member has come. All figures only rise, but for the mark. */
+export const receiptShape = {
+  /** Everything up to this messageId has reached a device of the member. */
+  delivered: schema.uint,
+  /** Everything up to this messageId was read by the member; never above `delivered`. */
+  read: schema.uint,
+  /** The ordinal of the entry at `read`: the headOrdinal minus this is how many messages are unread. */
+  readOrdinal: schema.uint,
+  /** Absent as long as nothing was ever marked. */
+  unread: schema.optional(schema.struct(unreadMarkShape)),
+} as const;
+
+/** How far another member has come. */
+export const memberReceiptShape = {
+  userId: schema.id,
+  delivered: schema.uint,
+  read: schema.uint,
+} as const;
+
+export type UnreadMark = schema.Struct<typeof unreadMarkShape>;
+export type Receipt = schema.Struct<typeof receiptShape>;
+export type MemberReceipt = schema.Struct<typeof memberReceiptShape>;

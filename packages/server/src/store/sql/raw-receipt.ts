@@ -1,0 +1,30 @@
+import type { Receipt } from "@chat/protocol";
+
+/** A receipt as a database gives it. */
+export interface RawReceipt {
+  readonly delivered: number;
+  readonly read: number;
+  readonly readOrdinal: number;
+  /** 0 as long as nothing was ever marked. */
+  readonly unreadVersion: number;
+  readonly unreadFrom: number | null;
+  readonly unreadOrdinal: number | null;
+}
+
+/** A receipt as users of the store see it. */
+export function toReceipt(raw: RawReceipt): Receipt {
+  const {
+    delivered,
+    read,
+    readOrdinal,
+    unreadVersion: version,
+    unreadFrom: from,
+    unreadOrdinal: ordinal,
+  } = raw;
+  return {
+    ...{ delivered, read, readOrdinal },
+    ...(version > 0 && {
+      unread: { version, ...(from !== null && { from }), ...(ordinal !== null && { ordinal }) },
+    }),
+  };
+}
