@@ -65,13 +65,20 @@ export async function appendAuthorized(
       context.publish(stored);
     }
     let moved = false;
+    let failed = false;
     appended.forEach((outcome, at) => {
+      // What stands behind a failure is not tried again: it would overtake.
       const again =
         outcome.status === "refused" &&
         !isLast &&
+        !failed &&
         (outcome.error.code === "membership_moved" || (moved && outcome.error.code === "out_of_order"));
-      if (again) moved = true;
-      else outcomes[waiting[at]!] = outcome;
+      if (again) {
+        moved = true;
+        return;
+      }
+      outcomes[waiting[at]!] = outcome;
+      failed ||= outcome.status === "refused" && outcome.error.retryable;
     });
     return moved;
   }
