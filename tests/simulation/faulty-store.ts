@@ -98,6 +98,10 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     memberOf: (userId, query) => call("memberOf", () => rows.memberOf(userId, query)),
     users: (userIds) => call("users", () => rows.users(userIds)),
     setUser: (profile) => call("setUser", () => rows.setUser(profile)),
+    setLastActive: (users) => call("setLastActive", () => rows.setLastActive(users)),
+    setInvisible: (userId, invisible) => call("setInvisible", () => rows.setInvisible(userId, invisible)),
+    presences: (userIds) => call("presences", () => rows.presences(userIds)),
+    acquaintances: (userId, userIds) => call("acquaintances", () => rows.acquaintances(userId, userIds)),
     position: () => call("position", () => rows.position()),
     changes: (query) => call("changes", () => rows.changes(query)),
   };

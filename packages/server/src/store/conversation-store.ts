@@ -82,6 +82,14 @@ export interface ReceiptCounts {
   readonly read: number;
 }
 
+/** What is kept of a user's presence. */
+export interface KeptPresence {
+  /** Wall-clock ms; absent for a user who never was there. */
+  readonly lastActiveAt?: number;
+  /** True if the user does not want to be seen. */
+  readonly invisible: boolean;
+}
+
 /** A member in a page of members. */
 export interface Member {
   readonly userId: string;
@@ -240,6 +248,18 @@ export interface ConversationStore {
 
   /** Replaces a profile and raises its version; one that says the same keeps its version. */
   setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile>;
+
+  /** Notes when users were there last; never moves back. Not part of the change feeds. */
+  setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void>;
+
+  /** Notes whether a user wants to be seen. */
+  setInvisible(userId: string, invisible: boolean): Promise<void>;
+
+  /** What is kept of these users; those of whom nothing is are left out. */
+  presences(userIds: readonly string[]): Promise<ReadonlyMap<string, KeptPresence>>;
+
+  /** Those of these users who are members of a conversation that the user is a member of, now. */
+  acquaintances(userId: string, userIds: readonly string[]): Promise<readonly string[]>;
 
   /** The position of the store-wide feed now. */
   position(): Promise<string>;

@@ -4,6 +4,7 @@ import { conversationListCases } from "./cases/conversation-list-cases.js";
 import { housekeepingCases } from "./cases/housekeeping-cases.js";
 import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
+import { presenceCases } from "./cases/presence-cases.js";
 import { profileCases } from "./cases/profile-cases.js";
 import { receiptCases } from "./cases/receipt-cases.js";
 import { redactionCases } from "./cases/redaction-cases.js";
@@ -39,6 +40,7 @@ export function storeSuite(
     ["changes", changeFeedCases],
     ["receipts", receiptCases],
     ["profiles", profileCases],
+    ["presence", presenceCases],
     ["opening, watching, closing", storeLifeCases],
   ];
   api.describe(`Store contract: ${name}`, () => {

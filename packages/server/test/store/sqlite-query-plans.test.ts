@@ -21,7 +21,15 @@ const QUERIES = Object.entries({
 // What may be gone through whole: the list that the caller gave, the page that was chosen, the few servers.
 const MAY_SCAN = /^SCAN (json_each|wanted|page|chat_server|CONSTANT ROW)\b/;
 // What is sorted is one user's conversations, by number; nothing else is.
-const MAY_SORT = ["firstInLine", "list", "listChanges", "memberOf", "conversationsOf", "written"];
+const MAY_SORT = [
+  "firstInLine",
+  "list",
+  "listChanges",
+  "memberOf",
+  "conversationsOf",
+  "written",
+  "acquaintances",
+];
 
 describe.each([["no statistics"], ["statistics of a small database"]])(
   "query plans with %s",

@@ -140,6 +140,12 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX chat_user_change ON chat_user (change);
 
+  CREATE TABLE chat_presence (
+    user TEXT PRIMARY KEY,
+    last_active_at INTEGER,
+    invisible INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+
   -- The registry.
   CREATE TABLE chat_server (
     id TEXT PRIMARY KEY,

@@ -11,6 +11,7 @@ import type {
   ConversationChanges,
   ConversationPage,
   ConversationStore,
+  KeptPresence,
   Member,
   MemberOf,
   NewConversation,
@@ -106,6 +107,19 @@ export const CONVERSATION_QUERIES = {
   setUser: `INSERT INTO chat_user (id, version, change, name, avatar_url, data) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, change = excluded.change, name = excluded.name,
       avatar_url = excluded.avatar_url, data = excluded.data`,
+  setLastActive: `INSERT INTO chat_presence (user, last_active_at)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
+    ON CONFLICT (user) DO UPDATE SET last_active_at = max(coalesce(last_active_at, 0), excluded.last_active_at)`,
+  setInvisible: `INSERT INTO chat_presence (user, invisible) VALUES (?, ?)
+    ON CONFLICT (user) DO UPDATE SET invisible = excluded.invisible`,
+  presences: `SELECT user AS userId, last_active_at AS lastActiveAt, invisible FROM chat_presence
+    WHERE user IN (SELECT value FROM json_each(?))`,
+  acquaintances: `SELECT DISTINCT wanted.value AS userId FROM json_each(?) wanted
+    WHERE EXISTS (
+      SELECT 1 FROM chat_participation theirs
+      CROSS JOIN chat_participation own ON own.user = ? AND own.conversation = theirs.conversation
+      WHERE theirs.user = wanted.value AND theirs.left_at IS NULL AND own.left_at IS NULL
+    )`,
   changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved,
       receipts_change > ? AS receiptsMoved
     FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
@@ -338,6 +352,42 @@ export class SqliteConversationStore implements ConversationStore {
         .run(userId, version, states.nextChange(), name ?? null, avatarUrl ?? null, json);
       return { ...profile, version };
     });
+  }
+
+  async setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void> {
+    const last = JSON.stringify(users.map(({ userId, at }) => [userId, at]));
+    await this.#commits.write(() => {
+      this.#connection.prepare(CONVERSATION_QUERIES.setLastActive).run(last);
+    });
+  }
+
+  async setInvisible(userId: string, invisible: boolean): Promise<void> {
+    await this.#commits.write(() => {
+      this.#connection.prepare(CONVERSATION_QUERIES.setInvisible).run(userId, Number(invisible));
+    });
+  }
+
+  async presences(userIds: readonly string[]): Promise<ReadonlyMap<string, KeptPresence>> {
+    return this.#connection.run(() => {
+      const rows = this.#all<{ userId: string; lastActiveAt: number | null; invisible: number }>(
+        "presences",
+        JSON.stringify(userIds),
+      );
+      return new Map(
+        rows.map(({ userId, lastActiveAt, invisible }) => [
+          userId,
+          { ...(lastActiveAt !== null && { lastActiveAt }), invisible: invisible === 1 },
+        ]),
+      );
+    });
+  }
+
+  async acquaintances(userId: string, userIds: readonly string[]): Promise<readonly string[]> {
+    return this.#connection.run(() =>
+      this.#all<{ userId: string }>("acquaintances", JSON.stringify(userIds), userId).map(
+        (row) => row.userId,
+      ),
+    );
   }
 
   async position(): Promise<string> {
