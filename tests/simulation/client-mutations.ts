@@ -74,6 +74,12 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "if (next !== undefined) {",
   ),
   client(
+    "a pong's cursor is taken to vouch for what was just pushed",
+    "sync/list-sync.ts",
+    "      const applied = Math.max(vouched, atLastPong);",
+    "      const applied = replicas.applied();",
+  ),
+  client(
     "only the first page of changes is read",
     "sync/list-sync.ts",
     "({ cursor: from, more } = answer);",

@@ -86,6 +86,12 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "blocked = false;",
   ),
   server(
+    "server: what stands behind a failed draft is tried again",
+    "operations/append-authorized.ts",
+    "        !failed &&\n",
+    "",
+  ),
+  server(
     "server: intervals ignored in ranges",
     "operations/get-range.ts",
     "for (const interval of ascending ? intervals : [...intervals].reverse()) {",

@@ -50,6 +50,8 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
   let synced = false;
   /** What was applied up to here, the cursor vouches for. */
   let vouched = 0;
+  /** What was applied when the last pong of this connection came. */
+  let atLastPong = 0;
   /** Rises with each run; what belongs to an older one gives up. */
   let runs = 0;
   /** Conversations that the server named since a full listing began. */
@@ -142,6 +144,7 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
   async function run(): Promise<void> {
     const mine = ++runs;
     synced = false;
+    atLastPong = 0;
     changed();
     const doubtful = [...replicas.all()].filter(({ known, appliedAt }) => known && appliedAt > vouched);
     // Listing everything brings their rows, too.
@@ -245,7 +248,9 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
 
     async pong({ heads, cursor: next }) {
       const mine = runs;
-      const applied = replicas.applied();
+      // Entries are pushed before the server's cursor is past them: it vouches for what came before the last pong.
+      const applied = Math.max(vouched, atLastPong);
+      atLastPong = replicas.applied();
       const waits: Promise<boolean>[] = heads.map(({ conversationId, head }) => {
         const replica = replicas.get(conversationId);
         if (replica?.known && isFollowed(replica)) return filler.fill(replica, head);

@@ -87,6 +87,39 @@ describe("a restored backup", () => {
     expect(client.conversations.get(room)!.timeline.state).toBe("complete");
   });
 
+  test("is noticed where it lost what was pushed beyond the cursor that is kept", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    void texts(client, room);
+    server.post(room, "bo", "kept");
+    let pongs = 0;
+    let cursor: string | undefined;
+    server.faults.outgoing = (frame, session) => {
+      if (frame.type !== "pong") return [0];
+      cursor ??= frame.cursor;
+      if (frame.cursor === cursor) {
+        pongs++;
+        return [0];
+      }
+      // The server's own reading of the feed lags behind.
+      session.send({ ...frame, cursor });
+      return [];
+    };
+    while (pongs < 1) await clock.advance(100);
+    const backup = server.backup();
+    server.post(room, "bo", "lost");
+    while (pongs < 2) await clock.advance(100);
+    expect(texts(client, room)).toEqual(["kept", "lost"]);
+    server.restore(backup);
+    await clock.advance(10_000);
+    server.post(room, "bo", "instead");
+    await clock.advance(10_000);
+    expect(texts(client, room)).toEqual(["kept", "instead"]);
+  });
+
   test("is noticed before anything live is put on top of what is lost", async () => {
     world = createWorld();
     const { clock, server } = world;

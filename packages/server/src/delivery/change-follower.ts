@@ -20,6 +20,7 @@ export interface ChangeFollowerOptions {
 export class ChangeFollower {
   readonly #options: ChangeFollowerOptions;
   #position: string | undefined;
+  #readAt = -Infinity;
   #looking: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -33,6 +34,11 @@ export class ChangeFollower {
   /** All changes up to it were brought to the sessions of this server. Undefined before {@link start}. */
   get position(): string | undefined {
     return this.#position;
+  }
+
+  /** When the read of {@link position} began, by the monotonic clock: it is past everything that was committed before. */
+  get readAt(): number {
+    return this.#readAt;
   }
 
   /** Begins at the store's present position. @throws ChatError `store_unavailable` */
@@ -82,9 +88,10 @@ export class ChangeFollower {
   }
 
   async #lookOnce(): Promise<void> {
-    const { store, deliverer } = this.#options;
+    const { runtime, store, deliverer } = this.#options;
     let more = true;
     while (more && !this.#closed && this.#position !== undefined) {
+      const readAt = runtime.clock.monotonic();
       const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
       for (const { conversationId, head, membershipMoved } of changes.conversations) {
         // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
@@ -96,6 +103,7 @@ export class ChangeFollower {
         for (const profile of await store.conversations.users(users)) deliverer.profiles.changed(profile);
       }
       this.#position = changes.cursor;
+      if (!changes.more) this.#readAt = readAt;
       more = changes.more;
     }
   }

@@ -6,6 +6,8 @@ import type { Deliverer } from "../delivery/deliverer.js";
 export class Heartbeat {
   readonly #moved = new Set<string>();
   #heardAt: number;
+  /** When the last pong was sent, or the session began. */
+  #pongAt: number;
   #cancel: Cancel = () => {};
 
   /** @param interval ms between two pings of the device */
@@ -13,7 +15,7 @@ export class Heartbeat {
     private readonly clock: Runtime["clock"],
     private readonly interval: number,
   ) {
-    this.#heardAt = clock.monotonic();
+    this.#heardAt = this.#pongAt = clock.monotonic();
   }
 
   /** Something came from the device. */
@@ -46,7 +48,7 @@ export class Heartbeat {
     requestId: number,
     userId: string,
     deliverer: Deliverer,
-    follower: Pick<ChangeFollower, "position">,
+    follower: Pick<ChangeFollower, "position" | "readAt">,
   ): PongFrame {
     const heads: { conversationId: string; head: number }[] = [];
     for (const conversationId of this.#moved) {
@@ -57,7 +59,9 @@ export class Heartbeat {
     }
     // With heads left over or a row on its way, the position would vouch for more than the device was told.
     const isTold = this.#moved.size === 0 && deliverer.isSettled(userId);
-    const cursor = isTold ? follower.position : undefined;
+    // The device takes it to be past all that came before the last pong, and compares the rest after a reconnect.
+    const cursor = isTold && follower.readAt > this.#pongAt ? follower.position : undefined;
+    this.#pongAt = this.clock.monotonic();
     return { type: "pong", requestId, heads, ...(cursor !== undefined && { cursor }) };
   }
 }

@@ -43,7 +43,7 @@ export interface SessionEnvironment {
   readonly codec: Codec<ServerFrame, ClientFrame>;
   readonly authenticate: Authenticate;
   readonly deliverer: Deliverer;
-  readonly follower: Pick<ChangeFollower, "position">;
+  readonly follower: Pick<ChangeFollower, "position" | "readAt">;
   readonly registry: Registry;
   readonly identity: ServerIdentity;
   readonly rates: OperationRates;
