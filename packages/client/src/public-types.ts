@@ -163,6 +163,43 @@ export interface SentMessage<C extends CustomData = CustomData> {
   readonly stored: Promise<TimelineMessage<C>>;
 }
 
+/** What loading a page takes. */
+export interface PagingOptions {
+  /** How many messages at most; 50 by default, at most 200. */
+  readonly limit?: number;
+  /** Gives up waiting; the promise rejects with `aborted`. The page is given up once nobody waits for it any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a window is to be opened. */
+export interface WindowOptions extends PagingOptions {
+  /** messageId of what is to be in the middle. Where it can't be seen, the nearest that can. */
+  readonly around: number;
+}
+
+/**
+ * A part of a conversation away from its end: around a search result, a quoted message, the first unread one. Pages both ways,
+ * and is live once it reaches the end. Close it when it is no longer shown.
+ */
+export interface TimelineWindow<C extends CustomData = CustomData> {
+  /** In order; the same array until something changed. Ends with pending and failed messages once `hasNewer` is false. */
+  readonly messages: readonly TimelineMessage<C>[];
+  /** Whether everything between the first and the last of `messages` is there. `gap`: it was lost meanwhile, and can't be had now. */
+  readonly state: Completeness;
+  /** True if `loadOlder` may bring more. */
+  readonly hasOlder: boolean;
+  /** True until the window has reached the conversation's end; from then on what arrives is shown at once. */
+  readonly hasNewer: boolean;
+  /** Calls back after anything of it changed. */
+  subscribe(listener: () => void): Unsubscribe;
+  /** Puts older messages before the first. @throws ChatError `timeout` (offline too long), `aborted` (also by `close()`), `closed` */
+  loadOlder(options?: PagingOptions): Promise<void>;
+  /** Puts newer messages behind the last. @throws ChatError as `loadOlder` */
+  loadNewer(options?: PagingOptions): Promise<void>;
+  /** Ends it and its subscriptions; `messages` stays what it was. What it brought is still held. */
+  close(): void;
+}
+
 /** What the screen reads of one conversation: stored messages from some point on, then pending and failed ones. */
 export interface Timeline<C extends CustomData = CustomData> {
   /**
@@ -178,10 +215,15 @@ export interface Timeline<C extends CustomData = CustomData> {
   subscribe(listener: () => void): Unsubscribe;
   /**
    * Puts older messages before the first, from the cache or else from the server.
-   * @param options `limit`: how many at most, 50 by default, at most 200
    * @throws ChatError `timeout` (offline too long), `aborted`, `closed`
    */
-  loadOlder(options?: RequestOptions & { readonly limit?: number }): Promise<void>;
+  loadOlder(options?: PagingOptions): Promise<void>;
+  /**
+   * Jumps: opens a window around a message, from the cache or else from the server; resolves once it is there.
+   * @throws ChatError `not_found` (nothing that this user may see), `timeout` (offline too long), `disconnected` (the part of
+   * the client that it takes could not be loaded), `aborted`, `closed`
+   */
+  window(options: WindowOptions): Promise<TimelineWindow<C>>;
 }
 
 /** One conversation. The same object for as long as the client lives. */

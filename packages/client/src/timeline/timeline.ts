@@ -1,14 +1,13 @@
-import { type Entry, LIMITS } from "@chat/protocol";
+import { ChatError, type Entry } from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
-import type { CustomData, RequestOptions, Timeline, TimelineMessage } from "../public-types.js";
-import { abortable, aborted } from "../runtime/abortable.js";
+import type { CustomData, Timeline, TimelineMessage } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
 import type { CacheWriter } from "../sync/cache-writer.js";
 import type { GapFiller } from "../sync/gap-filler.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import type { Replicas } from "../sync/replicas.js";
+import { createPager } from "./create-pager.js";
 import { isShown, mergeTimeline } from "./merge-timeline.js";
 
 /** What timelines need of their surroundings. */
@@ -23,21 +22,15 @@ export interface TimelineEnvironment<C extends CustomData> {
   isOnline(): boolean;
 }
 
-/** A page that is being loaded, for everybody who asked for one meanwhile. */
-interface Load {
-  readonly page: Promise<void>;
-  readonly controller: AbortController;
-  waiting: number;
-}
-
 /** What the screen reads of one conversation. @param topic changes with the replica and its outbox */
 export function createTimeline<C extends CustomData>(
-  { replicas, filler, writer, ask, lineOf, outboxOf, isOnline }: TimelineEnvironment<C>,
+  environment: TimelineEnvironment<C>,
   replica: Replica,
   topic: Topic,
 ): Timeline<C> {
+  const { replicas, filler, writer, ask, lineOf, outboxOf, isOnline } = environment;
+  const pager = createPager(loadPage, () => topic.changed());
   let opening: Promise<void> | undefined;
-  let loading: Load | undefined;
   let shownEntries: readonly Entry[] = [];
   let shownOutbox: readonly OutboxItem[] | undefined;
   let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
@@ -74,7 +67,7 @@ export function createTimeline<C extends CustomData>(
     return start() > Math.max(1, replica.row.firstId);
   }
 
-  async function loadPage(limit: number, signal: AbortSignal | undefined): Promise<void> {
+  async function loadPage(limit: number, signal: AbortSignal): Promise<void> {
     await open();
     while (hasOlder()) {
       const { view, ranges, id } = replica;
@@ -111,7 +104,7 @@ export function createTimeline<C extends CustomData>(
     },
     get state() {
       void open();
-      if (!replica.view!.loaded || replica.filling || loading) return "filling";
+      if (!replica.view!.loaded || replica.filling || pager.loading) return "filling";
       return isCaughtUp(replica) ? "complete" : isOnline() ? "filling" : "gap";
     },
     get hasOlder() {
@@ -121,24 +114,14 @@ export function createTimeline<C extends CustomData>(
       void open();
       return topic.subscribe(listener);
     },
-    loadOlder({ limit = CLIENT_LIMITS.pageEntries, signal }: RequestOptions & { limit?: number } = {}) {
-      if (signal?.aborted) return Promise.reject(aborted(signal));
-      if (loading === undefined) {
-        const controller = new AbortController();
-        const size = Math.min(Math.max(limit, 1), LIMITS.rangeEntries);
-        const page = loadPage(size, controller.signal).finally(() => {
-          loading = undefined;
-          topic.changed();
-        });
-        loading = { page, controller, waiting: 0 };
-        topic.changed();
-      }
-      const { page, controller } = loading;
-      loading.waiting++;
-      // Given up once nobody waits for it any more.
-      return abortable(page, signal, () => {
-        if (loading?.page === page && --loading.waiting === 0) controller.abort(signal?.reason);
+    loadOlder: (options) => pager.load(options),
+
+    async window(options) {
+      // Loaded where it is needed only.
+      const { openWindow } = await import("./open-window.js").catch((cause: unknown) => {
+        throw new ChatError("disconnected", "A part of the client could not be loaded.", { cause });
       });
+      return openWindow(environment, replica, topic, open, options);
     },
   };
 }

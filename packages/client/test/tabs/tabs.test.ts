@@ -2,6 +2,7 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChatError } from "@chat/protocol";
 import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import "../../src/timeline/open-window.js";
 import { createChatClient } from "../../src/index.js";
 import type { ChatClient, ChatClientOptions, SentMessage } from "../../src/public-types.js";
 import { fakeServer, type FakeServer } from "../../src/testing/fake-server.js";
@@ -97,6 +98,29 @@ function devices(): string[] {
 }
 
 describe("two tabs", () => {
+  test("jump alike: a window of the one that follows is held for both", async () => {
+    for (let id = 2; id <= 300; id++) server.post("room", "bo", `m${id}`);
+    const [leader, follower] = await openTwo();
+    const opening = follower.client.conversations.get("room")!.timeline.window({ around: 100, limit: 10 });
+    await pass(300);
+    const window = await opening;
+    const texts = (): unknown[] => window.messages.map(({ text }) => text);
+    expect(texts()).toEqual(Array.from({ length: 10 }, (_, index) => `m${96 + index}`));
+    server.redact("room", "bo", 100);
+    await pass(200);
+    expect(texts()).not.toContain("m100");
+    expect(window.messages[4]).toMatchObject({ messageId: 100, redacted: true });
+    const asked = server.received.length;
+    const again = leader.client.conversations.get("room")!.timeline.window({ around: 100, limit: 5 });
+    await pass(100);
+    expect((await again).messages.map(({ messageId }) => messageId)).toEqual([98, 99, 100, 101, 102]);
+    expect((await again).messages[2]).not.toHaveProperty("text");
+    expect(
+      server.received.slice(asked).flatMap(({ frames }) => frames.map(({ type }) => type)),
+    ).not.toContain("get-range");
+    window.close();
+  });
+
   test("are one device with one socket, and show the same", async () => {
     const [leader, follower] = await openTwo();
     expect(devices()).toHaveLength(1);

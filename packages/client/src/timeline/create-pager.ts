@@ -1,0 +1,46 @@
+import { LIMITS } from "@chat/protocol";
+import { CLIENT_LIMITS } from "../client-limits.js";
+import type { PagingOptions } from "../public-types.js";
+import { abortable, aborted } from "../runtime/abortable.js";
+
+/** Loads pages in one direction, one at a time: whoever asks meanwhile waits for the same page. */
+export interface Pager {
+  readonly loading: boolean;
+  /** @throws ChatError `aborted`, and what loading throws */
+  load(options?: PagingOptions): Promise<void>;
+}
+
+/**
+ * @param loadPage the signal fires once nobody waits for the page any more
+ * @param changed called when `loading` has
+ */
+export function createPager(
+  loadPage: (limit: number, signal: AbortSignal) => Promise<void>,
+  changed: () => void,
+): Pager {
+  let current: { page: Promise<void>; readonly controller: AbortController; waiting: number } | undefined;
+  return {
+    get loading() {
+      return current !== undefined;
+    },
+    async load({ limit = CLIENT_LIMITS.pageEntries, signal } = {}) {
+      if (signal?.aborted) throw aborted(signal);
+      if (current === undefined) {
+        const controller = new AbortController();
+        const page = loadPage(Math.min(Math.max(limit, 1), LIMITS.rangeEntries), controller.signal);
+        const load = { page, controller, waiting: 0 };
+        load.page = page.finally(() => {
+          current = undefined;
+          changed();
+        });
+        current = load;
+        changed();
+      }
+      const load = current;
+      load.waiting++;
+      return abortable(load.page, signal, () => {
+        if (--load.waiting === 0) load.controller.abort(signal?.reason);
+      });
+    },
+  };
+}
