@@ -332,7 +332,9 @@ export function createReplicas({
       }
       sawActivity(row);
       replica.appliedAt = ++applied;
-      const { missed } = obey(replica);
+      // What the store may have lost is compared before it is forgotten: this device's own part of it is sent again.
+      if (replica.trust === "unsure" && (row.lastRedaction ?? 0) > replica.obeyed) replica.trust = "suspect";
+      const missed = replica.trust === "suspect" ? 0 : obey(replica).missed;
       commit(replica, forgetThrough(replica, Math.max(missed, row.firstId - 1)));
       return replica;
     },

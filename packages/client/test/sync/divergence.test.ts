@@ -87,6 +87,43 @@ describe("a restored backup", () => {
     expect(client.conversations.get(room)!.timeline.state).toBe("complete");
   });
 
+  test("gives a device's own lost messages back although one of the new history was redacted where they stood", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const ana = world.device("ana");
+    await clock.advance(1_000);
+    void texts(ana, room);
+    server.post(room, "bo", "kept");
+    await clock.advance(100);
+    const backup = server.backup();
+    for (const text of ["a1", "a2", "a3"]) await ana.conversations.get(room)!.send(text);
+    await clock.advance(60_000);
+    ana.disconnect();
+    server.restore(backup);
+    const { messageId } = server.post(room, "bo", "taken away");
+    server.redact(room, "bo", messageId);
+    for (const text of ["n1", "n2"]) server.post(room, "bo", text);
+    ana.connect();
+    await clock.advance(10_000);
+    expect(server.log(room).flatMap(({ text }) => text ?? [])).toEqual([
+      "kept",
+      "n1",
+      "n2",
+      "a1",
+      "a2",
+      "a3",
+    ]);
+    expect(texts(ana, room).filter((text) => text !== undefined)).toEqual([
+      "kept",
+      "n1",
+      "n2",
+      "a1",
+      "a2",
+      "a3",
+    ]);
+  });
+
   test("is noticed where it lost what was pushed beyond the cursor that is kept", async () => {
     world = createWorld();
     const { clock, server } = world;
