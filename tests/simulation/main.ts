@@ -6,17 +6,36 @@ import { GROUPS, type SeedResult } from "./run-seed.js";
 import { SeedRunner } from "./seed-runner.js";
 import { neverTaken, SEEDS_FOR_ALL } from "./sometimes.js";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    seed: { type: "string", default: "1" },
-    steps: { type: "string", default: "150" },
-    without: { type: "string", default: "" },
-    mutations: { type: "boolean", default: false },
-    only: { type: "string" },
-    counts: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  seeds: { type: "string", default: "100" },
+  seed: { type: "string", default: "1" },
+  steps: { type: "string", default: "150" },
+  without: { type: "string", default: "" },
+  mutations: { type: "boolean", default: false },
+  only: { type: "string" },
+  counts: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const USAGE = `Usage: pnpm simulate [--seeds 100] [--seed 1] [--steps 150]   plays so many seeds, from that one on
+       --without ${GROUPS.join(",")}   leaves out kinds of actions
+       --counts                      how often each path was taken
+       --mutations [--only <name>]   searches the seeds that find the planted bugs`;
+
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const values = parse();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const [seed, seeds, steps] = [values.seed, values.seeds, values.steps].map(Number) as [
   number,
   number,
@@ -25,7 +44,7 @@ const [seed, seeds, steps] = [values.seed, values.seeds, values.steps].map(Numbe
 const without = values.without.split(",").filter((name) => name !== "");
 const unknown = without.find((name) => !GROUPS.includes(name));
 if (![seed, seeds, steps].every(Number.isSafeInteger) || unknown !== undefined) {
-  console.error(`--seeds, --seed and --steps are integers; --without takes ${GROUPS.join(",")}.`);
+  console.error(`--seeds, --seed and --steps are integers; --without takes names from its list.\n\n${USAGE}`);
   process.exit(2);
 }
 

@@ -44,7 +44,6 @@ const PATHS = [
   "answer cursor_invalid",
   "answer forbidden",
   "answer shutting_down",
-  "close 4429",
   "close 4504",
   "log lease_lost",
   "log store_lost_history",
