@@ -7,6 +7,7 @@ export default defineConfig(
       index: "src/index.ts",
       fastify: "src/mount/fastify.ts",
       nats: "src/fanout/nats/index.ts",
+      postgres: "src/store/postgres/index.ts",
       rabbitmq: "src/fanout/rabbitmq/index.ts",
       redis: "src/fanout/redis/index.ts",
       sqlite: "src/store/sqlite/index.ts",

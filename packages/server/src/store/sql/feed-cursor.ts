@@ -9,7 +9,7 @@ export interface FeedPosition {
 const CURSOR = /^(\d{1,16})\.([0-9a-f-]{36})$/;
 
 /** The error of a cursor or page token that is none, or comes from a history that the store has lost. */
-export function cursorInvalid(sentence: string): ChatError {
+function cursorInvalid(sentence: string): ChatError {
   return new ChatError("cursor_invalid", `${sentence} List everything anew.`);
 }
 

@@ -1,0 +1,4 @@
+export { migratePostgres } from "./migrate-postgres.js";
+export { postgres, type PostgresOptions } from "./postgres.js";
+export { POSTGRES_MIGRATIONS } from "./postgres-migrations.js";
+export type { PostgresClient, PostgresPool, PostgresQuery } from "./postgres-pool.js";

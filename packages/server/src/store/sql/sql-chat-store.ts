@@ -1,0 +1,44 @@
+import { type Cancel, LIMITS } from "@chat/protocol";
+import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
+import { PositionWatch } from "./position-watch.js";
+import { SqlConversationStore } from "./sql-conversation-store.js";
+import type { SqlEngine } from "./sql-engine.js";
+import { SqlHousekeeping } from "./sql-housekeeping.js";
+import { SqlMessageStore } from "./sql-message-store.js";
+
+/** The chat store on a SQL server: the same for all of them but for their statements. */
+export class SqlChatStore implements ChatStore {
+  readonly messages: SqlMessageStore;
+  readonly conversations: SqlConversationStore;
+  readonly housekeeping: SqlHousekeeping;
+  readonly #engine: SqlEngine;
+  readonly #watch: PositionWatch;
+  readonly #limits: { groupMembers: number; receiptMembers: number } = {
+    groupMembers: LIMITS.groupMembers,
+    receiptMembers: LIMITS.receiptMembers,
+  };
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
+    this.#watch = new PositionWatch(engine);
+    this.messages = new SqlMessageStore(engine, this.#limits);
+    this.conversations = new SqlConversationStore(engine, this.#limits);
+    this.housekeeping = new SqlHousekeeping(engine);
+  }
+
+  open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {
+    this.#limits.groupMembers = groupMembers;
+    this.#limits.receiptMembers = receiptMembers ?? LIMITS.receiptMembers;
+    return this.#engine.open(runtime);
+  }
+
+  watch(listener: () => void): Cancel {
+    return this.#watch.add(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+    await this.messages.close();
+    await this.#engine.close();
+  }
+}

@@ -1,0 +1,363 @@
+import {
+  ChatError,
+  type ConversationRow,
+  type MemberReceipt,
+  type Receipt,
+  type Role,
+  type UserProfile,
+} from "@chat/protocol";
+import type {
+  AdvancedReceipt,
+  ConversationChanges,
+  ConversationPage,
+  ConversationStore,
+  KeptPresence,
+  Member,
+  MemberOf,
+  NewConversation,
+  Page,
+  Participation,
+  ReceiptAdvance,
+  ReceiptCounts,
+  StoreChanges,
+} from "../conversation-store.js";
+import { updateOf } from "../conversation-update.js";
+import { membershipOf } from "../membership-entry.js";
+import { sameJson } from "../same-json.js";
+import type { StoredEntry } from "../stored-entry.js";
+import type { LoadedReceipt } from "./batch-receipts.js";
+import { ConversationBatch, type LockedConversation } from "./conversation-batch.js";
+import { activityOf, encodeCursor } from "./feed-cursor.js";
+import { usersOf } from "./membership-problem.js";
+import { pageOf } from "./page-of.js";
+import { type RawParticipation, toParticipation } from "./raw-participation.js";
+import { type RawReceipt, toReceipt } from "./raw-receipt.js";
+import { type RawRow, takePage, toRow } from "./raw-row.js";
+import { type RawUser, toProfile } from "./raw-user.js";
+import { ReceiptQueue } from "./receipt-queue.js";
+import type { SqlEngine } from "./sql-engine.js";
+import { cursorBehind, feedRows } from "./sql-feed.js";
+import { standingsOf } from "./sql-message-store.js";
+
+type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
+
+/** A row of the store-wide feed: a conversation, or a user (without a head). */
+interface RawChange {
+  readonly moved: number | null;
+  readonly id: string;
+  readonly head: number | null;
+  readonly membershipMoved: number | boolean | null;
+  readonly receiptsMoved: number | boolean | null;
+}
+
+/** What of the store's settings is needed here. */
+export interface ReceiptLimits {
+  /** Up to so many members of a conversation are told how far each other has come. */
+  readonly receiptMembers: number;
+}
+
+/** The conversation store on a SQL server, see {@link ConversationStore}. */
+export class SqlConversationStore implements ConversationStore {
+  readonly #engine: SqlEngine;
+  readonly #limits: ReceiptLimits;
+  readonly #receipts: ReceiptQueue;
+
+  constructor(engine: SqlEngine, limits: ReceiptLimits) {
+    this.#engine = engine;
+    this.#limits = limits;
+    this.#receipts = new ReceiptQueue((advances) => this.#advanceReceipts(advances));
+  }
+
+  async reserve(conversation: NewConversation): Promise<Reserved> {
+    const { conversationId, type, creatorId, pair, name, data, createdAt } = conversation;
+    const { historyVisibility = "joined" } = conversation;
+    const [low = null, high = null] = pair === undefined ? [] : [...pair].sort();
+    const json = data === undefined || Object.keys(data).length === 0 ? null : JSON.stringify(data);
+    const values = [conversationId, type, creatorId, low, high, name || null, json, createdAt];
+    // Whoever is second waits for the first one's commit, so what is there can be read afterwards.
+    const [mine] = await this.#engine.read("reserve", [...values, historyVisibility]);
+    if (mine !== undefined) return { conversationId, reserved: true, type, creatorId };
+    const [there] = await this.#engine.read<Omit<Reserved, "reserved">>("reserved", [
+      conversationId,
+      low,
+      high,
+    ]);
+    return { ...there!, reserved: false };
+  }
+
+  async advance(entries: readonly StoredEntry[]): Promise<void> {
+    const inOrder = [...entries].sort((left, right) => left.messageId - right.messageId);
+    const ids = [...new Set(inOrder.map(({ conversationId }) => conversationId))];
+    if (ids.length === 0) return;
+    await this.#engine.transact(async (transaction) => {
+      const locked = await transaction.all<LockedConversation>("lock", [ids, ids]);
+      const keys = new Map(locked.map(({ id, key }) => [id, key]));
+      const named = inOrder.flatMap((entry) => {
+        const key = keys.get(entry.conversationId);
+        const membership = membershipOf(entry);
+        return key === undefined || membership === undefined
+          ? []
+          : usersOf(membership).map((userId) => [key, userId] as const);
+      });
+      const batch = new ConversationBatch(locked, await standingsOf(transaction, named));
+      for (const entry of inOrder) advanceBy(batch, entry);
+      await transaction.write(batch.writes());
+    });
+  }
+
+  async row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined> {
+    const [raw] =
+      userId === undefined
+        ? await this.#engine.read<RawRow>("ownRow", [conversationId, this.#limits.receiptMembers])
+        : await this.#engine.read<RawRow>("row", [userId, conversationId, this.#limits.receiptMembers]);
+    return raw && toRow(raw);
+  }
+
+  async rows(
+    conversationId: string,
+    userIds: readonly string[],
+  ): Promise<ReadonlyMap<string, ConversationRow>> {
+    const found = await this.#engine.read<RawRow & { readonly userId: string }>("rows", [
+      userIds,
+      conversationId,
+      this.#limits.receiptMembers,
+    ]);
+    return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
+  }
+
+  async advanceReceipts(
+    advances: readonly ReceiptAdvance[],
+  ): Promise<readonly (AdvancedReceipt | undefined)[]> {
+    return advances.length === 0 ? [] : this.#receipts.add(advances);
+  }
+
+  async receipts(
+    conversationId: string,
+    { limit, page = "" }: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberReceipt>> {
+    const found = await this.#engine.read<MemberReceipt>("receipts", [conversationId, page, limit + 1]);
+    return pageOf(found, limit, ({ userId }) => userId);
+  }
+
+  async receiptChanges(
+    conversationId: string,
+    cursor: string,
+  ): Promise<readonly (Receipt & { readonly userId: string })[]> {
+    const values = (since: number) => [since, conversationId];
+    const isRow = ({ userId }: { readonly userId: string | null }): boolean => userId !== null;
+    const { rows } = await feedRows<RawReceipt & { readonly userId: string }>(
+      this.#engine,
+      "receiptChanges",
+      cursor,
+      values,
+      isRow,
+    );
+    return rows.map((raw) => ({ userId: raw.userId, ...toReceipt(raw) }));
+  }
+
+  async countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts> {
+    const [counts] = await this.#engine.read<ReceiptCounts>("countReceipts", [conversationId, messageId]);
+    return counts!;
+  }
+
+  async list(
+    userId: string,
+    { limit, page }: { readonly limit: number; readonly page?: string },
+  ): Promise<ConversationPage> {
+    const below = page === undefined ? Number.MAX_SAFE_INTEGER : activityOf(page);
+    const values = () => [userId, below, limit + 1, this.#limits.receiptMembers];
+    const { now, rows } = await feedRows(this.#engine, "list", undefined, values, isOwnRow);
+    const { taken, more } = takePage(rows, limit);
+    const items = taken.map(toRow);
+    const next = more ? String(items[items.length - 1]!.activity) : undefined;
+    return { items, cursor: encodeCursor(now), ...(next !== undefined && { next }) };
+  }
+
+  async listChanges(
+    userId: string,
+    { limit, cursor }: { readonly limit: number; readonly cursor: string },
+  ): Promise<ConversationChanges> {
+    const values = (since: number) => [userId, since, limit + 1, this.#limits.receiptMembers];
+    const { now, rows } = await feedRows(this.#engine, "listChanges", cursor, values, isOwnRow);
+    const { taken, more } = takePage(rows, limit);
+    const reached = cursorBehind(now, more, taken[taken.length - 1]?.change);
+    return { rows: taken.map(toRow), cursor: reached, more };
+  }
+
+  async participation(
+    userId: string | undefined,
+    conversationId: string,
+  ): Promise<Participation | undefined> {
+    const [raw] =
+      userId === undefined
+        ? await this.#engine.read<RawParticipation>("ownParticipation", [conversationId])
+        : await this.#engine.read<RawParticipation>("participation", [userId, conversationId]);
+    return raw && toParticipation(raw);
+  }
+
+  async members(
+    conversationId: string,
+    { limit, page = "" }: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<Member>> {
+    const found = await this.#engine.read<Member>("members", [conversationId, page, limit + 1]);
+    return pageOf(found, limit, ({ userId }) => userId);
+  }
+
+  async roles(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Role>> {
+    const rows = await this.#engine.read<{ readonly userId: string; readonly role: Role }>("roles", [
+      userIds,
+      conversationId,
+    ]);
+    return new Map(rows.map(({ userId, role }) => [userId, role]));
+  }
+
+  async firstInLine(conversationId: string, besides: readonly string[]): Promise<string | undefined> {
+    const values = [conversationId, besides];
+    const [first] = await this.#engine.read<{ readonly userId: string }>("firstInLine", values);
+    return first?.userId;
+  }
+
+  async memberOf(
+    userId: string,
+    { limit, page = "" }: { readonly limit: number; readonly page?: string },
+  ): Promise<Page<MemberOf>> {
+    const found = await this.#engine.read<MemberOf>("memberOf", [userId, page, limit + 1]);
+    return pageOf(found, limit, ({ conversationId }) => conversationId);
+  }
+
+  async users(userIds: readonly string[]): Promise<readonly UserProfile[]> {
+    return (await this.#engine.read<RawUser>("users", [userIds])).map(toProfile);
+  }
+
+  async setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile> {
+    const { userId, name, avatarUrl, data } = profile;
+    return this.#engine.transact(async (transaction) => {
+      // A row without a version, so that there is one to lock; nobody sees it before this is committed.
+      await transaction.all("claimUser", [userId]);
+      const [raw] = await transaction.all<RawUser>("lockUser", [userId]);
+      const before = toProfile(raw!);
+      const isSame = before.name === name && before.avatarUrl === avatarUrl && sameJson(before.data, data);
+      if (isSame && before.version > 0) return before;
+      const version = before.version + 1;
+      const json = data === undefined ? null : JSON.stringify(data);
+      await transaction.all("setUser", [userId, version, name ?? null, avatarUrl ?? null, json]);
+      return { ...profile, version };
+    });
+  }
+
+  async setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void> {
+    if (users.length === 0) return;
+    await this.#engine.read("setLastActive", [users.map(({ userId }) => userId), users.map(({ at }) => at)]);
+  }
+
+  async setInvisible(userId: string, invisible: boolean): Promise<void> {
+    await this.#engine.read("setInvisible", [userId, Number(invisible)]);
+  }
+
+  async presences(userIds: readonly string[]): Promise<ReadonlyMap<string, KeptPresence>> {
+    const rows = await this.#engine.read<{
+      readonly userId: string;
+      readonly lastActiveAt: number | null;
+      readonly invisible: number | boolean;
+    }>("presences", [userIds]);
+    return new Map(
+      rows.map(({ userId, lastActiveAt, invisible }) => [
+        userId,
+        { ...(lastActiveAt !== null && { lastActiveAt }), invisible: Boolean(invisible) },
+      ]),
+    );
+  }
+
+  async acquaintances(userId: string, userIds: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.#engine.read<{ readonly userId: string }>("acquaintances", [userId, userIds]);
+    return rows.map((row) => row.userId);
+  }
+
+  async position(): Promise<string> {
+    const { now } = await feedRows(
+      this.#engine,
+      "position",
+      undefined,
+      () => [],
+      () => false,
+    );
+    return encodeCursor(now);
+  }
+
+  async changes(query: { readonly limit: number; readonly cursor: string }): Promise<StoreChanges> {
+    const { limit, cursor } = query;
+    const values = (since: number) => [since, limit + 1];
+    const isRow = ({ moved }: RawChange): boolean => moved !== null;
+    const { now, rows } = await feedRows(this.#engine, "changes", cursor, values, isRow);
+    const taken = rows.slice(0, limit);
+    const more = rows.length > limit;
+    return {
+      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved }) =>
+        head === null
+          ? []
+          : [
+              {
+                conversationId: id,
+                head,
+                membershipMoved: Boolean(membershipMoved),
+                receiptsMoved: Boolean(receiptsMoved),
+              },
+            ],
+      ),
+      users: taken.flatMap(({ id, head }) => (head === null ? [id] : [])),
+      cursor: cursorBehind(now, more, taken[taken.length - 1]?.moved ?? undefined),
+      more,
+    };
+  }
+
+  #advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
+    const ids = [...new Set(advances.map(({ conversationId }) => conversationId))];
+    return this.#engine.transact(async (transaction) => {
+      const locked = await transaction.all<LockedConversation>("lock", [ids, []]);
+      const keys = new Map(locked.map(({ id, key }) => [id, key]));
+      const named = advances.filter(({ conversationId }) => keys.has(conversationId));
+      const pairs = new Map(
+        named.map(({ conversationId, userId }) => [
+          `${conversationId}\0${userId}`,
+          { conversationId, userId },
+        ]),
+      );
+      const wanted = [...pairs.values()];
+      const loaded = await transaction.all<LoadedReceipt>("receiptsOf", [
+        wanted.map(({ conversationId }) => keys.get(conversationId)!),
+        wanted.map(({ userId }) => userId),
+      ]);
+      const batch = new ConversationBatch(locked, [], loaded);
+      const advanced = advances.map((advance) => batch.advance(advance, this.#limits.receiptMembers));
+      await transaction.write(batch.writes());
+      return advanced;
+    });
+  }
+}
+
+function isOwnRow({ conversationId }: RawRow): boolean {
+  return (conversationId as string | null) !== null;
+}
+
+/** Moves a row and participations on by an entry of a log that lies elsewhere. */
+function advanceBy(batch: ConversationBatch, entry: StoredEntry): void {
+  const state = batch.get(entry.conversationId);
+  if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
+  if (entry.messageId <= state.head) return;
+  if (entry.messageId > state.head + 1) {
+    throw new ChatError(
+      "invalid_argument",
+      `The conversation's row has seen ${state.head}; entry ${entry.messageId} leaves a gap.`,
+    );
+  }
+  const named = membershipOf(entry);
+  const standings = named && batch.standings(state, usersOf(named));
+  const isMember = (userId: string): boolean => standings?.get(userId)?.member === true;
+  // The log is the truth: what it says twice is so already.
+  const membership = named && {
+    ...named,
+    add: named.add.filter(({ userId }) => !isMember(userId)),
+    remove: named.remove.filter(isMember),
+  };
+  batch.move(entry, membership, updateOf(entry));
+}
