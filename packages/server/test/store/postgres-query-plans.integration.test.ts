@@ -1,12 +1,17 @@
 import { migratePostgres } from "@chat/server/postgres";
 import type { PoolClient } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { POSTGRES_REGISTRY_QUERIES } from "../../src/registry/postgres/postgres-registry.js";
 import { POSTGRES_QUERIES } from "../../src/store/postgres/postgres-queries.js";
 import { POSTGRES_WRITES } from "../../src/store/postgres/write-batch.js";
 import { isUp } from "../engines/engine-urls.js";
 import { PostgresSchema } from "./postgres-schema.js";
 
-const QUERIES = Object.entries({ ...POSTGRES_QUERIES, ...POSTGRES_WRITES });
+const QUERIES = Object.entries({
+  ...POSTGRES_QUERIES,
+  ...POSTGRES_WRITES,
+  ...POSTGRES_REGISTRY_QUERIES,
+});
 
 // 20,000 conversations of five, one of 10,000 members, 200 of one user; 100,000 messages.
 const FILL = `
@@ -29,11 +34,13 @@ const FILL = `
   FROM generate_series(1, 20000) i, generate_series(1, 5) n;
   INSERT INTO chat_log SELECT i, i, 1, 5 FROM generate_series(1, 20000) i;
   INSERT INTO chat_user SELECT 1, i, 'u' || i, 'User', NULL, NULL FROM generate_series(1, 20000) i;
+  INSERT INTO chat_server SELECT 's' || i, 'run', 1, 1 FROM generate_series(1, 5) i;
+  INSERT INTO chat_session SELECT 's' || i % 5, 'run', 'u' || i, 'd', 'c' FROM generate_series(1, 20000) i;
   INSERT INTO chat_boot (id, first_change) SELECT 'boot ' || i, 1 FROM generate_series(1, 2000) i;
   ANALYZE`;
 
-// One row, and the erasures that are under way.
-const MAY_SCAN = ["chat_store", "chat_erasure"];
+// One row, the erasures that are under way, the few servers.
+const MAY_SCAN = ["chat_store", "chat_erasure", "chat_server"];
 // What is sorted is a page, the drafts of a batch, or one user's conversations by number; nothing else is.
 const MAY_SORT = [
   ...["lock", "bodies", "written", "list", "listChanges", "changes", "log", "firstInLine", "memberOf"],

@@ -1,3 +1,4 @@
+export { postgresRegistry, type PostgresRegistryOptions } from "../../registry/postgres/postgres-registry.js";
 export { migratePostgres } from "./migrate-postgres.js";
 export { postgres, type PostgresOptions } from "./postgres.js";
 export { POSTGRES_MIGRATIONS } from "./postgres-migrations.js";

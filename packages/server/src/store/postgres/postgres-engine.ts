@@ -67,16 +67,20 @@ export class PostgresEngine implements SqlEngine {
     return this.#awaySince !== undefined;
   }
 
-  async open(runtime: Runtime): Promise<StoreInfo> {
+  /** Connects to the server, which must be fit, and to its tables, which are made where there are none. */
+  async attach(runtime: Runtime): Promise<void> {
     if (this.#closed) throw closedError();
     this.#runtime = runtime;
+    await this.#whenThere(() => this.#connections.use(runtime, (client) => this.#prepareDatabase(client)));
+  }
+
+  async open(runtime: Runtime): Promise<StoreInfo> {
+    if (this.#closed) throw closedError();
     // A pool that nobody listens to ends the process when PostgreSQL ends an idle connection.
     this.#pool.on("error", this.#onPoolError);
-    await this.#whenThere(() => this.#connections.use(runtime, (client) => this.#prepareDatabase(client)));
+    await this.attach(runtime);
     await this.renewBoot();
-    const [store] = await this.#use((client) =>
-      this.#connections.query<StoreInfo>(client, "epoch", BOOT.epoch, []),
-    );
+    const [store] = await this.statement<StoreInfo>("boot_epoch", BOOT.epoch, []);
     return store!;
   }
 
@@ -87,10 +91,16 @@ export class PostgresEngine implements SqlEngine {
   }
 
   read<Row>(query: SqlQuery, values: readonly SqlValue[]): Promise<Row[]> {
-    const read = (client: PostgresClient): Promise<Row[]> =>
-      this.#connections.query<Row>(client, query, POSTGRES_QUERIES[query], values.map(parameterOf));
-    // Every statement that is a transaction of its own may be run twice.
-    return this.#use(read, (_, tries) => tries < 2);
+    return this.statement(query, POSTGRES_QUERIES[query], values);
+  }
+
+  /** Runs one statement that is a transaction of its own and does no harm when it is run twice. */
+  statement<Row>(name: string, text: string, values: readonly SqlValue[]): Promise<Row[]> {
+    const parameters = values.map(parameterOf);
+    return this.#use(
+      (client) => this.#connections.query<Row>(client, name, text, parameters),
+      (_, tries) => tries < 2,
+    );
   }
 
   transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {

@@ -157,6 +157,7 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   );
   CREATE UNLOGGED TABLE chat_session (
     server text COLLATE "C" NOT NULL,
+    incarnation text NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     device text NOT NULL,
     connection text NOT NULL,
