@@ -1,5 +1,6 @@
 import type { CDPSession } from "playwright-core";
-import type { ChatPage } from "./world/chat-page.js";
+import { expect } from "vitest";
+import { type ChatPage, PATIENCE } from "./world/chat-page.js";
 import type { Device } from "./world/device.js";
 import { story } from "./world/story.js";
 import type { World } from "./world/world.js";
@@ -20,6 +21,19 @@ function toolsOf({ page }: ChatPage): Promise<CDPSession> {
   return page.context().newCDPSession(page);
 }
 
+/** Waits until these are all messages of the conversation in which one user wrote to another last. */
+async function expectLog(world: World, to: string, from: string, texts: readonly string[]): Promise<void> {
+  const client = await world.client(to);
+  await expect.poll(() => client.status.synced, PATIENCE).toBe(true);
+  const { timeline } = client.conversations.items.find(({ summary }) => summary.latest?.senderId === from)!;
+  const end = timeline.subscribe(() => {});
+  await expect.poll(() => timeline.messages.length, PATIENCE).toBeGreaterThan(0);
+  while (timeline.hasOlder) await timeline.loadOlder();
+  const shown = (): unknown[] => timeline.messages.flatMap(({ text }) => text ?? []);
+  await expect.poll(shown, PATIENCE).toEqual(texts);
+  end();
+}
+
 story("the browser evicts the storage under the page: what waited in it is sent once", async (world) => {
   const { device, ana, bo } = await openConversation(world);
   await device.goOffline();
@@ -32,3 +46,60 @@ story("the browser evicts the storage under the page: what waited in it is sent 
   await device.goOnline();
   for (const page of [ana, bo]) await page.expectTexts(["begin", "waits", "waits too"]);
 });
+
+story(
+  "the browser's quota is used up: the chat goes on in memory, says so, and loses nothing",
+  async (world) => {
+    const device = await world.device();
+    const ana = await device.open();
+    const tools = await toolsOf(ana);
+    // Before anything is stored: how much room there is, Chromium looks up now and then only.
+    const { origin } = device.gate;
+    await tools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 400_000 });
+    await ana.logIn("Ana");
+    await ana.startDirect("Bo");
+    // Bo has never logged in, so nobody knows his name.
+    await ana.waitUntilOpen("bo");
+    await ana.get("memory-notice").waitFor({ state: "hidden" });
+    await device.goOffline();
+    const all: string[] = [];
+    while (await ana.get("memory-notice").isHidden()) {
+      all.push(`${all.length} ${"x".repeat(4_000)}`);
+      await ana.send(all.at(-1)!);
+      expect(all.length).toBeLessThan(500);
+    }
+    await device.goOnline();
+    await ana.waitUntilAllSent();
+    await expectLog(world, "Bo", "ana", all);
+    // There is room again: the next start keeps what it gets, and sends nothing twice.
+    await tools.send("Storage.overrideQuotaForOrigin", { origin });
+    await ana.reload();
+    await ana.get("memory-notice").waitFor({ state: "hidden" });
+    await ana.send("there is room");
+    await ana.waitUntilAllSent();
+    await expectLog(world, "Bo", "ana", [...all, "there is room"]);
+  },
+);
+
+story(
+  "the page goes into the back/forward cache and comes back: it let its socket go, and misses nothing",
+  async (world) => {
+    const { device, ana, bo } = await openConversation(world);
+    await ana.page.evaluate(() => {
+      addEventListener("pageshow", ({ persisted }) => {
+        document.documentElement.dataset["cameBack"] = String(persisted);
+      });
+    });
+    // Another site, so that the browser keeps this page as it is.
+    await ana.page.goto(`http://localhost:${world.server.port}/`);
+    await expect.poll(() => device.gate.webSockets, PATIENCE).toBe(0);
+    await bo.send("while you were away");
+    await bo.waitUntilAllSent();
+    await ana.page.goBack({ waitUntil: "commit" });
+    await ana.expectTexts(["begin", "while you were away"]);
+    expect(await ana.page.locator("html").getAttribute("data-came-back")).toBe("true");
+    await ana.send("back again");
+    for (const page of [ana, bo]) await page.expectTexts(["begin", "while you were away", "back again"]);
+    expect(device.gate.webSockets).toBe(1);
+  },
+);

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 interface Link {
   readonly device: Socket;
   readonly server: Socket;
+  isWebSocket?: boolean;
 }
 
 /**
@@ -60,6 +61,11 @@ export class Gate {
     return this.#refusedWebSockets;
   }
 
+  /** WebSockets that are open now. */
+  get webSockets(): number {
+    return [...this.#links].filter(({ isWebSocket }) => isWebSocket).length;
+  }
+
   /** Cuts every connection, and refuses others until `open`. */
   close(): void {
     this.#isOpen = false;
@@ -109,7 +115,8 @@ export class Gate {
     server.setNoDelay();
     device.on("data", (chunk) => {
       // A browser asks for each WebSocket over a connection of its own, so the head comes first.
-      if (this.#refusesWebSockets && /^upgrade: websocket\r$/im.test(chunk.toString("latin1"))) {
+      link.isWebSocket ??= /^upgrade: websocket\r$/im.test(chunk.toString("latin1"));
+      if (this.#refusesWebSockets && link.isWebSocket) {
         this.#refusedWebSockets++;
         device.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         server.destroy();

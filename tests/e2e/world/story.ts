@@ -34,7 +34,12 @@ export function story(name: string, tell: (world: World) => Promise<void>): void
   }
   test(name, async () => {
     if (executablePath === undefined) throw new Error(NO_BROWSER);
-    browser ??= await chromium.launch({ executablePath, args: FLAGS });
+    browser ??= await chromium.launch({
+      executablePath,
+      args: FLAGS,
+      // Playwright switches it off; the browsers of people have it.
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
     const world = new World(browser);
     try {
       await world.server.start();
