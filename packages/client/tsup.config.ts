@@ -2,7 +2,16 @@ import { defineConfig } from "tsup";
 import { library } from "../../tsup.base.js";
 
 export default defineConfig({
-  ...library({ index: "src/index.ts", testing: "src/testing/index.ts" }),
-  // The suite for caches runs where tests do, whatever the client runs in.
+  ...library({ index: "src/index.ts", react: "src/react/index.ts", testing: "src/testing/index.ts" }),
+  // The suites run where tests do, whatever the client runs in.
   external: ["node:assert/strict"],
+  esbuildPlugins: [
+    {
+      name: "one client",
+      setup({ onResolve }) {
+        // The hooks use the client that the application has, and bring none of their own.
+        onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "@chat/client", external: true }));
+      },
+    },
+  ],
 });

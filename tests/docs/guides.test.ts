@@ -75,6 +75,27 @@ describe("the guides' snippets run as they stand", () => {
     http.close();
   });
 
+  it("of the client", async () => {
+    const world = `import { fakeServer } from "@chat/client/testing";
+      import { systemRuntime } from "@chat/protocol";
+      const server = fakeServer({ runtime: systemRuntime() });
+      const getToken = () => "a token";
+      export const drawn: unknown[][] = [];
+      const draw = (...what: unknown[]) => drawn.push(what);`;
+    const all = snippet("client.md", "client") + snippet("client.md", "window");
+    const code = replaceIn(all, [
+      ['url: "/chat"', 'url: "wss://chat.test/", transport: server.connect'],
+      ["const message =", "const { messageId } = { messageId: 1 };\nexport const message ="],
+      ["const stop = window", "export const stopped = window"],
+    ]);
+    const { drawn, message } = await run<{ drawn: unknown[][]; message: { stored: Promise<object> } }>(
+      "client",
+      `${world}\n${code}\nawait client.close();`,
+    );
+    expect(await message.stored).toMatchObject({ text: "Noodles?", messageId: 2 });
+    expect(drawn.length).toBeGreaterThan(0);
+  });
+
   it("of exporting and importing", async () => {
     const inFolder = (name: string): string => JSON.stringify(join(folder, name));
     writeFileSync(join(folder, "history.jsonl"), snippet("export-and-import.md", "import", "jsonl"));

@@ -83,6 +83,44 @@ client.conversations.get("a")?.send({ data: { mood: 1 } });
 export const others = [fakeServer, isUuid, storeSuite];
 `;
 
+/** The hooks, rendered on a server and in a page under StrictMode: one client, which goes with the page. */
+const HOOKS = `import * as React from "react";
+import { renderToString } from "react-dom/server";
+import { createRoot } from "react-dom/client";
+import * as testing from "react-dom/test-utils";
+import { Window } from "happy-dom";
+import { ChatProvider, useConnection, useConversations, useTimeline } from "@chat/client/react";
+import { fakeServer, virtualClock, virtualRuntime } from "@chat/client/testing";
+
+globalThis.window = new Window();
+globalThis.document = window.document;
+globalThis.IS_REACT_ACT_ENVIRONMENT = true;
+const act = React.act ?? testing.act;
+const h = React.createElement;
+const clock = virtualClock();
+const server = fakeServer({ runtime: virtualRuntime(clock, 1) });
+server.createGroup(["ana", "bo"], "room");
+server.post("room", "bo", "hello");
+let sockets = 0;
+const transport = (...where) => (sockets++, server.connect(...where));
+const options = { url: "wss://chat.test/", userId: "ana", token: "ana", runtime: virtualRuntime(clock, 2), transport };
+function Chat() {
+  const { messages } = useTimeline("room");
+  return h("p", null, useConnection().connection, useConversations().items.length, messages.at(-1)?.text);
+}
+const tree = h(React.StrictMode, null, h(ChatProvider, { options }, h(Chat)));
+if (!renderToString(tree).includes("connecting")) throw new Error("the server rendered something else");
+const page = document.createElement("div");
+const root = createRoot(page);
+await act(async () => root.render(tree));
+await act(() => clock.advance(2_000));
+if (page.textContent !== "online1hello" || sockets !== 1) throw new Error(page.textContent + sockets);
+await act(async () => root.unmount());
+await clock.advance(100);
+if (server.sessions.length !== 0) throw new Error("the client outlived its page");
+process.exit(0);
+`;
+
 const tsconfig = (module: string, moduleResolution: string): string =>
   JSON.stringify({
     // Our own declarations are checked, too: no skipLibCheck.
@@ -237,6 +275,17 @@ test("is imported and created in a page of jsdom", async () => {
     },
     steps: [["node", "node_modules/jest/bin/jest.js", "--silent"]],
   },
+  ...["18.3.1", "19.3.1"].map((version): App => {
+    const dependencies = { react: version, "react-dom": version, "happy-dom": "21.0.4" };
+    return {
+      name: `React ${version.split(".")[0]}`,
+      type: "module",
+      chat: ["client"],
+      dependencies,
+      files: { "main.js": HOOKS },
+      steps: [["node", "main.js"]],
+    };
+  }),
   {
     name: "Next",
     type: "module",
@@ -245,17 +294,19 @@ test("is imported and created in a page of jsdom", async () => {
     files: {
       "app/layout.js":
         "export default function Layout({ children }) { return <html><body>{children}</body></html>; }",
-      "app/page.js": `"use client";
-import { createChatClient } from "@chat/client";
-import { useEffect, useState } from "react";
+      // A server component may render the provider: its entry says that it belongs to the page.
+      "app/page.js": `import { ChatProvider } from "@chat/client/react";
+import { Status } from "./status.js";
 export default function Page() {
-  const [status, setStatus] = useState("server");
-  useEffect(() => {
-    const chat = createChatClient({ url: "/chat", userId: "ana", token: "ana" });
-    const stop = chat.subscribe(() => setStatus(chat.status.connection));
-    return () => { stop(); void chat.close(); };
-  }, []);
-  return <p>{status}</p>;
+  return <ChatProvider options={{ url: "/chat", userId: "ana", token: "ana" }}><Status /></ChatProvider>;
+}
+`,
+      "app/status.js": `"use client";
+import { useConnection, useConversations, useTimeline } from "@chat/client/react";
+export function Status() {
+  const { items } = useConversations();
+  const { messages } = useTimeline(items[0]?.id);
+  return <p>{useConnection().connection} {items.length} {messages.length}</p>;
 }
 `,
     },

@@ -1,0 +1,7 @@
+"use client";
+
+export { ChatProvider, type ChatProviderProps, useChatClient } from "./chat-provider.js";
+export { useConnection } from "./use-connection.js";
+export { type ConversationsView, useConversation, useConversations } from "./use-conversations.js";
+export { type TimelineView, useTimeline, type UseTimelineOptions } from "./use-timeline.js";
+export { useUser } from "./use-user.js";
