@@ -11,6 +11,7 @@ import {
 } from "@chat/protocol";
 import { originCheck } from "./admission/allowed-origins.js";
 import { Door } from "./admission/door.js";
+import { FairReads } from "./admission/fair-reads.js";
 import { guardedLog } from "./admission/guarded-log.js";
 import { loggableError } from "./admission/loggable-error.js";
 import { countedReads, measuredMessages } from "./admission/metrics.js";
@@ -28,7 +29,7 @@ import { createEventStreams } from "./mount/event-streams.js";
 import { createNodeHandler, type NodeHandler } from "./mount/node-handler.js";
 import { relativeTo } from "./mount/relative-to.js";
 import { peerOf } from "./mount/peer-of.js";
-import { nodeRuntime } from "./node-runtime.js";
+import { nodeRuntime, watchEventLoop } from "./node-runtime.js";
 import { Hooks } from "./operations/hooks.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
 import { type Erasure, eraseUser, type ErasureOptions } from "./operations/erase-user.js";
@@ -162,6 +163,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const isAllowedOrigin = originCheck(options.allowedOrigins);
   const door = new Door(settings);
   const rates = new OperationRates(clock, settings);
+  const reads = new FairReads(clock);
   const tally = new Tally();
   const registry = options.registry ?? inProcessRegistry(runtime.clock);
   const codec = createServerCodec();
@@ -224,6 +226,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       identity,
       ready: () => started,
       rates,
+      reads,
       tally,
     },
     door,
@@ -300,6 +303,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     context,
     isAllowedOrigin,
     rates,
+    reads,
     tally,
     ready,
     async authenticate(token, request, address) {
@@ -338,6 +342,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     lease.end();
     cancelFanout();
     cancelReport();
+    eventLoop?.end();
     cancelErasures();
     stopped.abort();
     await keeper.close();
@@ -353,10 +358,12 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     await store.close();
   }
 
+  // Of the real one only: whoever brings a runtime owns the time.
+  const eventLoop = metrics === undefined || options.runtime !== undefined ? undefined : watchEventLoop();
   const cancelReport =
     metrics === undefined
       ? (): void => {}
-      : reportTally(tally, metrics, clock, settings.metricsInterval, () => host.size);
+      : reportTally(tally, metrics, clock, settings.metricsInterval, () => host.size, eventLoop?.worst);
   const detachers: (() => void)[] = [];
 
   return {

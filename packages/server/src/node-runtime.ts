@@ -1,3 +1,5 @@
+// eslint-disable-next-line no-restricted-imports -- This is the real world: what reports to it is injected.
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type Clock, type Logger, type Runtime, systemRuntime } from "@chat/protocol";
 
 /** Rounds that follow each other before the network is looked at again. */
@@ -48,4 +50,29 @@ function endOfTurn(begin: Clock["nextTurn"]): Clock["nextTurn"] {
 export function nodeRuntime(log?: Logger): Runtime {
   const runtime = systemRuntime(log);
   return { ...runtime, clock: { ...runtime.clock, nextTurn: endOfTurn(runtime.clock.nextTurn) } };
+}
+
+/** How long the event loop was busy on end. */
+export interface EventLoopWatch {
+  /** The longest that something had to wait for it since the last call, ms. */
+  worst(): number;
+  end(): void;
+}
+
+/** ms between two samples; delays below it are not seen. */
+const RESOLUTION = 10;
+
+/** Watches the event loop from outside of it: a timer of its own sees only the stall into which it falls. */
+export function watchEventLoop(): EventLoopWatch {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  histogram.enable();
+  return {
+    worst() {
+      // It measures from sample to sample, ns.
+      const worst = histogram.count === 0 ? 0 : histogram.max / 1e6 - RESOLUTION;
+      histogram.reset();
+      return Math.max(0, worst);
+    },
+    end: () => void histogram.disable(),
+  };
 }

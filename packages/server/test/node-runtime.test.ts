@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nodeRuntime } from "../src/node-runtime.js";
+import { nodeRuntime, watchEventLoop } from "../src/node-runtime.js";
 
 const { nextTurn } = nodeRuntime().clock;
 const nextImmediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -39,5 +39,22 @@ describe("the end of a turn", () => {
       await nextImmediate();
     }
     expect(events).toEqual([0, 1, 2]);
+  });
+});
+
+describe("the watch over the event loop", () => {
+  it("sees a stall between two reports, and tells of it once", async () => {
+    const watch = watchEventLoop();
+    const samples = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+    let worst = 0;
+    // A stall is told by the samples before and behind it: on a busy machine there may once be none yet.
+    while (worst < 100) {
+      await samples();
+      for (const end = performance.now() + 150; performance.now() < end;);
+      await samples();
+      worst = watch.worst();
+    }
+    expect(watch.worst()).toBeLessThan(worst);
+    watch.end();
   });
 });

@@ -22,7 +22,7 @@ export type GaugeName = "chat_connections";
 export type HistogramName =
   /** From handing messages to the store to their being durable. */
   | "chat_append_milliseconds"
-  /** By how much the event loop was late for a timer: how long everything else waits. */
+  /** The longest that the event loop kept anything waiting, once in a `metricsInterval`. */
   | "chat_event_loop_delay_milliseconds";
 
 /**

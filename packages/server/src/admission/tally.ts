@@ -32,8 +32,9 @@ export class Tally {
 }
 
 /**
- * Hands the tally over once in an interval, with the number of connections and the delay of the event loop: how late the
- * timer was. @returns ends it, after a last time
+ * Hands the tally over once in an interval, with the number of connections and the delay of the event loop.
+ * @param worstDelay the longest that the event loop kept something waiting since it was last asked, ms; without it how late the timer was
+ * @returns ends it, after a last time
  */
 export function reportTally(
   tally: Tally,
@@ -41,6 +42,7 @@ export function reportTally(
   clock: Clock,
   interval: number,
   connections: () => number,
+  worstDelay?: () => number,
 ): Cancel {
   let cancel: Cancel = () => {};
   const hand = (): void => {
@@ -50,7 +52,8 @@ export function reportTally(
   const tick = (): void => {
     const due = clock.monotonic() + interval;
     cancel = clock.schedule(interval, () => {
-      metrics.histogram("chat_event_loop_delay_milliseconds", Math.max(0, clock.monotonic() - due));
+      const late = Math.max(0, clock.monotonic() - due);
+      metrics.histogram("chat_event_loop_delay_milliseconds", Math.max(late, worstDelay?.() ?? 0));
       hand();
       tick();
     });

@@ -1,6 +1,7 @@
 import { ChatError, isChatError, isUuid, LIMITS } from "@chat/protocol";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 import { loggableDefect } from "../admission/loggable-error.js";
+import type { FairReads } from "../admission/fair-reads.js";
 import type { OperationRates } from "../admission/operation-rates.js";
 import type { Tally } from "../admission/tally.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
@@ -21,6 +22,7 @@ export interface ConversationServiceOptions {
   readonly context: OperationContext;
   readonly isAllowedOrigin: OriginCheck;
   readonly rates: OperationRates;
+  readonly reads: FairReads;
   readonly tally: Tally;
   /** Resolves when the server is ready. */
   ready(): Promise<unknown>;
@@ -76,7 +78,9 @@ export function createConversationService(options: ConversationServiceOptions): 
     const body = parseFields(route.body ?? {}, (name) =>
       Object.hasOwn(json, name) ? json[name] : undefined,
     );
-    const answer = await route.run({ context, caller, allowance, tally, path, query, body });
+    const act = (): Promise<unknown> => route.run({ context, caller, allowance, tally, path, query, body });
+    const reads = route.counts === "read" || route.counts === "list";
+    const answer = await (reads ? options.reads.run(caller.userId, act) : act());
     return route.revalidates ? revalidated(request, answer) : ok(answer);
   }
 

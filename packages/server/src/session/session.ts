@@ -15,6 +15,7 @@ import {
 } from "@chat/protocol";
 import type { Place } from "../admission/door.js";
 import { loggableDefect, loggableError } from "../admission/loggable-error.js";
+import type { FairReads } from "../admission/fair-reads.js";
 import type { Allowance, OperationRates } from "../admission/operation-rates.js";
 import { sendWithinRate } from "../admission/send-within-rate.js";
 import type { Tally } from "../admission/tally.js";
@@ -25,7 +26,7 @@ import type { OperationContext } from "../operations/operation-context.js";
 import { rewrittenIn } from "../operations/rewritten-in.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 import type { AppendOutcome } from "../store/message-store.js";
-import { answerRequest, classOf } from "./answer-request.js";
+import { answerRequest, classOf, type PlainRequest } from "./answer-request.js";
 import { type Authenticate, type Authenticated, authenticateWithin } from "./authenticate.js";
 import { concerns, type Disconnection } from "./disconnection.js";
 import { errorFrame } from "./error-frame.js";
@@ -47,6 +48,7 @@ export interface SessionEnvironment {
   readonly registry: Registry;
   readonly identity: ServerIdentity;
   readonly rates: OperationRates;
+  readonly reads: FairReads;
   readonly tally: Tally;
   readonly flood: FloodRates;
   readonly outbound: OutboundTurn;
@@ -250,7 +252,8 @@ export class Session implements Recipient {
     } else if (frame.type === "refresh-token") {
       void this.#refresh(frame);
     } else {
-      const refusal = this.#allowance.take(classOf(frame));
+      const operation = classOf(frame);
+      const refusal = this.#allowance.take(operation);
       if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
       // From now on, so that no change falls between the answer and the watching.
       if (frame.type === "get-users") {
@@ -260,14 +263,20 @@ export class Session implements Recipient {
         );
       }
       this.#underWay++;
-      answerRequest(this.#environment.context, this, frame)
-        .then(
-          (answer) => this.#send(answer),
-          (error: unknown) => this.#answerError(frame.requestId, this.#toChatError(error)),
-        )
-        .finally(() => {
-          this.#underWay--;
-        });
+      if (operation === "write") void this.#answer(frame);
+      else void this.#environment.reads.run(this.#userId, () => this.#answer(frame));
+    }
+  }
+
+  /** Never rejects. */
+  async #answer(frame: PlainRequest): Promise<void> {
+    try {
+      // Its turn may have come when nobody waits for it any more.
+      if (!this.isOver) this.#send(await answerRequest(this.#environment.context, this, frame));
+    } catch (error) {
+      this.#answerError(frame.requestId, this.#toChatError(error));
+    } finally {
+      this.#underWay--;
     }
   }
 

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Child } from "../fuzz/child.js";
+import { Device } from "./device.js";
+
+/** Messages of one measurement, one after the other. */
+const MESSAGES = 60;
+/** Things that the flooder must have done before, and once more during, a measurement. */
+const FLOODED = 200;
+/** How many times as long a neighbour may wait for an acknowledgement while somebody floods; typical figures are in docs/security.md. */
+const BOUND = 25;
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+describe("while one peer floods", () => {
+  const folder = mkdtempSync(join(tmpdir(), "flood-"));
+  const findings: string[] = [];
+  let server: Child;
+  let eve: Child;
+  let port: number;
+  let ana: Device;
+  /** ms, without a flood; measured anew around each. */
+  let quiet: number[];
+
+  beforeAll(async () => {
+    const child = (name: string, file: string, args: readonly string[]): Child =>
+      new Child(name, new URL(file, import.meta.url), args, (sentence) => findings.push(sentence));
+    server = child("server", "server-child.ts", [join(folder, "chat.db")]);
+    port = (await server.started())[0]!;
+    eve = child("flooder", "flooder-child.ts", [String(port)]);
+    await eve.started();
+    ana = (await Device.open(port, "ana", "203.0.113.1"))!;
+    await ana.ask({
+      type: "create-conversation",
+      conversationType: "group",
+      conversationId: "ana's",
+      clientMessageId: randomUUID(),
+      members: ["bo"],
+    });
+    await latencies();
+    quiet = await latencies();
+  });
+
+  afterAll(async () => {
+    ana.socket.terminate();
+    await eve.end();
+    await server.end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** ms until each of some messages was acknowledged. */
+  async function latencies(): Promise<number[]> {
+    const waited: number[] = [];
+    for (let count = 0; count < MESSAGES; count++) {
+      const began = performance.now();
+      const answer = await ana.ask({
+        type: "send-message",
+        conversationId: "ana's",
+        clientMessageId: randomUUID(),
+        text: "hello",
+      });
+      expect(answer).toMatchObject({ type: "message-stored" });
+      waited.push(performance.now() - began);
+    }
+    return waited;
+  }
+
+  test.each(["sends", "history reads", "list pages", "connections", "slow handshakes"])(
+    "with %s, others keep their latency and newcomers get in",
+    { timeout: 60_000 },
+    async (kind) => {
+      await server.do("figures");
+      await eve.do("start", kind);
+      let before = 0;
+      while (before < FLOODED) before = Number(await eve.do("count"));
+      const flooded = await latencies();
+      const bo = await Device.open(port, "bo", "203.0.113.2");
+      expect(bo, "a newcomer is welcomed").toBeDefined();
+      bo!.socket.terminate();
+      expect(Number(await eve.do("count")), "it went on all the time").toBeGreaterThan(before);
+      const done = Number(await eve.do("stop"));
+      const { refusals, worstDelay } = (await server.do("figures")) as {
+        refusals: Readonly<Record<string, number>>;
+        worstDelay: number;
+      };
+      const after = await latencies();
+      const ratio = median(flooded) / median([...quiet, ...after]);
+      quiet = after;
+      const figures = `${kind}: ×${ratio.toFixed(1)}; ${median(after).toFixed(2)} → ${median(flooded).toFixed(2)} ms, ${done} done, delay ${worstDelay.toFixed(0)} ms, ${JSON.stringify(refusals)}`;
+      if (process.env["FLOOD_FIGURES"] !== undefined) console.log(figures);
+      expect(ratio, figures).toBeLessThan(BOUND);
+      expect(findings).toEqual([]);
+    },
+  );
+});
