@@ -234,6 +234,15 @@ def _head_ordinal(row: Frame) -> int:
 
 UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordinal", UINT, True))
 RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
+OWN_RECEIPT = _struct(
+    CONVERSATION_ID, Field("delivered", UINT), Field("read", UINT), Field("readOrdinal", UINT),
+    Field("unread", UNREAD, True),
+)  # fmt: skip
+STEP = _struct(
+    CONVERSATION_ID, Field("delivered", UINT, True), Field("read", UINT, True),
+    Field("mark", _struct(Field("version", UINT), Field("from", UINT, True)), True),
+)  # fmt: skip
+REFUSED = _struct(CONVERSATION_ID, Field("code", SHORT))
 REWRITTEN = _struct(Field("text", TEXT, True), Field("data", DATA, True))
 ROW = _struct(
     CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
@@ -294,10 +303,12 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
                                  Field("data", DATA, True), Field("historyVisibility", HISTORY, True))),
     15: ("set-role", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, MEMBERS, Field("role", ROLE))),
     20: ("redact-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("messageId", UINT))),
+    21: ("send-receipts", (REQUEST_ID, Field("receipts", _array(200, STEP)))),
+    22: ("count-receipts", (REQUEST_ID, CONVERSATION_ID, Field("messageId", UINT))),
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
-                     Field("textCharacters", UINT))),
+                     Field("textCharacters", UINT), Field("receiptMembers", UINT))),
     65: ("pong", (REQUEST_ID, Field("heads", _array(1000, HEAD)), Field("cursor", CURSOR, True))),
     66: ("error", (REQUEST_ID, Field("code", SHORT), Field("message", _text(500)), Field("retryable", BOOL),
                    Field("retryAfter", UINT, True))),
@@ -311,12 +322,17 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     71: ("conversation", (REQUEST_ID, Field("row", ROW))),
     72: ("members", (REQUEST_ID, Field("members", _array(500, MEMBER)), NEXT)),
     73: ("users", (REQUEST_ID, PROFILES)),
+    74: ("receipts", (REQUEST_ID, Field("receipts", _array(200, OWN_RECEIPT)),
+                      Field("refused", _array(200, REFUSED)))),
+    75: ("receipt-counts", (REQUEST_ID, Field("members", UINT), Field("delivered", UINT), Field("read", UINT))),
     88: ("token-refreshed", (REQUEST_ID,)),
     96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
                      Field("through", UINT, derive=_through))),
     97: ("conversation-changed", (Field("row", ROW),)),
     98: ("user-changed", (Field("profile", PROFILE),)),
     99: ("going-away", (Field("reconnectDelay", UINT),)),
+    100: ("receipts-changed", (CONVERSATION_ID, Field("receipts", _array(500, RECEIPT)))),
+    101: ("own-receipt-changed", (Field("receipt", OWN_RECEIPT),)),
     112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip
 _CODES: Final = {name: code for code, (name, _) in FRAMES.items()}

@@ -30,6 +30,8 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "update-conversation": "conversation",
   "set-role": "conversation",
   "redact-message": "conversation",
+  "send-receipts": "receipts",
+  "count-receipts": "receipt-counts",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

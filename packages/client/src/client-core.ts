@@ -280,6 +280,8 @@ export function createClientCore<C extends CustomData>(
       case "token-expiring":
         return void refreshToken();
       case "going-away":
+      case "receipts-changed":
+      case "own-receipt-changed":
         return;
       case "error":
         return requests.answer(frame.requestId, new ChatError(frame.code, frame.message, frame));

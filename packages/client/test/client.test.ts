@@ -239,6 +239,7 @@ describe("errors", () => {
                 heartbeatInterval: 1_000,
                 serverTime: 0,
                 textCharacters: 10,
+                receiptMembers: 100,
               })
               .slice().buffer,
           });

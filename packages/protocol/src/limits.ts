@@ -47,6 +47,8 @@ export const LIMITS = {
   receiptMembers: 100,
   /** Other members in one row; a server's `receiptMembers` is not above it. */
   receiptsPerRow: 500,
+  /** Conversations whose receipts one request moves. */
+  receiptsPerRequest: 200,
   /** Times that one user may join one conversation; each is an interval of visible history. */
   intervalsPerMember: 1_000,
   /** Users asked for in one request; so many of the largest profiles fit into one WebSocket message. */

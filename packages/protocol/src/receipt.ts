@@ -22,6 +22,9 @@ export const receiptShape = {
   unread: schema.optional(schema.struct(unreadMarkShape)),
 } as const;
 
+/** How far the user has come in a conversation. */
+export const ownReceiptShape = { conversationId: schema.id, ...receiptShape } as const;
+
 /** How far another member has come. */
 export const memberReceiptShape = {
   userId: schema.id,
@@ -31,4 +34,5 @@ export const memberReceiptShape = {
 
 export type UnreadMark = schema.Struct<typeof unreadMarkShape>;
 export type Receipt = schema.Struct<typeof receiptShape>;
+export type OwnReceipt = schema.Struct<typeof ownReceiptShape>;
 export type MemberReceipt = schema.Struct<typeof memberReceiptShape>;

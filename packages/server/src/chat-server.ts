@@ -21,8 +21,8 @@ import { type ChatActor, createActor } from "./api/chat-actor.js";
 import type { ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
-import { decodeEnvelope, encodeEnvelope, type Envelope } from "./delivery/envelope.js";
-import type { Fanout } from "./fanout/fanout.js";
+import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
+import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createEventStreams } from "./mount/event-streams.js";
@@ -175,18 +175,15 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   let cancelFanout = (): void => {};
   let cancelErasures = (): void => {};
 
-  async function announce(envelope: Envelope, to: Fanout): Promise<void> {
+  /** Tells the other servers that hold sessions of a conversation's members. */
+  async function announce(conversationId: string, encoded: () => Uint8Array): Promise<void> {
+    if (fanout === undefined) return;
     try {
-      const others = (await registry.serversOf(envelope.conversationId)).filter(
-        (id) => id !== identity.serverId,
-      );
-      if (others.length > 0) to.publish(others, encodeEnvelope(envelope));
+      const others = (await registry.serversOf(conversationId)).filter((id) => id !== identity.serverId);
+      if (others.length > 0) fanout.publish(others, encoded());
     } catch (error) {
       // The change feed brings it.
-      runtime.log("warn", "announce_failed", {
-        conversationId: envelope.conversationId,
-        ...loggableError(error),
-      });
+      runtime.log("warn", "announce_failed", { conversationId, ...loggableError(error) });
     }
   }
 
@@ -195,7 +192,9 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     messages: countedReads(store.messages, () => tally.gapReads++),
     conversations: store.conversations,
     codec,
-    ...(fanout !== undefined && { announce: (envelope: Envelope) => void announce(envelope, fanout) }),
+    announce: (envelope) => void announce(envelope.conversationId, () => encodeEnvelope(envelope)),
+    receiptMembers: settings.receiptMembers,
+    announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
   const listeners = new Set<() => void>();
@@ -210,6 +209,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       deliverer.publish(entries);
       for (const listener of listeners) listener();
     },
+    receiptsMoved: (moved) => deliverer.receipts.publish(moved),
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };
 
@@ -239,16 +239,22 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     records: () => host.records(),
   });
 
+  /** Takes what another server tells. */
+  function hear(bytes: Uint8Array): void {
+    const envelope = decodeEnvelope(bytes);
+    if (envelope !== undefined) return deliverer.receive(envelope);
+    const moved = decodeReceipts(bytes);
+    if (moved !== undefined) return deliverer.receipts.receive(moved);
+    const whom = decodeDisconnection(bytes);
+    if (whom !== undefined) host.disconnect(whom);
+  }
+
   async function start(): Promise<StoreInfo> {
-    const info = await store.open({ runtime, groupMembers: settings.groupMembers });
+    const { groupMembers, receiptMembers } = settings;
+    const info = await store.open({ runtime, groupMembers, receiptMembers });
     await lease.begin();
     if (fanout !== undefined) {
-      cancelFanout = await fanout.subscribe(identity.serverId, (bytes) => {
-        const envelope = decodeEnvelope(bytes);
-        const whom = envelope === undefined ? decodeDisconnection(bytes) : undefined;
-        if (envelope !== undefined) deliverer.receive(envelope);
-        else if (whom !== undefined) host.disconnect(whom);
-      });
+      cancelFanout = await fanout.subscribe(identity.serverId, hear);
     }
     await follower.start();
     keeper.start();

@@ -6,6 +6,8 @@ export interface ServerSettings {
   readonly textCharacters: number;
   /** Members of one conversation. */
   readonly groupMembers: number;
+  /** Up to so many members of a conversation are told how far each other has come; up to `LIMITS.receiptsPerRow`. */
+  readonly receiptMembers: number;
   /** From the socket's opening to a valid hello. */
   readonly helloDeadline: number;
   /** How long the application's `authenticate` may take. */
@@ -69,6 +71,7 @@ export interface ServerSettings {
 export const DEFAULT_SETTINGS: ServerSettings = {
   textCharacters: LIMITS.textCharacters,
   groupMembers: LIMITS.groupMembers,
+  receiptMembers: LIMITS.receiptMembers,
   helloDeadline: 10_000,
   authenticateDeadline: 10_000,
   tokenRefreshLead: 60_000,
@@ -131,6 +134,9 @@ export function assertSettings(settings: ServerSettings): void {
   if (settings.connectionShare <= 0 || settings.connectionShare > 1 || settings.metricsInterval < 1) {
     const sentence = "connectionShare must be above 0 and at most 1, metricsInterval 1 ms or more.";
     throw new ChatError("invalid_argument", sentence);
+  }
+  if (settings.receiptMembers > LIMITS.receiptsPerRow) {
+    throw new ChatError("invalid_argument", `receiptMembers must be at most ${LIMITS.receiptsPerRow}.`);
   }
   if (settings.retentionInterval < 1_000) {
     throw new ChatError("invalid_argument", "retentionInterval must be 1,000 ms or more.");

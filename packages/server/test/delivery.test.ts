@@ -236,6 +236,7 @@ describe("Deliverer", () => {
       messages,
       conversations,
       codec,
+      receiptMembers: 100,
     });
     return { deliverer, reads, log };
   }
@@ -250,6 +251,7 @@ describe("Deliverer", () => {
         if (frame.type === "entries") this.ids.push(...frame.entries.map(({ messageId }) => messageId));
       }
     }
+    offer(): void {}
     resync(): void {}
   }
 

@@ -32,6 +32,8 @@ const ANSWERS = {
   "update-conversation": "conversation",
   "set-role": "conversation",
   "redact-message": "conversation",
+  "send-receipts": "receipts",
+  "count-receipts": "receipt-counts",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

@@ -3,8 +3,11 @@ import {
   type ClientFrame,
   ENTRY_KINDS,
   type HistoryVisibility,
+  isSendableKind,
   type JsonObject,
+  kindOf,
   newUuid,
+  type OwnReceipt,
   type Runtime,
   type ServerFrame,
   type UserProfile,
@@ -73,6 +76,10 @@ export interface FakeChat {
   answer(session: FakeRecipient, frame: ClientFrame): ServerFrame;
 }
 
+function isMessage({ kind }: FakeEntry): boolean {
+  return isSendableKind(kindOf({ ...(kind !== undefined && { kind }) }));
+}
+
 /** A state in which nothing has happened yet. */
 export function emptyState({ random }: Pick<Runtime, "random">): FakeState {
   return { conversations: new Map(), change: 0, boots: [{ id: newUuid(random), from: 0 }] };
@@ -110,6 +117,49 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       });
     }
     return entry;
+  }
+
+  type Step = Extract<ClientFrame, { type: "send-receipts" }>["receipts"][number];
+
+  function refusalOf({ conversationId, delivered = 0, read = 0 }: Step, userId: string): string | undefined {
+    const conversation = chat.state.conversations.get(conversationId);
+    if (!conversation?.members.has(userId)) return "not_found";
+    if (!isMember(conversation, userId)) return "forbidden";
+    return Math.max(delivered, read) > conversation.log.length ? "diverged" : undefined;
+  }
+
+  /** Moves a user's receipt on, and tells everybody. */
+  function advance({ conversationId, delivered = 0, read = 0, mark }: Step, userId: string): OwnReceipt {
+    const conversation = conversationOf(conversationId);
+    const { log, members } = conversation;
+    const member = members.get(userId)!;
+    const before = member.receipt;
+    const reached = Math.max(read, before.read);
+    const { version = 0, from } = before.unread ?? {};
+    const changes = mark?.version === version && mark.from !== from;
+    const own = log.filter(
+      (entry) => entry.senderId === userId && entry.messageId >= (mark?.from ?? Infinity),
+    );
+    const ordinal = mark?.from && (log[mark.from - 2]?.ordinal ?? 0) + own.filter(isMessage).length;
+    const unread = changes
+      ? { version: version + 1, ...(mark.from && { from: mark.from, ordinal: ordinal! }) }
+      : before.unread;
+    member.receipt = {
+      delivered: Math.max(delivered, reached, before.delivered),
+      read: reached,
+      readOrdinal: log[reached - 1]?.ordinal ?? 0,
+      ...(unread && { unread }),
+    };
+    if (JSON.stringify(member.receipt) !== JSON.stringify(before)) conversation.change = ++chat.state.change;
+    const receipt = { conversationId, ...member.receipt };
+    for (const session of sessions) {
+      if (session.userId === userId) session.send({ type: "own-receipt-changed", receipt });
+      else if (isMember(conversation, session.userId)) {
+        const receipts = [{ userId, delivered: receipt.delivered, read: receipt.read }];
+        session.send({ type: "receipts-changed", conversationId, receipts });
+      }
+    }
+    return receipt;
   }
 
   function create(by: FakeActor, request: Parameters<FakeChat["create"]>[1]): FakeConversation {
@@ -283,6 +333,23 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           append(conversation, { ...by, kind: ENTRY_KINDS.redacted, data: { messageId: frame.messageId } });
         }
         return { type: "conversation", requestId, row: rowOf(conversation, userId) };
+      }
+      case "send-receipts": {
+        const refused: { conversationId: string; code: string }[] = [];
+        const receipts = frame.receipts.flatMap((step) => {
+          const code = refusalOf(step, userId);
+          if (code) refused.push({ conversationId: step.conversationId, code });
+          return code ? [] : advance(step, userId);
+        });
+        return { type: "receipts", requestId, receipts, refused };
+      }
+      case "count-receipts": {
+        const { members } = conversationOf(frame.conversationId);
+        const all = [...members.values()].filter(({ intervals }) => intervals.at(-1)!.to === undefined);
+        const reached = (mark: "delivered" | "read"): number =>
+          all.filter(({ receipt }) => receipt[mark] >= frame.messageId).length;
+        const counts = { members: all.length, delivered: reached("delivered"), read: reached("read") };
+        return { type: "receipt-counts", requestId, ...counts };
       }
       case "list-members": {
         const { members } = conversationOf(frame.conversationId);

@@ -207,6 +207,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
         heartbeatInterval,
         serverTime: clock.now(),
         textCharacters,
+        receiptMembers: LIMITS.receiptMembers,
       });
     }
 

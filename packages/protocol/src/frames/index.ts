@@ -4,6 +4,7 @@ import { changes } from "./changes.js";
 import { conversation } from "./conversation.js";
 import { conversationChanged } from "./conversation-changed.js";
 import { conversations } from "./conversations.js";
+import { countReceipts } from "./count-receipts.js";
 import { createConversation } from "./create-conversation.js";
 import { entries } from "./entries.js";
 import { error } from "./error.js";
@@ -17,13 +18,18 @@ import { listConversations } from "./list-conversations.js";
 import { listMembers } from "./list-members.js";
 import { members } from "./members.js";
 import { messageStored } from "./message-stored.js";
+import { ownReceiptChanged } from "./own-receipt-changed.js";
 import { ping } from "./ping.js";
 import { pong } from "./pong.js";
 import { range } from "./range.js";
+import { receiptCounts } from "./receipt-counts.js";
+import { receipts } from "./receipts.js";
+import { receiptsChanged } from "./receipts-changed.js";
 import { redactMessage } from "./redact-message.js";
 import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
+import { sendReceipts } from "./send-receipts.js";
 import { setProfile } from "./set-profile.js";
 import { setRole } from "./set-role.js";
 import { updateConversation } from "./update-conversation.js";
@@ -51,6 +57,8 @@ export const CLIENT_FRAMES = [
   updateConversation,
   setRole,
   redactMessage,
+  sendReceipts,
+  countReceipts,
   refreshToken,
 ] as const;
 
@@ -66,11 +74,15 @@ export const SERVER_FRAMES = [
   conversation,
   members,
   users,
+  receipts,
+  receiptCounts,
   tokenRefreshed,
   entries,
   conversationChanged,
   userChanged,
   goingAway,
+  receiptsChanged,
+  ownReceiptChanged,
   tokenExpiring,
 ] as const;
 
@@ -95,6 +107,8 @@ export type { SetProfileFrame } from "./set-profile.js";
 export type { UpdateConversationFrame } from "./update-conversation.js";
 export type { SetRoleFrame } from "./set-role.js";
 export type { RedactMessageFrame } from "./redact-message.js";
+export type { SendReceiptsFrame } from "./send-receipts.js";
+export type { CountReceiptsFrame } from "./count-receipts.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";
@@ -105,6 +119,10 @@ export type { ChangesFrame } from "./changes.js";
 export type { ConversationFrame } from "./conversation.js";
 export type { MembersFrame } from "./members.js";
 export type { UsersFrame } from "./users.js";
+export type { ReceiptsFrame } from "./receipts.js";
+export type { ReceiptCountsFrame } from "./receipt-counts.js";
+export type { ReceiptsChangedFrame } from "./receipts-changed.js";
+export type { OwnReceiptChangedFrame } from "./own-receipt-changed.js";
 export type { EntriesFrame } from "./entries.js";
 export type { ConversationChangedFrame } from "./conversation-changed.js";
 export type { UserChangedFrame } from "./user-changed.js";

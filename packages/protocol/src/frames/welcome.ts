@@ -19,5 +19,7 @@ export const welcome = defineFrame(64, "welcome", {
   serverTime: schema.uint,
   /** Code points of one message's text that this server accepts. */
   textCharacters: schema.uint,
+  /** Up to so many members of a conversation are told how far each other has come. */
+  receiptMembers: schema.uint,
 });
 export type WelcomeFrame = FrameOf<typeof welcome>;

@@ -310,6 +310,18 @@ const clientFrames: Record<string, ClientFrame> = {
     clientMessageId: KEY,
     messageId: 4_294_967_296,
   },
+  "send-receipts minimal": { type: "send-receipts", requestId: 27, receipts: [] },
+  "send-receipts full": {
+    type: "send-receipts",
+    requestId: 65_536,
+    receipts: [
+      { conversationId: "order-4711", delivered: 9, read: 8, mark: { version: 3, from: 7 } },
+      { conversationId: ROOM, delivered: 4_294_967_296 },
+      { conversationId: ROOM, mark: { version: 0 } },
+    ],
+  },
+  "count-receipts minimal": { type: "count-receipts", requestId: 28, conversationId: "room", messageId: 0 },
+  "count-receipts full": { type: "count-receipts", requestId: 28, conversationId: ROOM, messageId: 300 },
 };
 
 const serverFrames: Record<string, ServerFrame> = {
@@ -323,6 +335,7 @@ const serverFrames: Record<string, ServerFrame> = {
     heartbeatInterval: 5000,
     serverTime: TIME,
     textCharacters: 4096,
+    receiptMembers: 100,
   },
   "welcome full": {
     type: "welcome",
@@ -334,6 +347,7 @@ const serverFrames: Record<string, ServerFrame> = {
     heartbeatInterval: 30_000,
     serverTime: TIME,
     textCharacters: 100_000,
+    receiptMembers: 0,
   },
   "pong minimal": { type: "pong", requestId: 2, heads: [] },
   "pong full": {
@@ -491,6 +505,45 @@ const serverFrames: Record<string, ServerFrame> = {
   },
   "conversation-changed minimal": { type: "conversation-changed", row: rowMinimal },
   "conversation-changed full": { type: "conversation-changed", row: rowFull },
+  "receipts minimal": { type: "receipts", requestId: 27, receipts: [], refused: [] },
+  "receipts full": {
+    type: "receipts",
+    requestId: 65_536,
+    receipts: [
+      { conversationId: "order-4711", delivered: 9, read: 8, readOrdinal: 7 },
+      { conversationId: ROOM, delivered: 300, read: 256, readOrdinal: 250, unread: { version: 4 } },
+    ],
+    refused: [{ conversationId: "gone", code: "not_found" }],
+  },
+  "receipt-counts minimal": { type: "receipt-counts", requestId: 28, members: 1, delivered: 0, read: 0 },
+  "receipt-counts full": {
+    type: "receipt-counts",
+    requestId: 28,
+    members: 10_000,
+    delivered: 9_000,
+    read: 255,
+  },
+  "receipts-changed minimal": { type: "receipts-changed", conversationId: "room", receipts: [] },
+  "receipts-changed full": {
+    type: "receipts-changed",
+    conversationId: ROOM,
+    receipts: [
+      { userId: "bo", delivered: 300, read: 299 },
+      { userId: DEVICE, delivered: 300, read: 1 },
+    ],
+  },
+  "own-receipt-changed minimal": {
+    type: "own-receipt-changed",
+    receipt: { conversationId: ROOM, delivered: 300, read: 256, readOrdinal: 250 },
+  },
+  "own-receipt-changed full": {
+    type: "own-receipt-changed",
+    receipt: {
+      conversationId: "order-4711",
+      ...{ delivered: 9, read: 8, readOrdinal: 7 },
+      unread: { version: 4, from: 6, ordinal: 5 },
+    },
+  },
   "user-changed minimal": { type: "user-changed", profile: profileMinimal },
   "user-changed full": { type: "user-changed", profile: profileFull },
   "token-refreshed minimal": { type: "token-refreshed", requestId: 1 },

@@ -7,7 +7,9 @@ import {
   isUuid,
   type JsonObject,
   LIMITS,
+  type MemberReceipt,
   newUuid,
+  type OwnReceipt,
   type Role,
   type UserProfile,
 } from "@chat/protocol";
@@ -19,12 +21,19 @@ import { getRange, type RangeAnswer } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { sendMessages } from "../operations/send-messages.js";
 import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
-import type { ConversationChanges, ConversationPage, Member, Page } from "../store/conversation-store.js";
+import type {
+  ConversationChanges,
+  ConversationPage,
+  Member,
+  Page,
+  ReceiptCounts,
+} from "../store/conversation-store.js";
 import type { ConversationUpdate } from "../store/message-store.js";
 
 /** What every operation that changes something takes. */
@@ -107,6 +116,19 @@ export interface ChatActor {
     readonly limit?: number;
   }): Promise<ConversationChanges>;
   update(conversationId: string, update: ConversationUpdate, options?: ActOptions): Promise<ConversationRow>;
+
+  /**
+   * Moves the user's watermarks on; what lies below them changes nothing. `unreadFrom` marks the conversation as unread from
+   * that message on, 0 takes the mark off.
+   */
+  sendReceipt(
+    conversationId: string,
+    receipt: { readonly delivered?: number; readonly read?: number; readonly unreadFrom?: number },
+  ): Promise<OwnReceipt>;
+  /** How far the members of a conversation have come. */
+  receipts(conversationId: string, query?: PageQuery): Promise<Page<MemberReceipt>>;
+  /** How many members have come as far as a message. */
+  countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts>;
 
   members(conversationId: string, query?: PageQuery): Promise<Page<Member>>;
   /** At most 500 in one call. */
@@ -219,6 +241,21 @@ export function createActor(
       return listChanges(context, caller, { cursor, limit });
     },
     update: (conversationId, update, options) => change(updateConversation, conversationId, update, options),
+
+    sendReceipt: (conversationId, { unreadFrom, ...watermarks }) =>
+      read(conversationId, () =>
+        sendReceipt(context, caller, {
+          conversationId,
+          ...watermarks,
+          ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
+        }),
+      ),
+    receipts: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
+      read(conversationId, () =>
+        listReceipts(context, caller, { conversationId, limit, ...(page !== undefined && { page }) }),
+      ),
+    countReceipts: (conversationId, messageId) =>
+      read(conversationId, () => countReceipts(context, caller, { conversationId, messageId })),
 
     members: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
       read(conversationId, () =>

@@ -93,10 +93,11 @@ export class ChangeFollower {
     while (more && !this.#closed && this.#position !== undefined) {
       const readAt = runtime.clock.monotonic();
       const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
-      for (const { conversationId, head, membershipMoved } of changes.conversations) {
+      for (const { conversationId, head, membershipMoved, receiptsMoved } of changes.conversations) {
         // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
         if (membershipMoved) await deliverer.discover(conversationId);
         await deliverer.reach(conversationId, head);
+        if (receiptsMoved) await deliverer.discoverReceipts(conversationId, this.#position);
       }
       const users = deliverer.profiles.watchedAmong(changes.users);
       if (users.length > 0) {

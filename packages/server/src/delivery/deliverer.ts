@@ -5,6 +5,7 @@ import type { MessageStore } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
 import { ProfileWatch } from "./profile-watch.js";
+import { type MovedReceipts, ReceiptSender } from "./receipt-sender.js";
 import type { Recipient } from "./recipient.js";
 import { type RowReceiver, RowSender } from "./row-sender.js";
 import { Track } from "./track.js";
@@ -24,6 +25,10 @@ export interface DelivererOptions {
   readonly codec: Pick<ServerCodec, "encode" | "encodeRun">;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
+  /** Up to so many members of a conversation are told how far each other has come. */
+  readonly receiptMembers: number;
+  /** As `announce`, for receipts that this server has stored. */
+  readonly announceReceipts?: (moved: MovedReceipts) => void;
 }
 
 /** A user with sessions on this server. */
@@ -46,6 +51,8 @@ export class Deliverer {
   readonly #rows: RowSender;
   /** Who wants to hear of whose profile. */
   readonly profiles: ProfileWatch;
+  /** Tells how far members have come. */
+  readonly receipts: ReceiptSender;
   #published = new Map<string, StoredEntry[]>();
   #closed = false;
 
@@ -54,6 +61,10 @@ export class Deliverer {
     const encode: ServerCodec["encode"] = (frame) => options.codec.encode(frame);
     this.#rows = new RowSender(options.runtime, options.conversations, encode);
     this.profiles = new ProfileWatch(encode);
+    this.receipts = new ReceiptSender(encode, {
+      members: (conversationId) => this.#tracks.get(conversationId)?.members,
+      announce: (moved) => options.announceReceipts?.(moved),
+    });
   }
 
   /** How many sessions are attached, and conversations tracked. For metrics and tests. */
@@ -225,9 +236,25 @@ export class Deliverer {
       for (const [userId, row] of await conversations.rows(conversationId, some)) {
         if (!row.member) continue;
         await this.#follow(userId, conversationId, row.head, row.visibleFrom);
-        this.#sendRow(userId, conversationId);
+        this.sendRow(userId, conversationId);
       }
     }
+  }
+
+  /** Tells of the receipts that by the store have moved since a cursor, as far as nobody told yet. @throws ChatError `store_unavailable` */
+  async discoverReceipts(conversationId: string, cursor: string): Promise<void> {
+    if (!this.#tracks.has(conversationId)) return;
+    const { conversations, receiptMembers } = this.#options;
+    const receipts = await conversations.receiptChanges(conversationId, cursor);
+    if (!this.receipts.isNews(conversationId, receipts)) return;
+    const { memberCount = 0 } = (await conversations.participation(undefined, conversationId)) ?? {};
+    this.receipts.receive({ conversationId, receipts, shared: memberCount <= receiptMembers });
+  }
+
+  /** Sends a user's row of a conversation to the user's sessions. */
+  sendRow(userId: string, conversationId: string): void {
+    const user = this.#users.get(userId);
+    if (user !== undefined) this.#rows.send(user, conversationId);
   }
 
   /** Has every device sync anew: the store has lost history. */
@@ -249,12 +276,12 @@ export class Deliverer {
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
         user?.tracks.add(joined);
-        if (user !== undefined) this.#sendRow(userId, conversationId);
+        if (user !== undefined) this.sendRow(userId, conversationId);
         return user?.recipients;
       },
       left: (userId, left) => {
         this.#users.get(userId)?.tracks.delete(left);
-        this.#sendRow(userId, conversationId);
+        this.sendRow(userId, conversationId);
       },
     });
     this.#tracks.set(conversationId, track);
@@ -273,8 +300,9 @@ export class Deliverer {
   }
 
   #dropIfEmpty(track: Track): void {
-    if (track.isEmpty && this.#tracks.get(track.conversationId) === track)
-      this.#tracks.delete(track.conversationId);
+    if (!track.isEmpty || this.#tracks.get(track.conversationId) !== track) return;
+    this.#tracks.delete(track.conversationId);
+    this.receipts.forget(track.conversationId);
   }
 
   /** Fills a gap in the background, once the turn is over: most of what is missing then has come by itself. */
@@ -325,10 +353,5 @@ export class Deliverer {
       }
       track.takeFromStore(entries);
     }
-  }
-
-  #sendRow(userId: string, conversationId: string): void {
-    const user = this.#users.get(userId);
-    if (user !== undefined) this.#rows.send(user, conversationId);
   }
 }

@@ -7,6 +7,11 @@ export interface Recipient {
    * @param conversationId the conversation that moved, if the frame carries entries of one
    */
   deliver(frame: Uint8Array, conversationId?: string): void;
+  /**
+   * Queues the bytes of one frame, unless much is waiting for the device: what is of the moment gives way. Of a
+   * conversation that is named then, the device is sent its row, once it has caught up.
+   */
+  offer(frame: Uint8Array, conversationId?: string): void;
   /** Closes the socket so that the device syncs anew: what it was told may no longer hold. */
   resync(): void;
 }

@@ -56,6 +56,11 @@ export class Track {
     return this.#members.size === 0;
   }
 
+  /** The members who are here. */
+  get members(): ReadonlyMap<string, Pick<LocalMember, "recipients">> {
+    return this.#members;
+  }
+
   hasMember(userId: string): boolean {
     return this.#members.has(userId);
   }

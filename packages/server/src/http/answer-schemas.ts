@@ -28,6 +28,22 @@ const lastRedaction = integer(
 const next = text("The `page` of the next page; absent on the last.");
 const cursor = text("A position among the changes, opaque: `GET /conversation-changes` goes on from it.");
 
+const watermarks = {
+  delivered: integer("Everything up to it has reached a device of the caller."),
+  read: integer("Everything up to it was read by the caller."),
+  readOrdinal: integer("The ordinal there: `headOrdinal` minus this is how many messages are unread."),
+};
+const unread = {
+  schema: object(
+    "From where on the caller has marked it as unread, whatever was read.",
+    { version: integer("Rises with every change of the mark.") },
+    {
+      from: integer("The first messageId that counts as unread; absent: nothing is marked."),
+      ordinal: integer("`headOrdinal` minus this is how many messages are unread."),
+    },
+  ),
+};
+
 function listOf(name: AnswerName, description: string): { readonly schema: JsonSchema } {
   return { schema: { type: "array", items: answerOf(name), description } };
 }
@@ -52,9 +68,7 @@ export const ANSWER_SCHEMAS = {
         joinedAt: integer("The messageId of the entry that began the caller's newest time as a member."),
         visibleFrom: integer("The first messageId that the caller may see of it: `joinedAt`, or 1."),
         createdAt,
-        delivered: integer("Everything up to it has reached a device of the caller."),
-        read: integer("Everything up to it was read by the caller."),
-        readOrdinal: integer("The ordinal there: `headOrdinal` minus this is how many messages are unread."),
+        ...watermarks,
       },
       {
         name: text("The conversation's name."),
@@ -76,16 +90,7 @@ export const ANSWER_SCHEMAS = {
           ),
         },
         lastRedaction,
-        unread: {
-          schema: object(
-            "From where on the caller has marked it as unread, whatever was read.",
-            { version: integer("Rises with every change of the mark.") },
-            {
-              from: integer("The first messageId that counts as unread; absent: nothing is marked."),
-              ordinal: integer("`headOrdinal` minus this is how many messages are unread."),
-            },
-          ),
-        },
+        unread,
         receipts: listOf(
           "MemberReceipt",
           "How far the other members have come; absent where there are too many to tell of.",
@@ -167,6 +172,19 @@ export const ANSWER_SCHEMAS = {
       { lastRedaction },
     );
   },
+  OwnReceipt: object(
+    "How far the caller has come.",
+    { conversationId: id("The conversation."), ...watermarks },
+    { unread },
+  ),
+  get Receipts(): JsonSchema {
+    return object("A page of receipts.", { items: listOf("MemberReceipt", "By user id.") }, { next });
+  },
+  ReceiptCounts: object("How many members have come as far as a message.", {
+    members: integer("All members."),
+    delivered: integer("Those whom it has reached."),
+    read: integer("Those who have read it."),
+  }),
   get Members(): JsonSchema {
     return object("A page of members.", { items: listOf("Member", "By user id.") }, { next });
   },

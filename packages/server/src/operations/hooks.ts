@@ -26,6 +26,8 @@ export type OperationName =
   | "remove-members"
   | "set-role"
   | "redact-message"
+  | "send-receipts"
+  | "list-receipts"
   | "get-users"
   | "set-profile";
 

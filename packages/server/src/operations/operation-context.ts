@@ -1,4 +1,5 @@
 import type { Runtime, UserProfile } from "@chat/protocol";
+import type { MovedReceipts } from "../delivery/receipt-sender.js";
 import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
@@ -17,6 +18,8 @@ export interface OperationContext {
   readonly hooks: Hooks;
   /** Delivers entries that were stored just now. */
   publish(entries: readonly StoredEntry[]): void;
+  /** Tells whom it concerns how far members have come. */
+  receiptsMoved(moved: MovedReceipts): void;
   /** Tells whom it concerns of a changed profile. */
   userChanged(profile: UserProfile): void;
 }

@@ -7,6 +7,7 @@ import { getRange } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { countReceipts, sendReceipts } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
@@ -32,6 +33,8 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "set-role": "write",
   "set-profile": "write",
   "redact-message": "write",
+  "send-receipts": "write",
+  "count-receipts": "list",
 };
 
 /** What a request is counted as. */
@@ -78,6 +81,14 @@ export async function answerRequest(
       return { type: "conversation", requestId, row: await setRole(context, caller, request) };
     case "redact-message":
       return { type: "conversation", requestId, row: await redactMessage(context, caller, request) };
+    case "send-receipts":
+      return {
+        type: "receipts",
+        requestId,
+        ...(await sendReceipts(context, caller, request.receipts)),
+      };
+    case "count-receipts":
+      return { type: "receipt-counts", requestId, ...(await countReceipts(context, caller, request)) };
     case "list-members": {
       const { items, next } = await listMembers(context, caller, request);
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };

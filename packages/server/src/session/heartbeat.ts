@@ -5,6 +5,7 @@ import type { Deliverer } from "../delivery/deliverer.js";
 /** One session's heartbeat: whether the device is there, and what its next pong tells it. */
 export class Heartbeat {
   readonly #moved = new Set<string>();
+  #leftOut: Set<string> | undefined;
   #heardAt: number;
   /** When the last pong was sent, or the session began. */
   #pongAt: number;
@@ -43,6 +44,18 @@ export class Heartbeat {
     this.#cancel();
   }
 
+  /** A frame about a conversation was left out; its row makes up for it. */
+  leftOut(conversationId: string): void {
+    this.#leftOut ??= new Set();
+    this.#leftOut.add(conversationId);
+  }
+
+  /** Sends the rows of what was left out. */
+  makeUp(userId: string, deliverer: Deliverer): void {
+    for (const conversationId of this.#leftOut ?? []) deliverer.sendRow(userId, conversationId);
+    this.#leftOut = undefined;
+  }
+
   /** The answer to a ping: heads that moved since the last one, and how far the change feed vouches for them. */
   pong(
     requestId: number,
@@ -57,8 +70,8 @@ export class Heartbeat {
       const head = deliverer.headFor(userId, conversationId);
       if (head !== undefined) heads.push({ conversationId, head });
     }
-    // With heads left over or a row on its way, the position would vouch for more than the device was told.
-    const isTold = this.#moved.size === 0 && deliverer.isSettled(userId);
+    // With anything left over or a row on its way, the position would vouch for more than the device was told.
+    const isTold = this.#moved.size === 0 && this.#leftOut === undefined && deliverer.isSettled(userId);
     // The device takes it to be past all that came before the last pong, and compares the rest after a reconnect.
     const cursor = isTold && follower.readAt > this.#pongAt ? follower.position : undefined;
     this.#pongAt = this.clock.monotonic();

@@ -3,6 +3,9 @@ import type { Tally } from "../admission/tally.js";
 import type { OutboundTurn } from "./outbound-turn.js";
 import type { Socket } from "./socket.js";
 
+/** The part of the budget beyond which nothing is queued that gives way to the rest. */
+const CROWDED = 0.25;
+
 /**
  * What waits for one device. The frames of one turn of the event loop leave as one WebSocket message and one write.
  */
@@ -25,6 +28,11 @@ export class SendQueue {
     private readonly turn: Pick<OutboundTurn, "add">,
     private readonly overflow: () => void,
   ) {}
+
+  /** True if so much waits that only what must not be missed is queued. */
+  get isCrowded(): boolean {
+    return this.#bytes + this.socket.bufferedBytes > this.budget * CROWDED;
+  }
 
   /** @param isAnswer somebody waits for it: this queue is flushed before those that hold none */
   push(frame: Uint8Array, isAnswer = false): void {

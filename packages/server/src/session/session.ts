@@ -196,6 +196,12 @@ export class Session implements Recipient {
     this.#queue.push(frame);
   }
 
+  offer(frame: Uint8Array, conversationId?: string): void {
+    if (this.#state === "closed") return;
+    if (!this.#queue.isCrowded) this.#queue.push(frame);
+    else if (conversationId !== undefined) this.#heartbeat.leftOut(conversationId);
+  }
+
   resync(): void {
     this.close("goingAway");
   }
@@ -231,6 +237,7 @@ export class Session implements Recipient {
       this.#fail(new ChatError("hello_expected", "Wait for the welcome before asking."), "malformed");
     } else if (frame.type === "ping") {
       const { deliverer, follower } = this.#environment;
+      if (!this.#queue.isCrowded) this.#heartbeat.makeUp(this.#userId, deliverer);
       this.#send(this.#heartbeat.pong(frame.requestId, this.#userId, deliverer, follower));
     } else if (this.#draining) {
       this.#answerError(
@@ -325,6 +332,7 @@ export class Session implements Recipient {
           heartbeatInterval: settings.heartbeatInterval,
           serverTime: runtime.clock.now(),
           textCharacters: settings.textCharacters,
+          receiptMembers: settings.receiptMembers,
         }),
       );
       if (expiresAt !== undefined) this.#watchToken(expiresAt);

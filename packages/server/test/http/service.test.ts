@@ -109,6 +109,20 @@ describe("every route", () => {
     await expectDescribed("POST", "/conversations/room/members/remove", `${members}/remove`, {
       body: { clientMessageId: uuid(7), members: ["bo"] },
     });
+    const receipt = "/conversations/{conversationId}/receipt";
+    await expectDescribed("POST", "/conversations/room/receipt", receipt, {
+      body: { delivered: 3, read: 2, unreadFrom: 2 },
+    });
+    await expectDescribed("POST", "/conversations/room/receipt", receipt, {
+      body: { read: 99 },
+      status: 409,
+    });
+    await expectDescribed("GET", "/conversations/room/receipts", `${receipt}s`);
+    await expectDescribed(
+      "GET",
+      "/conversations/room/messages/2/receipt-counts",
+      `${messages}/{messageId}/receipt-counts`,
+    );
     await expectDescribed("PUT", "/profile", "/profile", {
       body: { name: "Ana", avatarUrl: "https://example.com/ana.png", data: { pronouns: "she" } },
     });

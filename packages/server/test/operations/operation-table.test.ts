@@ -38,6 +38,7 @@ const WAYS: readonly (readonly [string, Way])[] = [
       const answer =
         welcome.type === "error" ? welcome : await device.ask(operation.frame(room, crypto.randomUUID()));
       device.drop();
+      if (answer.type === "receipts" && answer.refused[0]) return { code: answer.refused[0].code };
       return answer.type === "error" ? { code: answer.code, message: answer.message } : OK;
     },
   ],

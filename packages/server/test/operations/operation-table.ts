@@ -160,6 +160,21 @@ export const IN_A_GROUP: readonly OperationCase[] = [
     call: (actor, room) => actor.members(room),
     outcomes: members,
   },
+  {
+    name: "say how far one has come",
+    frame: (conversationId) => ({ type: "send-receipts", receipts: [{ conversationId, read: 3 }] }),
+    http: (room) => ["POST", `/conversations/${room}/receipt`, { read: 3 }],
+    call: (actor, room) => actor.sendReceipt(room, { read: 3 }),
+    // The system reads nothing.
+    outcomes: [ok, ok, ok, forbidden, notFound, "invalid_argument"],
+  },
+  {
+    name: "count receipts",
+    frame: (conversationId) => ({ type: "count-receipts", conversationId, messageId: 3 }),
+    http: (room) => ["GET", `/conversations/${room}/messages/3/receipt-counts`],
+    call: (actor, room) => actor.countReceipts(room, 3),
+    outcomes: members,
+  },
   redacting("redact the owner's message", 3, managing),
   redacting("redact the member's message", 4, members),
   changing("add a member", "add-members", "new", managing),

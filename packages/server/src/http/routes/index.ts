@@ -2,6 +2,7 @@ import type { Route } from "../route.js";
 import { conversationRoutes } from "./conversations.js";
 import { memberRoutes } from "./members.js";
 import { messageRoutes } from "./messages.js";
+import { receiptRoutes } from "./receipts.js";
 import { userRoutes } from "./users.js";
 
 /** Every operation over HTTP. `/health` and `/openapi.json` are the service's own. */
@@ -9,5 +10,6 @@ export const ROUTES: readonly Route[] = [
   ...conversationRoutes,
   ...memberRoutes,
   ...messageRoutes,
+  ...receiptRoutes,
   ...userRoutes,
 ];

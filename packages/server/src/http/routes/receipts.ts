@@ -1,0 +1,63 @@
+import { LIMITS } from "@chat/protocol";
+import { countReceipts, listReceipts, sendReceipt } from "../../operations/receipts.js";
+import { answerOf } from "../answer-schemas.js";
+import { integer, optional } from "../json-field.js";
+import { defineRoute } from "../route.js";
+import { conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
+
+export const receiptRoutes = [
+  defineRoute({
+    method: "POST",
+    path: "/conversations/{conversationId}/receipt",
+    operationId: "sendReceipt",
+    summary: "Mark as delivered, read or unread",
+    description:
+      "Says how far the caller has come. Watermarks only rise: what lies below changes nothing, so the request may be repeated. Answered once it is durable.",
+    parameters: { conversationId },
+    body: {
+      delivered: optional(integer("Everything up to this messageId is on a device of the caller.")),
+      read: optional(integer("The caller has read everything up to this messageId.")),
+      unreadFrom: optional(
+        integer(
+          "Marks the conversation as unread from this messageId on, one of the newest 1,000; 0 takes the mark off.",
+        ),
+      ),
+    },
+    answer: answerOf("OwnReceipt"),
+    errors: ["not_found", "forbidden", "diverged", "limit_exceeded"],
+    counts: "write",
+    run: ({ context, caller, path, body: { unreadFrom, ...watermarks } }) =>
+      sendReceipt(context, caller, {
+        ...path,
+        ...watermarks,
+        ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
+      }),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/conversations/{conversationId}/receipts",
+    operationId: "listReceipts",
+    summary: "List receipts",
+    description: "One page of how far the members of a conversation have come, by user id. For members only.",
+    parameters: { conversationId },
+    query: { limit: limit(LIMITS.membersPerRequest), page },
+    answer: answerOf("Receipts"),
+    errors: ["not_found", "forbidden", "cursor_invalid"],
+    counts: "list",
+    run: ({ context, caller, path, query }) =>
+      listReceipts(context, caller, { ...path, ...query, limit: query.limit ?? DEFAULT_LIMIT }),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/conversations/{conversationId}/messages/{messageId}/receipt-counts",
+    operationId: "countReceipts",
+    summary: "Count receipts",
+    description:
+      "How many members have received and read everything up to a message. Its sender and those who joined later count, too. For members only.",
+    parameters: { conversationId, messageId: integer("The message.") },
+    answer: answerOf("ReceiptCounts"),
+    errors: ["not_found", "forbidden"],
+    counts: "list",
+    run: ({ context, caller, path }) => countReceipts(context, caller, path),
+  }),
+];
