@@ -102,6 +102,38 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
     await store.close();
   });
 
+  it("gives out no change number while one that was given out before is not yet seen", async () => {
+    const schema = await newSchema();
+    const pool = schema.pool();
+    const store = await openPostgres(pool);
+    await groupOf(store, "d", 1);
+    const position = await store.conversations.position();
+    // Another server, between its last statement and its commit.
+    const other = await pool.connect();
+    await other.query("BEGIN; SELECT FROM chat_store FOR NO KEY UPDATE");
+    await other.query("UPDATE chat_conversation SET change = nextval('chat_change') WHERE id = 'd'");
+    let isStored = false;
+    const appended = store.messages.append([draft()]).then((outcomes) => {
+      isStored = true;
+      return outcomes.map(result);
+    });
+    const waiting = `SELECT count(*)::int AS count FROM pg_stat_activity
+      WHERE wait_event_type = 'Lock' AND query LIKE '%chat_change%' AND $1 = ANY(pg_blocking_pids(pid))`;
+    const { processID } = other as unknown as { readonly processID: number };
+    for (;;) {
+      const { rows } = await pool.query<{ count: number }>(waiting, [processID]);
+      if (rows[0]!.count === 1) break;
+    }
+    expect(await store.conversations.position()).toBe(position);
+    expect(isStored).toBe(false);
+    await other.query("COMMIT");
+    other.release();
+    expect(await appended).toEqual(["stored"]);
+    const { conversations } = await store.conversations.changes({ limit: 9, cursor: position });
+    expect(conversations.map(({ conversationId }) => conversationId)).toEqual(["d", "c"]);
+    await store.close();
+  });
+
   it("prepares each statement once per connection, unless told not to", async () => {
     const schema = await newSchema();
     const prepared = schema.pool({ max: 1 });
