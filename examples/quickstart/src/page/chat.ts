@@ -30,6 +30,9 @@ export function saidAt({ data, createdAt }: ChatMessage): number {
   return typeof time === "number" && Math.abs(time) < 8e15 ? time : createdAt;
 }
 
+/** What stands where a message was that its sender, or a moderator, has deleted. */
+export const TOMBSTONE = "This message was deleted.";
+
 /** What to tell somebody whose wish was not fulfilled. */
 export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -12,7 +12,8 @@ import { askForLogin } from "./views/login.js";
  * conversation-title, back, open-members   header of the conversation
  * message-list                             holds message, day and event (who came and went)
  * message                                  data-message-id once stored; data-state="pending|stored|failed" if own;
- *                                          holds sender, message-text, message-state, and if failed retry, discard
+ *                                          data-redacted="true" once deleted;
+ *                                          holds sender, message-text, message-state, if own delete, and if failed retry, discard
  * load-older, new-messages, timeline-note  older ones, newer ones out of sight, what is missing
  * composer, composer-error, send
  * offline-banner, banner-action            the banner has the class "shown" while there is something to say

@@ -24,9 +24,9 @@ export function timelineRows(messages: readonly ChatMessage[], userId: string): 
   let day: string | undefined;
   let last: ChatMessage | undefined;
   for (const message of messages) {
-    const { key, kind, text, senderId } = message;
+    const { key, kind, text, redacted, senderId } = message;
     const isEvent = EVENTS.has(kind);
-    if (!isEvent && (kind !== "text" || text === undefined)) continue;
+    if (!isEvent && (kind !== "text" || (text === undefined && !redacted))) continue;
     const time = saidAt(message);
     // When people come and go says little of when things were said.
     if (!isEvent && dayOf(time) !== day) {

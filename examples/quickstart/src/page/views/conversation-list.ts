@@ -1,5 +1,5 @@
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, type ChatSummary, nameOf, titleOf } from "../chat.js";
+import { type Chat, type ChatConversation, type ChatSummary, nameOf, titleOf, TOMBSTONE } from "../chat.js";
 import { byId, element, setText } from "../element.js";
 import { fullTime, listTime } from "../format-time.js";
 import { keyedChildren } from "../keyed-children.js";
@@ -51,7 +51,7 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
 
   function snippetOf({ latest, type, memberCount }: ChatSummary): string {
     if (latest === undefined) return type === "group" ? `${memberCount} members` : "No messages yet";
-    const text = latest.snippet ?? "Something that this page cannot show";
+    const text = latest.redacted ? TOMBSTONE : (latest.snippet ?? "Something that this page cannot show");
     if (latest.senderId === chat.userId) return `You: ${text}`;
     return type === "direct" ? text : `${nameOf(chat, latest.senderId)}: ${text}`;
   }

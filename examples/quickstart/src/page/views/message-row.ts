@@ -1,5 +1,13 @@
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, type ChatMessage, nameOf, saidAt, sentenceOf } from "../chat.js";
+import {
+  type Chat,
+  type ChatConversation,
+  type ChatMessage,
+  nameOf,
+  saidAt,
+  sentenceOf,
+  TOMBSTONE,
+} from "../chat.js";
 import { element, icon, setText } from "../element.js";
 import { dayLabel, fullTime, timeOfDay } from "../format-time.js";
 import type { TimelineRow } from "../timeline-rows.js";
@@ -28,7 +36,7 @@ export function createRow(row: TimelineRow, context: RowContext): HTMLElement {
   }
 }
 
-/** Brings a line up to date: names and states change, text never does. */
+/** Brings a line up to date: names and states change, and what was said may be deleted. */
 export function updateRow(node: HTMLElement, row: TimelineRow, context: RowContext): void {
   switch (row.type) {
     case "day":
@@ -61,6 +69,7 @@ function createOwnMessage(message: ChatMessage, { conversation }: RowContext): H
   const { key } = message;
   const retry = element("button", { text: "Try again", testId: "retry", attributes: { type: "button" } });
   const discard = element("button", { text: "Discard", testId: "discard", attributes: { type: "button" } });
+  const remove = createDelete(() => conversation.redact(Number(remove.closest("li")?.dataset["messageId"])));
   const reason = element("span", { class: "reason" });
   const explain = (error: unknown): void => setText(reason, sentenceOf(error));
   retry.addEventListener("click", () => void conversation.retry(key).catch(explain));
@@ -68,9 +77,42 @@ function createOwnMessage(message: ChatMessage, { conversation }: RowContext): H
   return element(
     "li",
     { class: "message own", testId: "message" },
-    element("div", { class: "bubble" }, element("p", { class: "sender", text: "You" }), ...body(message)),
+    element(
+      "div",
+      { class: "bubble" },
+      element("p", { class: "sender", text: "You" }),
+      ...body(message),
+      remove,
+    ),
     element("p", { class: "failure" }, reason, retry, discard),
   );
+}
+
+/** Deletes for everybody; asks to be pressed once more before it does. */
+function createDelete(act: () => Promise<void>): HTMLButtonElement {
+  const button = element("button", {
+    class: "icon-button delete",
+    testId: "delete",
+    attributes: { type: "button" },
+  });
+  let isSure = false;
+  function show(sure: boolean, sentence = sure ? "Press again to delete it for everybody" : "Delete"): void {
+    isSure = sure;
+    button.classList.toggle("sure", sure);
+    button.title = button.ariaLabel = sentence;
+    button.replaceChildren(icon("bin"), ...(sure ? ["Delete?"] : []));
+  }
+  button.addEventListener("click", () => {
+    if (!isSure) return show(true);
+    button.ariaDisabled = "true";
+    act().catch((error: unknown) => {
+      button.ariaDisabled = null;
+      show(false, sentenceOf(error));
+    });
+  });
+  button.addEventListener("blur", () => show(false));
+  show(false);
+  return button;
 }
 
 function body({ text = "" }: ChatMessage): HTMLElement[] {
@@ -85,6 +127,10 @@ function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "mes
   node.classList.toggle("starts-run", startsRun);
   updateTime(part(node, "time") as HTMLTimeElement, saidAt(message));
   if (message.messageId !== undefined) node.dataset["messageId"] = String(message.messageId);
+  if (message.redacted) {
+    node.dataset["redacted"] = "true";
+    setText(part(node, ".text"), TOMBSTONE);
+  }
   if (isOwn) {
     updateState(node, message);
   } else {
