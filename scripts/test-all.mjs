@@ -19,6 +19,7 @@ const steps = [
   check("typecheck", "npm run --silent typecheck"),
   check("dead exports", "npm run --silent dead-exports"),
   check("public surface", "npm run --silent check:api"),
+  check("API reference", "npm run --silent reference -- --emit none"),
   check("packages", "npm run --silent check:packages"),
   check("size", "npm run --silent check:size"),
   tests("unit"),

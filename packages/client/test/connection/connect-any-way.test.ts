@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { connectAnyWay } from "../../src/connection/connect-any-way.js";
-import type { Connect } from "../../src/connection/socket.js";
+import type { Transport } from "../../src/connection/socket.js";
 import { virtualClock } from "../../src/testing/virtual-clock.js";
 
 test("an event stream that never opens is given up, and a WebSocket has its turn again", async () => {
@@ -17,7 +17,7 @@ test("an event stream that never opens is given up, and a WebSocket has its turn
   });
   const clock = virtualClock();
   let webSockets = 0;
-  const refuse: Connect = () => {
+  const refuse: Transport = () => {
     webSockets++;
     throw new Error("No WebSocket gets through.");
   };

@@ -142,7 +142,7 @@ describe("a restored backup", () => {
         return [0];
       }
       // The server's own reading of the feed lags behind.
-      session.send({ ...frame, cursor });
+      session.send(cursor === undefined ? frame : { ...frame, cursor });
       return [];
     };
     while (pongs < 1) await clock.advance(100);

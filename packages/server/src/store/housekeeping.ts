@@ -68,7 +68,7 @@ export interface Housekeeping {
    */
   purge(): Promise<boolean>;
 
-  /** Conversations that have entries, by an order of their own; paged. @param own only those with a retention of their own */
+  /** Conversations that have entries, by an order of their own; paged. @param query with `own`, only those with a retention of their own */
   retentionCandidates(query: {
     readonly own: boolean;
     readonly limit: number;

@@ -135,7 +135,7 @@ export interface MessageStore {
    * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
    * Refusals: `not_found` (no such conversation), `membership_moved`, `limit_exceeded` (members, intervals),
    * `invalid_argument` (a membership change that does not fit the members, a redaction of what is no message),
-   * `limit_exceeded` too for an erasure that leaves more than {@link ERASED_AT_ONCE} bodies to wipe, `data_invalid`, `overloaded` (too much waits),
+   * `limit_exceeded` too for an erasure that leaves more than 500 bodies to wipe, `data_invalid`, `overloaded` (too much waits),
    * `store_unavailable` (retryable: busy, full, broken, outcome unknown), `closed`.
    * Concurrent calls may share one commit. Never rejects.
    */

@@ -21,6 +21,6 @@ export interface StoredEntry {
   readonly ordinal: number;
   /** True for a tombstone: its text, data and replyTo were redacted or erased. */
   readonly redacted?: true;
-  /** 32 bits over this entry and all before it, see {@link chainFingerprint}. */
+  /** 32 bits over this entry and all before it: {@link chainFingerprint}. */
   readonly fingerprint: number;
 }

@@ -16,8 +16,8 @@ import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
 export type Case = (name: string, prove: (world: StoreWorld) => Promise<void>) => void;
 
 /**
- * Proves, against the real engine, that a store keeps every sentence of the contracts {@link ChatStore},
- * {@link MessageStore} and {@link ConversationStore}.
+ * Proves, against the real engine, that a store keeps every sentence of the contracts `ChatStore`,
+ * `MessageStore` and `ConversationStore`.
  * ```ts
  * import { describe, it } from "vitest";
  * storeSuite({ describe, it }, "my store", () => createEmptyEngine());
