@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Cache } from "../src/cache/cache.js";
-import type { ChatClient } from "../src/public-types.js";
+import type { ChatClient, TimelineWindow } from "../src/public-types.js";
 import { seededRandom } from "../src/testing/virtual-clock.js";
+// Loaded already, so that no clock has to wait for it.
+import "../src/timeline/open-window.js";
 import { createWorld, type World } from "./world.js";
 
 /** What may happen. `who` picks a device or a user, `room` a conversation. */
@@ -11,6 +13,8 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("post" as const), who: fc.nat(2), room: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("open" as const), who: fc.nat(3), room: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("older" as const), who: fc.nat(3), room: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("jump" as const), who: fc.nat(3), room: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("page" as const), who: fc.nat(3), room: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const), who: fc.nat(2), room: fc.nat(2) }) },
   {
     weight: 1,
@@ -45,6 +49,7 @@ interface Device {
   cache: Cache;
   client: ChatClient;
   online: boolean;
+  readonly windows: { readonly room: string; readonly window: TimelineWindow }[];
 }
 
 async function walk(world: World, steps: readonly { do: string; who: number; room: number }[], seed: number) {
@@ -66,7 +71,7 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
   };
   const start = (who: number, cache: Cache): Device => {
     const client = world.device(OWNERS[who]!, { cache, requestTimeout: 5_000, catchUpEntries: 20 });
-    return { cache, client, online: true };
+    return { cache, client, online: true, windows: [] };
   };
   const devices = OWNERS.map((_, who) => start(who, world.cache()));
   const sent: Record<string, number[]>[] = OWNERS.map(() => ({}));
@@ -90,6 +95,21 @@ async function walk(world: World, steps: readonly { do: string; who: number; roo
         break;
       case "older":
         conversation?.timeline.loadOlder({ limit: 3 }).catch(() => {});
+        break;
+      case "jump": {
+        const around = 1 + Math.floor(random.float() * server.log(ROOMS[room]!).length);
+        conversation?.timeline.window({ around, limit: 5 }).then(
+          (window) => device.windows.push({ room: ROOMS[room]!, window }),
+          () => {},
+        );
+        break;
+      }
+      case "page":
+        for (const { window } of device.windows) {
+          const paging =
+            random.float() < 0.5 ? window.loadOlder({ limit: 3 }) : window.loadNewer({ limit: 3 });
+          paging.catch(() => {});
+        }
         break;
       case "cut":
         server.cut(USERS[who]);
@@ -140,20 +160,45 @@ async function readAll(world: World, client: ChatClient, room: string) {
   return timeline;
 }
 
+/** What a user may see of a log. */
+function visibleTo(world: World, user: string, room: string) {
+  const members = new Set<string>();
+  const entries = world.server.log(room).filter(({ kind, data }) => {
+    const named = (data?.["members"] ?? []) as string[];
+    if (kind === "members-removed") for (const name of named) members.delete(name);
+    else for (const name of named) members.add(name);
+    return members.has(user);
+  });
+  return { entries, members };
+}
+
+/** A window shows a piece of the log without a hole, and all of it once it was paged to both ends. */
+async function expectWindows(world: World, who: number, { windows }: Device): Promise<void> {
+  for (const { room, window } of windows) {
+    const log = visibleTo(world, OWNERS[who]!, room).entries.map(({ messageId, text }) => [messageId, text]);
+    const lines = () => window.messages.map(({ messageId, text }) => [messageId, text]);
+    const before = lines();
+    const start = log.findIndex(([messageId]) => messageId === before[0]?.[0]);
+    expect(before).toEqual(log.slice(Math.max(start, 0), Math.max(start, 0) + before.length));
+    expect(window.state).toBe("complete");
+    for (let pages = 0; (window.hasOlder || window.hasNewer) && pages < 1_000; pages++) {
+      const loading = Promise.all([window.loadOlder(), window.loadNewer()]);
+      await world.clock.advance(100);
+      await loading;
+    }
+    expect(lines()).toEqual(log);
+  }
+}
+
 /** Every device must hold what the server has, and nothing else: on its screen, and in its cache. */
 async function expectConverged(world: World, devices: readonly Device[]): Promise<void> {
   for (const [who, { client, cache }] of devices.entries()) {
     const user = OWNERS[who]!;
+    await expectWindows(world, who, devices[who]!);
     expect(client.status).toMatchObject({ connection: "online", synced: true, pending: 0 });
     for (const room of ROOMS) {
       const timeline = await readAll(world, client, room);
-      const members = new Set<string>();
-      const visible = world.server.log(room).filter(({ kind, data }) => {
-        const named = (data?.["members"] ?? []) as string[];
-        if (kind === "members-removed") for (const name of named) members.delete(name);
-        else for (const name of named) members.add(name);
-        return members.has(user);
-      });
+      const { entries: visible, members } = visibleTo(world, user, room);
       expect(timeline.state).toBe("complete");
       expect(timeline.messages.map(({ messageId, text, state }) => [messageId, text, state])).toEqual(
         visible.map(({ messageId, text }) => [messageId, text, "stored"]),
