@@ -129,7 +129,7 @@ describe("an event stream", () => {
 
   it("of a device that takes nothing is closed, and its memory let go", async () => {
     const clock = new VirtualClock();
-    const server = await openServer({ runtime: clock.runtime, settings: { sendQueueBytes: 2_000 } });
+    const server = await openServer({ runtime: clock.runtime, settings: { sendQueueBytes: 500 } });
     const device = await StreamDevice.open(server);
     await device.hello();
     for (let requestId = 2; requestId < 200; requestId++) await device.send({ type: "ping", requestId });
