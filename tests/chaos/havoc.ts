@@ -16,8 +16,9 @@ export interface HavocOptions {
 /**
  * `kill`: SIGKILL every 1 to 5 s, now and then in bursts. `still`: SIGSTOP, and SIGCONT after some seconds. `full`: the store is full,
  * as the engine's own limit has it. `disk`: the file system is full. `rewind`: a backup is restored, or a failover loses commits.
+ * `database`: the database crashes and is started again. `broker`: what is between the servers does.
  */
-export type Fault = "kill" | "still" | "full" | "disk" | "rewind";
+export type Fault = "kill" | "still" | "full" | "disk" | "rewind" | "database" | "broker";
 
 /** Disturbs servers and store until told to end. One thing at a time is done to the store; kills strike at any time. */
 export class Havoc {
@@ -40,6 +41,8 @@ export class Havoc {
       still: [3_000, 12_000, () => this.#standStill()],
       full: [4_000, 12_000, () => this.#fill()],
       disk: [1_000, 3_000, () => this.#fillDisk()],
+      database: [4_000, 12_000, () => this.#crash("database crashed", this.#options.engine.crashDatabase)],
+      broker: [4_000, 12_000, () => this.#crash("broker crashed", this.#options.engine.crashBroker)],
       // It waits for the others.
       rewind: [1_000, 4_000, () => this.calmly(() => this.#rewind())],
     };
@@ -133,10 +136,15 @@ export class Havoc {
     engine.fillDisk?.(false);
   }
 
+  async #crash(name: string, act: (() => Promise<void>) | undefined): Promise<void> {
+    this.#note(name);
+    await act?.();
+  }
+
   async #rewind(): Promise<void> {
     const { cluster, engine, history, random, conversationIds } = this.#options;
     const isFailover = random.chance(0.5);
-    engine.takeBackup();
+    await engine.takeBackup();
     await pause(isFailover ? random.float() * 300 : 1_000 + random.float() * 3_000);
     await cluster.killAll();
     const { heads, lost } = await engine.restoreBackup(conversationIds);

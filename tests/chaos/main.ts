@@ -4,18 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleSources, root } from "../bundle/bundle-sources.js";
+import { hasPostgresAndRedis, postgresBackend } from "./backends/postgres.js";
 import { sqliteBackend, sqliteOnSmallDisk } from "./backends/sqlite.js";
 import type { Fault } from "./havoc.js";
 import { countBreaches } from "./judge-history.js";
 import { burst, reconnectStorm } from "./storm.js";
 import { playRound, type RoundOptions, type RoundResult } from "./round.js";
 
-const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,rewound,small-disk] [--patient] [--keep]
+const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,rewound,small-disk,postgres,postgres-rewound] [--patient] [--keep]
 
 Real server processes on a real store, real clients behind a proxy that cuts and slows; servers are killed every 1 to 5 s.
   --messages  acknowledged messages over all rounds
   --seed      decides what is done when; which message it meets is up to the machine
-  --rounds    which worlds: one server; two on one store; a store that is put back; a file system that runs full
+  --rounds    which worlds: one server; two on one store; a store that is put back; a file system that runs full;
+              postgres: three on PostgreSQL and Redis, which crash, too; postgres-rewound: a PostgreSQL that is put back
   --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
   --keep      leaves histories and stores where they are, and says where
 
@@ -60,6 +62,20 @@ const ROUNDS: Readonly<
     faults: ["kill", "disk"],
     least: ["disk", 5],
     changesMembers: true,
+  },
+  postgres: {
+    share: 0.35,
+    servers: 3,
+    faults: ["kill", "still", "database", "broker"],
+    least: ["database", 4],
+    changesMembers: true,
+  },
+  "postgres-rewound": {
+    share: 0.1,
+    servers: 3,
+    faults: ["rewind"],
+    least: ["rewind", 3],
+    changesMembers: false,
   },
 };
 
@@ -151,6 +167,13 @@ async function play(): Promise<number> {
         continue;
       }
       backend = sqliteOnSmallDisk(MEGABYTE);
+    }
+    if (name.startsWith("postgres")) {
+      if (!hasPostgresAndRedis) {
+        skipped.push(`${name} (PostgreSQL or Redis can't be started here)`);
+        continue;
+      }
+      backend = postgresBackend;
     }
     try {
       const result = await playRound({

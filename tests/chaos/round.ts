@@ -159,7 +159,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   } finally {
     for (const player of players) player.end();
     for (const server of cluster.servers) await server.kill();
-    engine.close();
+    await engine.close();
   }
 
   /** Parts a half of the devices from everything, and measures how long they take to have everything once that is over. */
@@ -214,7 +214,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     await opened.store.open({ runtime: systemRuntime(), groupMembers: LIMITS.groupMembers });
     for await (const log of readLogs(opened.store, conversationIds)) history.add(log);
     await opened.store.close();
-    opened.close();
+    await opened.close();
   }
 
   async function judge(): Promise<Verdict> {

@@ -21,7 +21,7 @@ const backend = BACKENDS[config.backend]!.open(config.place);
 
 /** Over the process that started this one, which loses, doubles, delays and reorders. */
 let receive: (envelope: Uint8Array) => void = () => {};
-const fanout: Fanout = {
+const overParent: Fanout = {
   publish(serverIds, bytes) {
     for (const to of serverIds) tell({ type: "envelope", to, bytes });
   },
@@ -35,7 +35,8 @@ const fanout: Fanout = {
 const chat = createChatServer({
   store: config.watches ? backend.store : unwatched(backend.store),
   authenticate: ({ token }) => ({ userId: token }),
-  fanout,
+  // Only the one over the parent can lose everything, for the tails.
+  fanout: config.watches ? (backend.fanout ?? overParent) : overParent,
   registry: backend.registry,
   serverId: config.serverId,
   runtime,
@@ -69,7 +70,7 @@ function unwatched(store: typeof backend.store): typeof backend.store {
 
 async function stop(): Promise<void> {
   await chat.close();
-  backend.close();
+  await backend.close();
   process.exit(0);
 }
 

@@ -119,7 +119,7 @@ class Crowd {
     ))
       this.#history.add(log);
     await opened.store.close();
-    opened.close();
+    await opened.close();
     this.#history.close();
     const judged = new HistoryJudge();
     for (const file of [this.#world, ...this.#histories]) {

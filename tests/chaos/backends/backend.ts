@@ -1,14 +1,16 @@
-import type { ChatStore, Registry } from "@chat/server";
+import type { ChatStore, Fanout, Registry } from "@chat/server";
 
 /** A backend as one server's process has it. */
 interface OpenedBackend {
   readonly store: ChatStore;
   /** Which server holds which session, where several servers share it. */
   readonly registry: Registry;
+  /** Between the servers; where there is none, messages go over the process that started them. */
+  readonly fanout?: Fanout;
   /** Has the engine refuse whatever would need more room than there is now, or lets it go on. */
   fill(isFull: boolean): void;
   /** Lets go of connections, once store and registry are no longer used. */
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** An engine that chaos can be made of. All servers of a round share one; its figures and files are its own. */
@@ -16,7 +18,7 @@ export interface Engine {
   /** Told to each server's process, which opens the backend of that name with it. Survives JSON. */
   readonly place: string;
   /** Keeps what the store holds now, whole and consistent, while servers write. */
-  takeBackup(): void;
+  takeBackup(): void | Promise<void>;
   /**
    * Puts the last backup in the store's place. No server runs.
    * @returns how many entries each of these conversations has now, and how many the store has lost
@@ -27,8 +29,12 @@ export interface Engine {
   }>;
   /** The disk below is full until told otherwise; undefined where none can be had. */
   readonly fillDisk?: (isFull: boolean) => void;
+  /** Ends the database as a crash does, and starts it again. */
+  readonly crashDatabase?: () => Promise<void>;
+  /** Ends what is between the servers, and starts it again; what it held is lost. */
+  readonly crashBroker?: () => Promise<void>;
   /** Once all servers have ended. */
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** A store, and what belongs to it, under test. */

@@ -57,7 +57,9 @@ export const sqliteBackend: Backend = {
         const pages = isFull ? Number(database.pragma("page_count", { simple: true })) : ALL_PAGES;
         database.pragma(`max_page_count = ${pages}`);
       },
-      close: () => database.close(),
+      close() {
+        database.close();
+      },
     };
   },
 };

@@ -17,10 +17,11 @@ const version = existsSync(VERSIONS)
 export const hasPostgres = version !== undefined;
 
 /** PostgreSQL refuses to run as root. */
-const owner = process.getuid?.() === 0 ? { uid: idOf("-u"), gid: idOf("-g") } : {};
-
-function idOf(option: string): number {
-  return hasPostgres ? Number(execFileSync("id", [option, "postgres"], { encoding: "utf8" })) : 0;
+function ownerOfServers(): { readonly uid?: number; readonly gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (option: string): number =>
+    Number(execFileSync("id", [option, "postgres"], { encoding: "utf8" }));
+  return { uid: idOf("-u"), gid: idOf("-g") };
 }
 
 /** A PostgreSQL of a test's own, which may be stopped, crashed, put back to an earlier state and started again. */
@@ -29,6 +30,7 @@ export class PostgresServer {
   readonly #port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), "chat-postgres-"));
   readonly #settings: readonly string[];
+  readonly #owner = ownerOfServers();
   #child: ChildProcess | undefined;
 
   private constructor(port: number, settings: readonly string[]) {
@@ -40,7 +42,8 @@ export class PostgresServer {
   /** @param settings as `name=value` */
   static async create(settings: readonly string[] = []): Promise<PostgresServer> {
     const server = new PostgresServer(await freePort(), settings);
-    if (owner.uid !== undefined) chownSync(server.#folder, owner.uid, owner.gid);
+    const owner = server.#owner;
+    if (owner.uid !== undefined) chownSync(server.#folder, owner.uid, owner.gid!);
     const args = ["-D", server.#data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"];
     execFileSync(program("initdb"), args, { ...owner, cwd: server.#folder, stdio: "ignore" });
     await server.start();
@@ -54,7 +57,7 @@ export class PostgresServer {
   async start(): Promise<void> {
     const place = ["-D", this.#data, "-p", String(this.#port), "-h", "127.0.0.1", "-k", this.#folder];
     const settings = this.#settings.flatMap((setting) => ["-c", setting]);
-    const options = { ...owner, cwd: this.#folder, stdio: "ignore" } as const;
+    const options = { ...this.#owner, cwd: this.#folder, stdio: "ignore" } as const;
     const child = spawn(program("postgres"), [...place, ...settings], options);
     this.#child = child;
     while (!(await this.#answers())) {

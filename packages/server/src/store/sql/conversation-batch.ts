@@ -1,17 +1,11 @@
-import { type HistoryVisibility, type Role, tombstoneOf } from "@chat/protocol";
+import { type HistoryVisibility, tombstoneOf } from "@chat/protocol";
 import { contentBytes } from "../content-bytes.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
+import { BatchMembers, type RawStanding } from "./batch-members.js";
 import { BatchReceipts, type LoadedReceipt } from "./batch-receipts.js";
-import type {
-  BatchWrites,
-  EndedInterval,
-  LeftState,
-  MovedConversation,
-  NewMessage,
-  Tombstone,
-} from "./batch-writes.js";
+import type { BatchWrites, MovedConversation, NewMessage, Tombstone } from "./batch-writes.js";
 import { encodeBody } from "./entry-body.js";
 import { encodeLatest, latestOf } from "./latest-message.js";
 import type { Standing } from "./membership-problem.js";
@@ -36,19 +30,6 @@ export interface LockedConversation {
   readonly history: HistoryVisibility | null;
 }
 
-/** A participation, as far as membership changes look at it. */
-export interface RawStanding {
-  readonly conversation: number;
-  readonly userId: string;
-  readonly joinedAt: number;
-  readonly visibleFrom: number;
-  readonly leftAt: number | null;
-  readonly role: Role;
-  readonly intervals: number;
-  /** The intervals before the newest one, as JSON. */
-  readonly earlier: string | null;
-}
-
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface State extends Mutable<LockedConversation> {
@@ -67,31 +48,16 @@ interface State extends Mutable<LockedConversation> {
 /** The state of a conversation, with what this transaction has done. */
 export type ConversationState = Readonly<Omit<LockedConversation, "name" | "data" | "history" | "activity">>;
 
-interface Participation {
-  readonly conversation: number;
-  readonly userId: string;
-  joinedAt: number;
-  visibleFrom: number;
-  leftAt: number | undefined;
-  role: Role;
-  intervals: number;
-  earlier: (readonly [number, number])[];
-  left: LeftState | undefined;
-  moved: boolean;
-}
-
 /**
  * The conversations that one transaction has locked: each is moved on in memory, entry by entry, and written once. No
  * statement is run here, so that a batch takes as many statements however many entries and members it has.
  */
 export class ConversationBatch {
   readonly #states = new Map<string, State>();
-  readonly #participations = new Map<string, Participation>();
+  readonly #members: BatchMembers;
   readonly #messages: NewMessage[] = [];
   readonly #tombstones: Tombstone[] = [];
-  readonly #takenIn: { conversation: number; userId: string }[] = [];
   readonly #receipts: BatchReceipts;
-  #intervals: EndedInterval[] = [];
 
   /**
    * @param standings of all users that the batch's membership changes name
@@ -102,6 +68,7 @@ export class ConversationBatch {
     standings: readonly RawStanding[] = [],
     receipts: readonly LoadedReceipt[] = [],
   ) {
+    this.#members = new BatchMembers(standings);
     this.#receipts = new BatchReceipts(receipts);
     for (const row of locked) {
       this.#states.set(row.id, {
@@ -118,15 +85,6 @@ export class ConversationBatch {
         latest: undefined,
       });
     }
-    for (const { leftAt, earlier, ...row } of standings) {
-      this.#participations.set(keyOf(row.conversation, row.userId), {
-        ...row,
-        leftAt: leftAt ?? undefined,
-        earlier: earlier === null ? [] : (JSON.parse(earlier) as [number, number][]),
-        left: undefined,
-        moved: false,
-      });
-    }
   }
 
   /** The state now; undefined if there is no such conversation. */
@@ -136,14 +94,7 @@ export class ConversationBatch {
 
   /** Where these users stand now; those who never were members are left out. */
   standings({ key }: ConversationState, userIds: readonly string[]): ReadonlyMap<string, Standing> {
-    const found = new Map<string, Standing>();
-    for (const userId of userIds) {
-      const known = this.#participations.get(keyOf(key, userId));
-      if (known !== undefined) {
-        found.set(userId, { member: known.leftAt === undefined, intervals: known.intervals });
-      }
-    }
-    return found;
+    return this.#members.standings(key, userIds);
   }
 
   /** Adds an entry to its conversation's log. @throws when the body can't be encoded */
@@ -230,90 +181,22 @@ export class ConversationBatch {
       infos: moved.flatMap(({ key, name, data, history, infoMoved }) =>
         infoMoved ? [{ key, name, data, history: history! }] : [],
       ),
-      participations: [...this.#participations.values()].filter((participation) => participation.moved),
+      ...this.#members.writes(),
       ...this.#receipts.writes(),
-      takenIn: this.#takenIn,
-      intervals: this.#intervals,
     };
   }
 
   #changeMembers(state: State, entry: StoredEntry, membership: MembershipChange): void {
-    const { messageId } = entry;
-    const { add, remove, fromStart = false, roles = [] } = membership;
-    state.memberCount += add.length - remove.length;
-    for (const userId of remove) {
-      this.#leave(state, messageId, userId);
-      this.#receipts.leave(state.key, userId);
-    }
-    for (const { userId, role } of add) {
-      this.#join(state, messageId, userId, role, fromStart);
-      this.#receipts.join(state.key, userId, entry);
-    }
-    for (const { userId, role } of roles) {
-      const participation = this.#participations.get(keyOf(state.key, userId));
-      if (participation === undefined || participation.leftAt !== undefined) continue;
-      participation.role = role;
-      participation.moved = true;
-    }
-    state.membershipVersion = messageId;
+    const { key, fingerprint, ordinal, latestId, name, data } = state;
+    state.memberCount += membership.add.length - membership.remove.length;
+    const shown = { fingerprint, ordinal, memberCount: state.memberCount, latestId, name, data };
+    const activity = state.isActive ? undefined : state.activity;
+    this.#members.change(key, entry.messageId, membership, { ...shown, activity });
+    for (const userId of membership.remove) this.#receipts.leave(key, userId);
+    for (const { userId } of membership.add) this.#receipts.join(key, userId, entry);
+    state.membershipVersion = entry.messageId;
     state.membersMoved = true;
   }
-
-  #join(state: State, messageId: number, userId: string, role: Role, fromStart: boolean): void {
-    const visibleFrom = fromStart ? 1 : messageId;
-    const before = this.#participations.get(keyOf(state.key, userId));
-    if (before !== undefined && fromStart) this.#takeIn(state.key, userId);
-    else if (before !== undefined) {
-      const ended = [before.visibleFrom, before.leftAt!] as const;
-      before.earlier.push(ended);
-      this.#intervals.push({ conversation: state.key, userId, from: ended[0], to: ended[1] });
-    }
-    this.#participations.set(keyOf(state.key, userId), {
-      conversation: state.key,
-      userId,
-      joinedAt: messageId,
-      visibleFrom,
-      leftAt: undefined,
-      role,
-      intervals: visibleFrom === 1 ? 1 : (before?.intervals ?? 0) + 1,
-      earlier: fromStart ? [] : (before?.earlier ?? []),
-      left: undefined,
-      moved: true,
-    });
-  }
-
-  /** An interval from the first entry on takes in all that were before it. */
-  #takeIn(conversation: number, userId: string): void {
-    this.#takenIn.push({ conversation, userId });
-    this.#intervals = this.#intervals.filter(
-      (interval) => interval.conversation !== conversation || interval.userId !== userId,
-    );
-  }
-
-  /** A former member's row stays as it was: what it shows is copied, as far as the user could see it. */
-  #leave(state: State, messageId: number, userId: string): void {
-    const participation = this.#participations.get(keyOf(state.key, userId))!;
-    const { latestId, fingerprint, ordinal, memberCount, name, data } = state;
-    const saw =
-      latestId >= participation.visibleFrom ||
-      participation.earlier.some(([from, to]) => latestId >= from && latestId < to);
-    participation.leftAt = messageId;
-    participation.left = {
-      at: messageId,
-      fingerprint,
-      ordinal,
-      activity: state.isActive ? undefined : state.activity,
-      memberCount,
-      latestId: saw ? latestId : null,
-      name,
-      data,
-    };
-    participation.moved = true;
-  }
-}
-
-function keyOf(conversation: number, userId: string): string {
-  return `${conversation} ${userId}`;
 }
 
 /** What all members' rows show has moved. */

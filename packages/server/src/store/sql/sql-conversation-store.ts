@@ -1,5 +1,4 @@
 import {
-  ChatError,
   type ConversationRow,
   type MemberReceipt,
   type Receipt,
@@ -21,23 +20,21 @@ import type {
   ReceiptCounts,
   StoreChanges,
 } from "../conversation-store.js";
-import { updateOf } from "../conversation-update.js";
 import { membershipOf } from "../membership-entry.js";
 import { sameJson } from "../same-json.js";
 import type { StoredEntry } from "../stored-entry.js";
-import type { LoadedReceipt } from "./batch-receipts.js";
 import { ConversationBatch, type LockedConversation } from "./conversation-batch.js";
+import { advanceBy } from "./advance-by.js";
 import { activityOf, encodeCursor } from "./feed-cursor.js";
 import { usersOf } from "./membership-problem.js";
 import { pageOf } from "./page-of.js";
 import { type RawParticipation, toParticipation } from "./raw-participation.js";
-import { type RawReceipt, toReceipt } from "./raw-receipt.js";
 import { type RawRow, takePage, toRow } from "./raw-row.js";
 import { type RawUser, toProfile } from "./raw-user.js";
-import { ReceiptQueue } from "./receipt-queue.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { cursorBehind, feedRows } from "./sql-feed.js";
 import { standingsOf } from "./sql-message-store.js";
+import { type ReceiptLimits, SqlReceipts } from "./sql-receipts.js";
 
 type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
 
@@ -50,22 +47,16 @@ interface RawChange {
   readonly receiptsMoved: number | boolean | null;
 }
 
-/** What of the store's settings is needed here. */
-export interface ReceiptLimits {
-  /** Up to so many members of a conversation are told how far each other has come. */
-  readonly receiptMembers: number;
-}
-
 /** The conversation store on a SQL server, see {@link ConversationStore}. */
 export class SqlConversationStore implements ConversationStore {
   readonly #engine: SqlEngine;
   readonly #limits: ReceiptLimits;
-  readonly #receipts: ReceiptQueue;
+  readonly #receipts: SqlReceipts;
 
   constructor(engine: SqlEngine, limits: ReceiptLimits) {
     this.#engine = engine;
     this.#limits = limits;
-    this.#receipts = new ReceiptQueue((advances) => this.#advanceReceipts(advances));
+    this.#receipts = new SqlReceipts(engine, limits);
   }
 
   async reserve(conversation: NewConversation): Promise<Reserved> {
@@ -125,39 +116,26 @@ export class SqlConversationStore implements ConversationStore {
     return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
   }
 
-  async advanceReceipts(
-    advances: readonly ReceiptAdvance[],
-  ): Promise<readonly (AdvancedReceipt | undefined)[]> {
-    return advances.length === 0 ? [] : this.#receipts.add(advances);
+  advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
+    return this.#receipts.advance(advances);
   }
 
-  async receipts(
+  receipts(
     conversationId: string,
-    { limit, page = "" }: { readonly limit: number; readonly page?: string },
+    query: { readonly limit: number; readonly page?: string },
   ): Promise<Page<MemberReceipt>> {
-    const found = await this.#engine.read<MemberReceipt>("receipts", [conversationId, page, limit + 1]);
-    return pageOf(found, limit, ({ userId }) => userId);
+    return this.#receipts.page(conversationId, query);
   }
 
-  async receiptChanges(
+  receiptChanges(
     conversationId: string,
     cursor: string,
   ): Promise<readonly (Receipt & { readonly userId: string })[]> {
-    const values = (since: number) => [since, conversationId];
-    const isRow = ({ userId }: { readonly userId: string | null }): boolean => userId !== null;
-    const { rows } = await feedRows<RawReceipt & { readonly userId: string }>(
-      this.#engine,
-      "receiptChanges",
-      cursor,
-      values,
-      isRow,
-    );
-    return rows.map((raw) => ({ userId: raw.userId, ...toReceipt(raw) }));
+    return this.#receipts.changes(conversationId, cursor);
   }
 
-  async countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts> {
-    const [counts] = await this.#engine.read<ReceiptCounts>("countReceipts", [conversationId, messageId]);
-    return counts!;
+  countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts> {
+    return this.#receipts.count(conversationId, messageId);
   }
 
   async list(
@@ -309,55 +287,8 @@ export class SqlConversationStore implements ConversationStore {
       more,
     };
   }
-
-  #advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
-    const ids = [...new Set(advances.map(({ conversationId }) => conversationId))];
-    return this.#engine.transact(async (transaction) => {
-      const locked = await transaction.all<LockedConversation>("lock", [ids, []]);
-      const keys = new Map(locked.map(({ id, key }) => [id, key]));
-      const named = advances.filter(({ conversationId }) => keys.has(conversationId));
-      const pairs = new Map(
-        named.map(({ conversationId, userId }) => [
-          `${conversationId}\0${userId}`,
-          { conversationId, userId },
-        ]),
-      );
-      const wanted = [...pairs.values()];
-      const loaded = await transaction.all<LoadedReceipt>("receiptsOf", [
-        wanted.map(({ conversationId }) => keys.get(conversationId)!),
-        wanted.map(({ userId }) => userId),
-      ]);
-      const batch = new ConversationBatch(locked, [], loaded);
-      const advanced = advances.map((advance) => batch.advance(advance, this.#limits.receiptMembers));
-      await transaction.write(batch.writes());
-      return advanced;
-    });
-  }
 }
 
 function isOwnRow({ conversationId }: RawRow): boolean {
   return (conversationId as string | null) !== null;
-}
-
-/** Moves a row and participations on by an entry of a log that lies elsewhere. */
-function advanceBy(batch: ConversationBatch, entry: StoredEntry): void {
-  const state = batch.get(entry.conversationId);
-  if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
-  if (entry.messageId <= state.head) return;
-  if (entry.messageId > state.head + 1) {
-    throw new ChatError(
-      "invalid_argument",
-      `The conversation's row has seen ${state.head}; entry ${entry.messageId} leaves a gap.`,
-    );
-  }
-  const named = membershipOf(entry);
-  const standings = named && batch.standings(state, usersOf(named));
-  const isMember = (userId: string): boolean => standings?.get(userId)?.member === true;
-  // The log is the truth: what it says twice is so already.
-  const membership = named && {
-    ...named,
-    add: named.add.filter(({ userId }) => !isMember(userId)),
-    remove: named.remove.filter(isMember),
-  };
-  batch.move(entry, membership, updateOf(entry));
 }

@@ -9,12 +9,8 @@ import type {
 } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { AppendQueue, type QueuedDraft } from "./append-queue.js";
-import {
-  ConversationBatch,
-  type ConversationState,
-  type LockedConversation,
-  type RawStanding,
-} from "./conversation-batch.js";
+import type { RawStanding } from "./batch-members.js";
+import { ConversationBatch, type ConversationState, type LockedConversation } from "./conversation-batch.js";
 import { entryOf, prunedEntry } from "./draft-entry.js";
 import { decodeBody } from "./entry-body.js";
 import { hexOf } from "./hex-of.js";
