@@ -159,4 +159,16 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
       void writer.commit({ truncate: [] });
       void writer.commit({ entries: added });`,
   ),
+  client(
+    "an answer about receipts counts for more than a later push",
+    "sync/receipts.ts",
+    "const isAnswered = mark !== undefined && replica.mark === mark;",
+    "const isAnswered = true;",
+  ),
+  client(
+    "what was read is not said again after a reconnect",
+    "client-core.ts",
+    "  function statusChanged(): void {\n    receipts.look();\n",
+    "  function statusChanged(): void {\n",
+  ),
 ];

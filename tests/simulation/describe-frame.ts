@@ -42,6 +42,13 @@ export function describeFrame(frame: ClientFrame | ServerFrame | UnknownFrame | 
     case "remove-members":
     case "create-conversation":
       return `${frame.type} ${frame.conversationId} ${frame.members.join(",")} #${frame.requestId}`;
+    case "send-receipts":
+    case "receipts":
+    case "receipts-changed":
+    case "own-receipt-changed": {
+      const { type, ...rest } = frame;
+      return `${type} ${JSON.stringify(rest)}`;
+    }
     case "welcome":
       return `welcome epoch ${frame.epoch.slice(0, 8)}`;
     case "hello":

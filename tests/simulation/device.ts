@@ -218,8 +218,11 @@ export class Device {
   #watch(client: ChatClient): void {
     const { trace, oracle, isStrict } = this.options;
     const last = new Map<string, number>();
+    const reads = this.options.chance.fork(`reads ${this.#runs}`);
     client.on("message", ({ conversation, message }) => {
       const id = message.messageId ?? 0;
+      if (reads.happens(0.3)) this.act(() => conversation.markRead(id));
+      else if (reads.happens(0.03)) this.act(() => conversation.markUnread(Math.max(1, id - 2)));
       if (isStrict() && id <= (last.get(conversation.id) ?? 0)) {
         trace.fail("each message is told once and in order", `${this.name} in ${conversation.id}: ${id}`);
       }

@@ -177,4 +177,10 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     `      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
       this.#position = changes.cursor;`,
   ),
+  server(
+    "server: receipts that fan-out lost are not looked for",
+    "delivery/change-follower.ts",
+    "if (receiptsMoved) await",
+    "if (receiptsMoved && false) await",
+  ),
 ];

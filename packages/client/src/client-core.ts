@@ -19,12 +19,13 @@ import type {
 } from "./public-types.js";
 import { defined } from "./runtime/defined.js";
 import type { Notifier, Topic } from "./runtime/notifier.js";
-import type { Device, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
+import type { Device, MarkRequest, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
 import { createTabSync } from "./tab-sync.js";
 import { acknowledge } from "./sync/acknowledge.js";
 import { createCacheWriter } from "./sync/cache-writer.js";
 import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
+import { createReceipts } from "./sync/receipts.js";
 import { isCaughtUp, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
@@ -93,8 +94,9 @@ export function createClientCore<C extends CustomData>(
   const { random } = runtime;
   const lineOf = createLines<C>(userId);
   const handles = new Map<string, Handle<C>>();
-  const rows = new WeakMap<Replica, object>();
+  const rows = new WeakMap<Replica, string>();
   let textCharacters: number = LIMITS.textCharacters;
+  let receiptMembers: number = LIMITS.receiptMembers;
   let epoch: string | undefined;
   let deviceId: string | undefined;
   /** What the leading tab says of itself; absent while that is this one. */
@@ -128,10 +130,14 @@ export function createClientCore<C extends CustomData>(
   const { ask } = requests;
 
   function changed(replica: Replica): void {
+    receipts.look();
     const handle = handles.get(replica.id);
     handle?.timeline.changed();
-    if (rows.get(replica) === replica.row) return;
-    rows.set(replica, replica.row);
+    // How far others have come shows in the timeline only.
+    const { version: _, delivered: __, receipts: ___, ...row } = replica.row;
+    const shown = JSON.stringify(row);
+    if (rows.get(replica) === shown) return;
+    rows.set(replica, shown);
     handle?.summary.changed();
     conversations.changed();
   }
@@ -147,6 +153,7 @@ export function createClientCore<C extends CustomData>(
       // The others first hear that it is held.
       void writer.idle().then(() => device.tell({ arrived: { conversationId: replica.id, entry } }));
     },
+    receiptMembers: () => receiptMembers,
     rowUnknown: (replica) => void listSync.refresh(replica.id),
   });
 
@@ -208,6 +215,16 @@ export function createClientCore<C extends CustomData>(
     report,
   });
 
+  const receipts = createReceipts({
+    runtime,
+    userId,
+    replicas,
+    writer,
+    ask,
+    isReady: () => !leader && listSync.synced,
+    report,
+  });
+
   const users = createUsers<C>({
     topic: usersTopic,
     ask,
@@ -224,6 +241,10 @@ export function createClientCore<C extends CustomData>(
     };
   const isOnline = (): boolean => status().connection === "online";
 
+  function mark(request: MarkRequest): Promise<unknown> {
+    return leader ? device.ask(request) : tabSync.answer(request);
+  }
+
   function handleOf(replica: Replica): Handle<C> {
     let handle = handles.get(replica.id);
     if (handle === undefined) {
@@ -231,7 +252,7 @@ export function createClientCore<C extends CustomData>(
       const timeline = notifier.topic();
       const shared = { replicas, filler, writer, ask, lineOf, outboxOf: outbox.of, isOnline };
       const conversation = createConversation<C>(
-        { userId, random, ask, outbox, row: listSync.row, lineOf },
+        { userId, random, ask, outbox, row: listSync.row, lineOf, mark },
         replica,
         createTimeline<C>(shared, replica, timeline),
         summary,
@@ -279,9 +300,11 @@ export function createClientCore<C extends CustomData>(
         return void listSync.pong(frame);
       case "token-expiring":
         return void refreshToken();
-      case "going-away":
       case "receipts-changed":
+        return replicas.receipts(frame.conversationId, frame.receipts);
       case "own-receipt-changed":
+        return replicas.ownReceipt(frame.receipt);
+      case "going-away":
         return;
       case "error":
         return requests.answer(frame.requestId, new ChatError(frame.code, frame.message, frame));
@@ -308,7 +331,7 @@ export function createClientCore<C extends CustomData>(
     token: options.token,
     nextRequestId: requests.nextId,
     welcomed(welcome) {
-      ({ textCharacters } = welcome);
+      ({ textCharacters, receiptMembers } = welcome);
       if (epoch !== undefined && epoch !== welcome.epoch) {
         replicas.reset();
         listSync.load({});
@@ -331,6 +354,7 @@ export function createClientCore<C extends CustomData>(
   });
 
   function statusChanged(): void {
+    receipts.look();
     listTopic.changed();
     environment.changed();
     if (!leader) device.tell({ status: status() });
@@ -341,7 +365,9 @@ export function createClientCore<C extends CustomData>(
     statusChanged();
   }
 
-  const tabSync = createTabSync({ device, requests, writer, replicas, filler, outbox, listSync, users });
+  const tabSync = createTabSync({
+    ...{ device, requests, writer, replicas, filler, outbox, listSync, users, receipts },
+  });
 
   function load(snapshot: CacheSnapshot): void {
     ({ epoch, deviceId } = snapshot.meta);

@@ -10,6 +10,10 @@ export const CLIENT_LIMITS = {
   redactionsKept: 10_000,
   /** Missed entries of one conversation that are fetched without a hole, unless the application sets another figure. */
   catchUpEntries: 1_000,
+  /** How long what is said to be delivered or read waits for more of it. */
+  receiptDelay: 200,
+  /** The most that it waits besides, for each member of the conversation, at random. */
+  receiptSpread: 0.5,
   /** Conversations that are filled one after the other from a device's first listing on, so that they can be read offline. */
   prefetchConversations: 20,
   /** Entries fetched of each of those. */

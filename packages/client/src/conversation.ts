@@ -25,7 +25,9 @@ import type {
 } from "./public-types.js";
 import { defined } from "./runtime/defined.js";
 import type { Topic } from "./runtime/notifier.js";
+import { unreadOf } from "./sync/merge-receipts.js";
 import type { Replica } from "./sync/replica.js";
+import type { MarkRequest } from "./tabs/device.js";
 import { checkProfile } from "./users/check-profile.js";
 
 /** What conversations need of their surroundings. */
@@ -37,6 +39,8 @@ export interface ConversationEnvironment<C extends CustomData> {
   /** Takes the row that answers a request. */
   row(row: ConversationRow): void;
   lineOf(entry: Entry): TimelineMessage<C>;
+  /** Has the device note what was read; resolves once that is kept. */
+  mark(request: MarkRequest): Promise<unknown>;
 }
 
 /** What changes a conversation, but for what every such request carries. */
@@ -52,18 +56,18 @@ type Change =
 
 /** The application's handle of a replica. @param topic changes with the row */
 export function createConversation<C extends CustomData>(
-  { userId, random, ask, outbox, row, lineOf }: ConversationEnvironment<C>,
+  { userId, random, ask, outbox, row, lineOf, mark }: ConversationEnvironment<C>,
   replica: Replica,
   timeline: Timeline<C>,
   topic: Topic,
 ): Conversation<C> {
   const conversationId = replica.id;
   let summarized: ConversationRow | undefined;
-  let summary: ConversationSummary<C>;
+  let summary!: ConversationSummary<C>;
 
   async function send(content: MessageContent<C>, { signal }: SendOptions = {}): Promise<SentMessage<C>> {
     const { clientMessageId, stored } = await outbox.add(conversationId, content, signal);
-    const line = stored.then(lineOf);
+    const line = stored.then((entry) => lineOf(entry));
     line.catch(() => {});
     return { clientMessageId, stored: line };
   }
@@ -86,7 +90,8 @@ export function createConversation<C extends CustomData>(
     get summary() {
       if (summarized !== replica.row) {
         summarized = replica.row;
-        summary = summaryOf(replica.row);
+        const next = summaryOf<C>(replica.row);
+        if (JSON.stringify(next) !== JSON.stringify(summary)) summary = next;
       }
       return summary;
     },
@@ -105,6 +110,18 @@ export function createConversation<C extends CustomData>(
     async redact(messageId, { signal } = {}) {
       const request = { conversationId, clientMessageId: newUuid(random), messageId };
       row((await ask({ type: "redact-message", ...request }, { signal })).row);
+    },
+
+    async markRead(upTo) {
+      await mark({ type: "mark", conversationId, read: upTo });
+    },
+    async markUnread(from) {
+      await mark({ type: "mark", conversationId, unread: from });
+    },
+    async receiptCounts(messageId, { signal } = {}) {
+      const request = { type: "count-receipts", conversationId, messageId } as const;
+      const { members, delivered, read } = await ask(request, { signal });
+      return { members, delivered, read };
     },
 
     async members({ cursor, limit = LIMITS.membersPerRequest, signal } = {}) {
@@ -139,6 +156,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
       role,
       historyVisibility,
       createdAt,
+      ...unreadOf(row),
       latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
     }),
   );

@@ -69,6 +69,11 @@ export interface TimelineMessage<C extends CustomData = CustomData> {
   readonly createdAt: number;
   /** `pending`: in the outbox. `stored`: acknowledged by the server. `failed`: refused for good, see `error`. */
   readonly state: "pending" | "stored" | "failed";
+  /**
+   * Of this user's own stored messages: whether all other members have received or read it. In conversations of more members
+   * than the server tells of it stays `sent`; see `Conversation.receiptCounts`.
+   */
+  readonly status?: "sent" | "delivered" | "read";
   readonly error?: { readonly code: string; readonly message: string };
 }
 
@@ -88,6 +93,10 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   readonly historyVisibility: HistoryVisibility;
   /** Wall-clock ms. */
   readonly createdAt: number;
+  /** Messages of others above what this user has read, on whichever device. */
+  readonly unreadCount: number;
+  /** What is unread begins with this messageId; absent if nothing is. */
+  readonly firstUnreadId?: number;
   readonly latest?: {
     readonly messageId: number;
     readonly senderId: string;
@@ -113,6 +122,13 @@ export interface Member {
   readonly role: Role;
   /** messageId at which the member's newest time in the conversation begins. */
   readonly joinedAt: number;
+}
+
+/** How many members of a conversation have come as far as a message. */
+export interface ReceiptCounts {
+  readonly members: number;
+  readonly delivered: number;
+  readonly read: number;
 }
 
 /** Ends a subscription; harmless when called again. */
@@ -251,6 +267,20 @@ export interface Conversation<C extends CustomData = CustomData> {
 
   /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
   discard(key: string): Promise<void>;
+
+  /**
+   * Everything up to a message was read; without one, everything that this device knows of. Shown at once, told to the server
+   * as soon as there is a connection, and to the user's other devices; never moves back. Resolves once that is kept on this
+   * device.
+   */
+  markRead(upTo?: number): Promise<void>;
+  /**
+   * Shows the conversation as unread from a message on, one of the newest 1,000, on all of the user's devices, until it is
+   * marked as read or the user writes. Others are told nothing. Resolves once that is kept on this device.
+   */
+  markUnread(from: number): Promise<void>;
+  /** How many members have received and read everything up to a message; its sender counts, too. @throws ChatError `timeout`… */
+  receiptCounts(messageId: number, options?: RequestOptions): Promise<ReceiptCounts>;
 
   /**
    * Takes the body of a message away, for everybody and for good; its line stays as a tombstone. Its sender may,

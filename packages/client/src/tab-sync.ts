@@ -5,6 +5,7 @@ import type { Outbox } from "./outbox/outbox.js";
 import type { CacheWriter } from "./sync/cache-writer.js";
 import type { GapFiller } from "./sync/gap-filler.js";
 import type { ListSync } from "./sync/list-sync.js";
+import type { Receipts } from "./sync/receipts.js";
 import type { Replicas } from "./sync/replicas.js";
 import type { Device, TabRequest } from "./tabs/device.js";
 import type { Users } from "./users/user-directory.js";
@@ -19,6 +20,7 @@ export interface TabSyncEnvironment {
   readonly outbox: Outbox;
   readonly listSync: Pick<ListSync, "load" | "row">;
   readonly users: Pick<Users<object>, "take" | "reset">;
+  readonly receipts: Receipts;
 }
 
 /** Keeps the tabs of a device alike: what is done here for others, and what is taken over from the one that leads. */
@@ -34,7 +36,7 @@ export interface TabSync {
 }
 
 export function createTabSync(environment: TabSyncEnvironment): TabSync {
-  const { device, requests, writer, replicas, filler, outbox, listSync, users } = environment;
+  const { device, requests, writer, replicas, filler, outbox, listSync, users, receipts } = environment;
 
   /** Asks on behalf of another tab. What the answer says is held here, and was told, before that tab has it. */
   async function askFor(request: Request): Promise<ServerFrame> {
@@ -92,6 +94,12 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
           return outbox.mirror(request.changes);
         case "ask":
           return askFor(request.request);
+        case "mark": {
+          const { conversationId, read, unread } = request;
+          const replica = replicas.get(conversationId);
+          if (!replica) return;
+          return unread ? receipts.markUnread(replica, unread) : receipts.markRead(replica, read);
+        }
         case "fill": {
           const replica = replicas.get(request.conversationId);
           if (replica) await filler.fill(replica);

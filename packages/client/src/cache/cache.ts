@@ -13,6 +13,10 @@ export interface CachedConversation {
   readonly ranges: readonly HeldRange[];
   /** messageId of the newest redaction that everything held reflects; absent: none. */
   readonly obeyed?: number;
+  /** The `read` that the server has acknowledged; absent: that of the row. */
+  readonly ackedRead?: number;
+  /** A mark of what is unread that the server has not acknowledged yet, with the version that it is based on; without `from` none. */
+  readonly mark?: { readonly version: number; readonly from?: number };
 }
 
 /** A message that waits to be stored by the server. */

@@ -85,7 +85,8 @@ export function deriveRow(
     ...(row.receipts && { receipts: receiptsAfter(row.receipts, entry, isCounted) }),
     // One's own messages are never unread.
     ...(isOwn && { delivered: messageId, read: messageId, readOrdinal: ordinal }),
-    ...(isOwn && row.unread?.from && { unread: { version: row.unread.version + 1 } }),
+    // The server raises the version, if it knows of the mark: one that is too low here gives way to whatever comes.
+    ...(isOwn && row.unread && { unread: { version: row.unread.version } }),
     // Who comes and goes neither counts as unread nor pushes a conversation up the list.
     ...(isCounted && {
       activity,

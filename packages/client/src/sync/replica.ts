@@ -1,5 +1,5 @@
 import type { ConversationRow, Entry } from "@chat/protocol";
-import type { HeldRange } from "../cache/cache.js";
+import type { CachedConversation, HeldRange } from "../cache/cache.js";
 import { curMax } from "./held-ranges.js";
 
 /** A piece of a log, with authority: what lies in (after, through] is `entries`, and nothing else exists there for this user. */
@@ -30,6 +30,9 @@ export interface Replica {
   row: ConversationRow;
   /** The version of the newest row that this connection brought; 0 before the first. What is older was overtaken on its way. */
   rowVersion: number;
+  /** The row's `read` as far as the server has acknowledged it. */
+  ackedRead: number;
+  mark: CachedConversation["mark"];
   ranges: readonly HeldRange[];
   /** messageId of the newest redaction that everything held reflects. */
   obeyed: number;

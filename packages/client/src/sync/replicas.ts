@@ -1,9 +1,10 @@
-import type { ConversationRow, Entry } from "@chat/protocol";
+import type { ConversationRow, Entry, MemberReceipt, OwnReceipt } from "@chat/protocol";
 import { CLIENT_LIMITS } from "../client-limits.js";
 import type { CachedConversation, CacheChanges, OutboxItem } from "../cache/cache.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { deriveRow } from "./derive-row.js";
 import { addSpan, curMax, forgetRanges, truncateRanges } from "./held-ranges.js";
+import { mergeOthers, mergeOwn, mergeRow } from "./merge-receipts.js";
 import { obey, obeying, obeyingRow } from "./obey.js";
 import type { Replica, Span, View } from "./replica.js";
 
@@ -17,6 +18,8 @@ export interface ReplicasEnvironment {
   changed(replica: Replica): void;
   /** An entry continued what was held. In order, each once. */
   arrived(replica: Replica, entry: Entry): void;
+  /** Up to so many members of a conversation are told how far each other has come. */
+  receiptMembers(): number;
   /** Entries below this span were never seen, so that its row can't be derived. */
   rowUnknown(replica: Replica): void;
 }
@@ -38,6 +41,17 @@ export interface Replicas {
   applyRow(row: ConversationRow, force?: boolean): Replica;
   /** Adds a span, wherever it lies. @param live it was pushed or acknowledged, not asked for */
   apply(replica: Replica, span: Span, live?: boolean): void;
+  /** Takes how far other members have come. */
+  receipts(conversationId: string, receipts: readonly MemberReceipt[]): void;
+  /** Takes how far the user has come, by the server. @param answered it answers what this device has said */
+  ownReceipt(receipt: OwnReceipt, answered?: boolean): void;
+  /** The server refuses for good what this device has said: it is not said again. */
+  refused(replica: Replica): void;
+  /** Takes how far the user has come, by this device. A mark comes with the version that it is based on. Resolves once it is kept. */
+  mark(
+    replica: Replica,
+    own: Partial<Pick<ConversationRow, "read" | "readOrdinal" | "unread">>,
+  ): Promise<void>;
   /** Reads what the timeline shows first. */
   open(replica: Replica): Promise<void>;
   /** Adds entries of a held span before the view. */
@@ -63,6 +77,8 @@ function newReplica(row: ConversationRow): Replica {
     id: row.conversationId,
     row,
     rowVersion: 0,
+    ackedRead: row.read,
+    mark: undefined,
     ranges: [],
     obeyed: 0,
     redacted: new Map(),
@@ -88,8 +104,8 @@ function earlyEnd({ early }: Replica): number {
   return Math.max(0, ...early.map(({ through }) => through));
 }
 
-function cachedOf({ row, ranges, obeyed }: Replica): CachedConversation {
-  return { row, ranges, obeyed };
+function cachedOf({ row, ranges, obeyed, ackedRead, mark }: Replica): CachedConversation {
+  return { row, ranges, obeyed, ...(ackedRead < row.read && { ackedRead }), ...(mark && { mark }) };
 }
 
 /** The row with what an answer says of the log beyond its entries. */
@@ -122,6 +138,7 @@ export function createReplicas({
   settle,
   changed,
   arrived,
+  receiptMembers,
   rowUnknown,
 }: ReplicasEnvironment): Replicas {
   const byId = new Map<string, Replica>();
@@ -134,7 +151,7 @@ export function createReplicas({
   }
 
   /** Takes a conversation as the cache has it. */
-  function hold({ row, ranges, obeyed = 0 }: CachedConversation): Replica {
+  function hold({ row, ranges, obeyed = 0, ackedRead = row.read, mark }: CachedConversation): Replica {
     let replica = byId.get(row.conversationId);
     if (replica === undefined) byId.set(row.conversationId, (replica = newReplica(row)));
     const { view, heard, redacted } = replica;
@@ -142,9 +159,7 @@ export function createReplicas({
     Object.assign(replica, {
       ...newReplica(row),
       rowVersion: row.version,
-      ranges,
-      obeyed,
-      redacted,
+      ...{ ackedRead, mark, ranges, obeyed, redacted },
       target,
       view,
       heard: Math.max(heard, curMax(ranges)),
@@ -154,10 +169,16 @@ export function createReplicas({
     return replica;
   }
 
-  function commit(replica: Replica, more?: CacheChanges): void {
-    // Not awaited: it never rejects, and memory is ahead of the cache in any case.
-    void writer.commit({ ...more, conversations: [cachedOf(replica)] });
+  function commit(replica: Replica, more?: CacheChanges): Promise<void> {
+    // Seldom awaited: it never rejects, and memory is ahead of the cache in any case.
+    const kept = writer.commit({ ...more, conversations: [cachedOf(replica)] });
     changed(replica);
+    return kept;
+  }
+
+  /** A mark that is based on an older one than the server's has been taken, or came too late. */
+  function supersede(replica: Replica, { unread }: Pick<OwnReceipt, "unread">): void {
+    if ((unread?.version ?? 0) > (replica.mark?.version ?? Infinity)) replica.mark = undefined;
   }
 
   /** Keeps the view inside the newest range. */
@@ -202,6 +223,14 @@ export function createReplicas({
     }
   }
 
+  /** The row, with others' receipts only where the server tells of them. */
+  function toldOf(replica: Replica): ConversationRow {
+    const { receipts, ...row } = replica.row;
+    const isTold = row.memberCount <= receiptMembers();
+    if (isTold && !receipts && row.member) rowUnknown(replica);
+    return isTold || !receipts ? replica.row : row;
+  }
+
   function lose(replica: Replica): void {
     forgetLog(replica);
     replica.row = { ...replica.row, member: false, head: 0 };
@@ -242,6 +271,7 @@ export function createReplicas({
   ): void {
     replica.ranges = truncateRanges(replica.ranges, above);
     const obeyed = Math.min(replica.obeyed, above);
+    Object.assign(replica, { ackedRead: row.read, mark: undefined });
     Object.assign(replica, { row, obeyed, early: [], trust: "sure", target: row.head, heard: above });
     void writer.commit(
       {
@@ -312,12 +342,23 @@ export function createReplicas({
       } else {
         const { row: old, ranges, known } = replica;
         if (row.version < replica.rowVersion) return replica;
+        replica.ackedRead = row.read;
+        if (known && !force && row.joinedAt === old.joinedAt) {
+          supersede(replica, row);
+          row = mergeRow(old, row, replica.rowVersion === 0, replica.mark !== undefined);
+        } else replica.mark = undefined;
         replica.rowVersion = row.version;
         if (known && !force && ranges.length > 0) {
           const differs = row.head === old.head && row.headFingerprint !== old.headFingerprint;
           if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
           // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
-          if (row.head < old.head) return replica;
+          if (row.head < old.head) {
+            const { delivered, read, readOrdinal, unread, receipts = old.receipts } = row;
+            const told = { ...(unread && { unread }), ...(receipts && { receipts }) };
+            replica.row = { ...old, delivered, read, readOrdinal, ...told };
+            void commit(replica);
+            return replica;
+          }
         }
         if (row.joinedAt > old.joinedAt && row.visibleFrom <= curMax(ranges)) {
           replica.reread = row.visibleFrom;
@@ -335,7 +376,7 @@ export function createReplicas({
       // What the store may have lost is compared before it is forgotten: this device's own part of it is sent again.
       if (replica.trust === "unsure" && (row.lastRedaction ?? 0) > replica.obeyed) replica.trust = "suspect";
       const missed = replica.trust === "suspect" ? 0 : obey(replica).missed;
-      commit(replica, forgetThrough(replica, Math.max(missed, row.firstId - 1)));
+      void commit(replica, forgetThrough(replica, Math.max(missed, row.firstId - 1)));
       return replica;
     },
 
@@ -357,7 +398,7 @@ export function createReplicas({
       if (next === ranges) {
         // What is no longer kept is no reason to send it again.
         const removeOutbox = settle(entries.filter(({ messageId }) => messageId <= lowest));
-        if (forgotten.forget || removeOutbox.length > 0) commit(replica, { ...forgotten, removeOutbox });
+        if (forgotten.forget || removeOutbox.length > 0) void commit(replica, { ...forgotten, removeOutbox });
         return;
       }
       const fresh = entries.filter(
@@ -377,13 +418,16 @@ export function createReplicas({
       replica.appliedAt = ++applied;
       replica.target = Math.max(replica.target, through);
       for (const entry of fresh) {
+        const { read } = replica.row;
         replica.row = deriveRow(replica.row, entry, maxActivity + 1, userId);
+        // By a message of one's own, which the server has seen first.
+        if (replica.row.read > read) Object.assign(replica, { ackedRead: replica.row.read, mark: undefined });
         if (replica.row.activity > maxActivity) {
           maxActivity = replica.row.activity;
           replica.touched = ++touches;
         }
       }
-      replica.row = obeyingRow(replica, replica.row);
+      replica.row = obeyingRow(replica, toldOf(replica));
       const removeOutbox = settle(entries);
       const { view } = replica;
       if (view) {
@@ -392,13 +436,46 @@ export function createReplicas({
         cut(replica);
       }
       const added = [{ conversationId: replica.id, entries: fresh }];
-      commit(replica, { ...forgotten, entries: added, redact, removeOutbox });
+      void commit(replica, { ...forgotten, entries: added, redact, removeOutbox });
       const { heard } = replica;
       replica.heard = Math.max(heard, through);
       for (const entry of fresh) {
         // Neither what was asked for of the past, nor what the row counted already when it came.
         if (entry.messageId > heard && (continues || entry.messageId > head)) arrived(replica, entry);
       }
+    },
+
+    receipts(conversationId, receipts) {
+      const replica = byId.get(conversationId);
+      const row = replica && mergeOthers(replica.row, receipts);
+      if (!row || row === replica.row) return;
+      replica.row = row;
+      void commit(replica);
+    },
+
+    ownReceipt({ conversationId, ...receipt }, answered = false) {
+      const replica = byId.get(conversationId);
+      if (!replica?.row.member) return;
+      replica.ackedRead = Math.max(replica.ackedRead, receipt.read);
+      supersede(replica, receipt);
+      const { unread: _, ...row } = replica.row;
+      replica.row = { ...row, ...mergeOwn(replica.row, receipt, answered && !replica.mark) };
+      void commit(replica);
+    },
+
+    refused(replica) {
+      const { row, ranges } = replica;
+      Object.assign(replica, { ackedRead: row.read, mark: undefined });
+      replica.row = { ...row, delivered: Math.max(row.delivered, curMax(ranges)) };
+      void commit(replica);
+    },
+
+    mark(replica, { unread, ...place }) {
+      const { version = 0, from, ordinal } = unread ?? {};
+      if (unread) replica.mark = { version, ...(from && { from }) };
+      const shown = { version, ...(from && { from, ordinal: ordinal! }) };
+      replica.row = { ...replica.row, ...place, ...(unread && { unread: shown }) };
+      return commit(replica);
     },
 
     prepend(replica, from, entries) {
@@ -429,7 +506,7 @@ export function createReplicas({
       const moved = [...byId.values()].filter(({ touched }) => touched > since);
       for (const replica of moved.sort((a, b) => a.touched - b.touched)) {
         replica.row = { ...replica.row, activity: ++maxActivity };
-        commit(replica);
+        void commit(replica);
       }
     },
 

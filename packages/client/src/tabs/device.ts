@@ -17,6 +17,15 @@ export interface TabStatus {
 /** What any tab may commit: messages written or discarded in it. */
 type OutboxChanges = Pick<CacheChanges, "putOutbox" | "removeOutbox">;
 
+/** What of a conversation was read, or is to be unread from an id on. */
+export interface MarkRequest {
+  readonly type: "mark";
+  readonly conversationId: string;
+  /** Absent: everything. */
+  readonly read?: number | undefined;
+  readonly unread?: number;
+}
+
 /** What a tab that follows asks of the one that leads. All may be asked again of the next one. */
 export type TabRequest =
   | { readonly type: "load" }
@@ -24,6 +33,7 @@ export type TabRequest =
   | { readonly type: "commit"; readonly changes: OutboxChanges }
   | { readonly type: "ask"; readonly request: Request }
   | { readonly type: "fill"; readonly conversationId: string }
+  | MarkRequest
   | { readonly type: "online"; readonly wanted: boolean };
 
 /** What the leading tab tells the others. */

@@ -40,6 +40,7 @@ export async function openWindow<C extends CustomData>(
   let reloading: Promise<void> | undefined;
   let shownEntries: readonly Entry[] | undefined;
   let shownOutbox: readonly OutboxItem[] | undefined;
+  let shownReceipts: readonly unknown[] | undefined;
   let messages: readonly TimelineMessage<C>[] = [];
 
   /** Asks for a part of the log, and holds it. @returns the bounds of the answer, both included; undefined if it is of no use */
@@ -189,10 +190,12 @@ export async function openWindow<C extends CustomData>(
     get messages() {
       keepUp();
       const outbox = isLive ? outboxOf(id) : undefined;
-      if (entries === shownEntries && outbox === shownOutbox) return messages;
+      const { receipts } = replica.row;
+      if (entries === shownEntries && outbox === shownOutbox && receipts === shownReceipts) return messages;
       shownEntries = entries;
       shownOutbox = outbox;
-      const next = mergeTimeline(entries, outbox ?? []).map(lineOf);
+      shownReceipts = receipts;
+      const next = mergeTimeline(entries, outbox ?? []).map((source) => lineOf(source, receipts));
       if (next.length !== messages.length || next.some((line, index) => line !== messages[index])) {
         messages = Object.freeze(next);
       }

@@ -7,6 +7,7 @@ import type { CacheWriter } from "../sync/cache-writer.js";
 import type { GapFiller } from "../sync/gap-filler.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import type { Replicas } from "../sync/replicas.js";
+import type { LineOf } from "./create-lines.js";
 import { createPager } from "./create-pager.js";
 import { isShown, mergeTimeline } from "./merge-timeline.js";
 
@@ -16,7 +17,7 @@ export interface TimelineEnvironment<C extends CustomData> {
   readonly filler: GapFiller;
   readonly writer: Pick<CacheWriter, "read">;
   readonly ask: Ask;
-  lineOf(source: Entry | OutboxItem): TimelineMessage<C>;
+  readonly lineOf: LineOf<C>;
   /** What waits in the conversation; the same array until something changed. */
   outboxOf(conversationId: string): readonly OutboxItem[];
   isOnline(): boolean;
@@ -33,6 +34,7 @@ export function createTimeline<C extends CustomData>(
   let opening: Promise<void> | undefined;
   let shownEntries: readonly Entry[] = [];
   let shownOutbox: readonly OutboxItem[] | undefined;
+  let shownReceipts: readonly unknown[] | undefined;
   let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
 
   function open(): Promise<void> {
@@ -47,10 +49,12 @@ export function createTimeline<C extends CustomData>(
     // While the cache is being read, what was shown last is still right.
     const entries = loaded ? replica.view!.entries : shownEntries;
     const outbox = outboxOf(replica.id);
-    if (entries === shownEntries && outbox === shownOutbox) return messages;
+    const { receipts } = replica.row;
+    if (entries === shownEntries && outbox === shownOutbox && receipts === shownReceipts) return messages;
     shownEntries = entries;
     shownOutbox = outbox;
-    const next = mergeTimeline(entries, outbox).map(lineOf);
+    shownReceipts = receipts;
+    const next = mergeTimeline(entries, outbox).map((source) => lineOf(source, receipts));
     if (next.length !== messages.length || next.some((line, index) => line !== messages[index])) {
       messages = Object.freeze(next);
     }
