@@ -11,7 +11,8 @@ import { askForLogin } from "./views/login.js";
  *                                          in each conversation-name, conversation-snippet, new-mark
  * conversation-title, back, open-members   header of the conversation
  * message-list                             holds message, day and event (who came and went)
- * message                                  data-message-id once stored; data-state="pending|stored|failed" if own;
+ * message                                  data-message-id once stored; data-state="pending|stored|failed" if own,
+ *                                          data-status="pending|stored|delivered|read|failed";
  *                                          data-redacted="true" once deleted;
  *                                          holds sender, message-text, message-state, if own delete, and if failed retry, discard
  * load-older, new-messages, timeline-note  older ones, newer ones out of sight, what is missing

@@ -4,7 +4,6 @@ import { type Chat, nameOf, type QuickstartData, sentenceOf } from "../chat.js";
 import { byId, setText } from "../element.js";
 import { currentRoute, goTo } from "../route.js";
 import type { SavedLogin } from "../saved-login.js";
-import { seenMessages } from "../seen-messages.js";
 import { openConversation } from "./conversation.js";
 import { openConversationList } from "./conversation-list.js";
 import { showConnectionStatus } from "./connection-status.js";
@@ -18,8 +17,7 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   const screen = byId("chat-screen", HTMLElement);
   const stop = new AbortController();
   let isLeaving = false;
-  const seen = seenMessages(userId);
-  const list = openConversationList(chat, seen);
+  const list = openConversationList(chat);
   const closeStatus = showConnectionStatus(chat, () => stop.abort());
   const closeDialogs = prepareDialogs(chat, {
     open: ({ id }) => goTo(id),
@@ -45,7 +43,8 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
     closeConversation =
       conversation &&
       openConversation(chat, conversation, () => {
-        if (seen.markSeen(conversation.summary)) list.redraw();
+        // Closed meanwhile, if at all; then it is read when it is looked at again.
+        if (conversation.summary.unreadCount > 0) conversation.markRead().catch(() => {});
       });
     list.select(conversation?.id);
   }

@@ -5,19 +5,17 @@ import { fullTime, listTime } from "../format-time.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";
 import { linkTo } from "../route.js";
-import type { SeenMessages } from "../seen-messages.js";
 
 /** All conversations, newest activity first. */
 export interface ConversationListView {
   /** Marks the conversation that is on the screen. */
   select(conversationId: string | undefined): void;
-  redraw(): void;
   /** Puts the keyboard on a conversation. */
   focus(conversationId: string): void;
   close(): void;
 }
 
-export function openConversationList(chat: Chat, seen: SeenMessages): ConversationListView {
+export function openConversationList(chat: Chat): ConversationListView {
   const list = byId("conversation-list", HTMLUListElement);
   const empty = byId("list-empty", HTMLElement);
   const stop = new AbortController();
@@ -33,9 +31,8 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
   function updateItem(node: HTMLElement, summary: ChatSummary): void {
     const link = linkIn(node);
     const title = titleOf(chat, summary);
-    const hasNew = seen.hasNew(summary);
-    const { latest } = summary;
-    node.dataset["new"] = String(hasNew);
+    const { latest, unreadCount } = summary;
+    node.dataset["new"] = String(unreadCount > 0);
     if (summary.id === selected) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     const [avatar, name, time, snippet, mark] = [".avatar", ".name", "time", ".snippet", ".new-mark"].map(
@@ -46,7 +43,8 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
     setText(snippet, snippetOf(summary));
     setText(time, latest === undefined ? "" : listTime(latest.createdAt));
     if (latest !== undefined) time.title = fullTime(latest.createdAt);
-    mark.hidden = !hasNew;
+    mark.hidden = unreadCount === 0;
+    setText(mark.firstElementChild!, unreadCount > 99 ? "99+" : String(unreadCount));
   }
 
   function snippetOf({ latest, type, memberCount }: ChatSummary): string {
@@ -74,7 +72,7 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
         ? "No conversations yet. Begin one with the buttons above."
         : "Looking for your conversations…",
     );
-    const waiting = items.filter(({ summary }) => seen.hasNew(summary)).length;
+    const waiting = items.filter(({ summary }) => summary.unreadCount > 0).length;
     document.title = waiting > 0 ? `(${waiting}) Chat` : "Chat";
   }
   const drawSoon = oncePerFrame(draw);
@@ -91,7 +89,6 @@ export function openConversationList(chat: Chat, seen: SeenMessages): Conversati
       selected = conversationId;
       drawSoon();
     },
-    redraw: drawSoon,
     focus(conversationId) {
       const link = linksIn(list).find(({ hash }) => hash === linkTo(conversationId));
       link?.focus();
@@ -115,7 +112,8 @@ function createItem(conversationId: string): HTMLElement {
     element(
       "span",
       { class: "new-mark", testId: "new-mark" },
-      element("span", { class: "visually-hidden", text: "New messages" }),
+      element("span"),
+      element("span", { class: "visually-hidden", text: " unread" }),
     ),
   );
   const item = element("li", { testId: "conversation-item" }, link);

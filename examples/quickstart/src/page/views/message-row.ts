@@ -15,6 +15,8 @@ import type { TimelineRow } from "../timeline-rows.js";
 const STATES = {
   pending: { icon: "clock", label: "Waiting to be sent" },
   stored: { icon: "tick", label: "Sent" },
+  delivered: { icon: "ticks", label: "Delivered" },
+  read: { icon: "ticks", label: "Read" },
   failed: { icon: "warning", label: "Not sent" },
 } as const;
 
@@ -151,16 +153,18 @@ function updateTime(node: HTMLTimeElement, time: number): void {
   setText(node, timeOfDay(time));
 }
 
-function updateState(node: HTMLElement, { state, error }: ChatMessage): void {
-  if (node.dataset["state"] === state) return;
+function updateState(node: HTMLElement, { state, status, error }: ChatMessage): void {
+  const shown = status === undefined || status === "sent" ? state : status;
+  if (node.dataset["state"] === state && node.dataset["status"] === shown) return;
   node.dataset["state"] = state;
+  node.dataset["status"] = shown;
   const mark = element("span", {
-    class: `state ${state}`,
+    class: `state ${shown}`,
     testId: "message-state",
-    attributes: { role: "img", "aria-label": STATES[state].label, title: STATES[state].label },
+    attributes: { role: "img", "aria-label": STATES[shown].label, title: STATES[shown].label },
   });
   mark.dataset["state"] = state;
-  mark.append(icon(STATES[state].icon));
+  mark.append(icon(STATES[shown].icon));
   node.querySelector(".state")?.remove();
   part(node, ".meta").append(mark);
   setText(
