@@ -19,7 +19,7 @@ export interface TabSyncEnvironment {
   readonly filler: Pick<GapFiller, "fill">;
   readonly outbox: Outbox;
   readonly listSync: Pick<ListSync, "load" | "row">;
-  readonly users: Pick<Users<object>, "take" | "reset">;
+  readonly users: Pick<Users<object>, "load" | "take" | "reset">;
   readonly receipts: Receipts;
 }
 
@@ -62,7 +62,7 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
   return {
     load({ meta, conversations, outbox: items, users: profiles }) {
       replicas.load(conversations);
-      users.take(profiles, "kept");
+      users.load(profiles);
       listSync.load(meta);
       for (const item of outbox.load(items)) void settleUntold(item);
     },

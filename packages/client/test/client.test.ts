@@ -370,11 +370,13 @@ describe("users", () => {
     await clock.advance(100);
     const asked = () =>
       server.received.flatMap(({ frames }) => frames).filter(({ type }) => type === "get-users").length;
+    // Bo's device has asked for its own.
+    expect(asked()).toBe(1);
     let told = 0;
     ana.users.subscribe(() => told++);
     for (const id of ["bo", "cy", "", "bo"]) expect(ana.users.get(id)).toBeUndefined();
     await clock.advance(100);
-    expect(asked()).toBe(1);
+    expect(asked()).toBe(2);
     expect(told).toBe(1);
     expect(ana.users.get("bo")).toEqual({ id: "bo", name: "Bo", data: { colour: "red" } });
     expect(ana.users.get("cy")).toEqual({ id: "cy" });
@@ -387,12 +389,32 @@ describe("users", () => {
     ana.connect();
     await clock.advance(1_000);
     expect(ana.users.get("bo")!.name).toBe("Robert");
-    expect(asked()).toBe(2);
+    expect(asked()).toBe(3);
     await ana.close();
     ana = world.device("ana", { cache });
     ana.disconnect();
     await clock.advance(10);
     expect(ana.users.get("bo")!.name).toBe("Robert");
+  });
+
+  test("that are kept follow the server with the next connection, whether somebody looks at them or not", async () => {
+    world = createWorld();
+    const { clock } = world;
+    const bo = world.device("bo");
+    const cache = world.cache();
+    const ana = world.device("ana", { cache });
+    await clock.advance(1_000);
+    void bo.users.setProfile({ name: "Bo" });
+    ana.users.get("bo");
+    await clock.advance(1_000);
+    await ana.close();
+    // As the erasure of a user does.
+    void bo.users.setProfile({});
+    await clock.advance(1_000);
+    world.device("ana", { cache });
+    await clock.advance(2_000);
+    expect((await cache.load()).users).toMatchObject([{ userId: "bo", version: 2 }]);
+    expect((await cache.load()).users[0]).not.toHaveProperty("name");
   });
 
   test("may be many", async () => {

@@ -18,7 +18,9 @@ export interface Users<C extends CustomData> {
   readonly directory: UserDirectory<C>;
   /** Takes profiles of the server; `kept` ones of the cache. */
   take(profiles: readonly UserProfile[], kept?: "kept"): void;
-  /** There is a connection: asks anew for everybody who was looked at, who may have changed meanwhile. */
+  /** Takes what the cache kept, and asks for all of it anew with each connection: who was erased since must not stay. */
+  load(kept: readonly UserProfile[]): void;
+  /** There is a connection: asks anew for everybody who is wanted, who may have changed meanwhile. */
   connected(): void;
   disconnected(): void;
   /** The store's history is another one. */
@@ -34,7 +36,7 @@ export function createUsers<C extends CustomData>({
 }: UserDirectoryEnvironment): Users<C> {
   const profiles = new Map<string, UserProfile>();
   const shown = new Map<string, User<C>>();
-  /** Whom somebody looked at; true once this connection was asked for them. */
+  /** Whom somebody looked at, and who is kept; true once this connection was asked for them. */
   const wanted = new Map<string, boolean>();
   let online = false;
   let due = false;
@@ -74,6 +76,12 @@ export function createUsers<C extends CustomData>({
     });
   }
 
+  function want(userId: string): void {
+    if (wanted.has(userId)) return;
+    wanted.set(userId, false);
+    askSoon();
+  }
+
   function userOf({ userId, name, avatarUrl, data }: UserProfile): User<C> {
     let user = shown.get(userId);
     if (user === undefined) {
@@ -86,10 +94,7 @@ export function createUsers<C extends CustomData>({
   return {
     directory: {
       get(id) {
-        if (!wanted.has(id) && isId(id)) {
-          wanted.set(id, false);
-          askSoon();
-        }
+        if (isId(id)) want(id);
         const profile = profiles.get(id);
         return profile && userOf(profile);
       },
@@ -101,10 +106,16 @@ export function createUsers<C extends CustomData>({
         } = await ask({ type: "set-profile", name, avatarUrl, data }, { signal });
         if (own === undefined) throw new ChatError("internal", "The server left the profile out.");
         take([own]);
+        want(own.userId);
         return userOf(own);
       },
     },
     take,
+
+    load(kept) {
+      take(kept, "kept");
+      for (const { userId } of kept) want(userId);
+    },
 
     connected() {
       online = true;
