@@ -9,7 +9,7 @@ import { serveRegistry } from "./local-registry.js";
 import { nodeVersion } from "./node-version.js";
 import { type Installed, PACKAGE_MANAGERS, type PackageManager } from "./package-manager.js";
 import { runApp } from "./run-app.js";
-import { writeSection } from "./write-section.js";
+import { readSection, writeSection } from "./write-section.js";
 
 const USAGE = `Installs the packed packages into empty apps, with every package manager and Node, and runs them.
 
@@ -18,7 +18,7 @@ const USAGE = `Installs the packed packages into empty apps, with every package 
   --nodes 20,22,24     versions of Node; fetched from npm where another one is meant than this
   --managers npm,…     npm, pnpm, yarn
   --apps NAME,…        only apps whose names begin so
-  --no-write           leaves docs/support.md alone
+  --no-write           leaves docs/support.md alone; otherwise what was run takes the place of its row there, or is added
 `;
 
 const { values } = parseArgs({
@@ -85,13 +85,25 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** Node by its major version: a newer one takes the place of an older. */
+function keyOf([app, manager, node]: readonly string[]): string {
+  return [node?.split(".")[0], manager, app].join(" ");
+}
+
 if (values.write) {
   const file = fileURLToPath(new URL("../../docs/support.md", import.meta.url));
+  const page = readFileSync(file, "utf8");
   const header = ["app", "package manager", "Node", "installed, built, run", "packages", "size", "install"];
-  writeFileSync(
-    file,
-    writeSection(readFileSync(file, "utf8"), "matrix", [header, header.map(() => "---"), ...rows]),
+  const byKey = new Map([...readSection(page, "matrix"), ...rows].map((row) => [keyOf(row), row]));
+  const everyApp = [alone("client"), alone("server"), ...APPS];
+  const ordered = [20, 22, 24].flatMap((major) =>
+    Object.keys(PACKAGE_MANAGERS).flatMap((manager) =>
+      everyApp
+        .map(({ name }) => byKey.get(keyOf([name, manager, String(major)])))
+        .filter((row) => row !== undefined),
+    ),
   );
+  writeFileSync(file, writeSection(page, "matrix", [header, header.map(() => "---"), ...ordered]));
 }
 console.log(`\n${rows.length - failures} of ${rows.length} work.`);
 process.exitCode = failures > 0 ? 1 : 0;

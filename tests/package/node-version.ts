@@ -24,11 +24,27 @@ export function thisNode(): NodeVersion {
   return { version: process.versions.node, env: process.env, addon: addonIn(folder) };
 }
 
-/** The newest Node of a major version, from the npm package `node`. */
+/** What the npm package `node` installs on this machine; by itself it keeps the headers that come with it. */
+function nodePackage(): string {
+  const { platform, arch } = process;
+  const name = platform === "darwin" && arch === "arm64" ? "node-bin" : "node";
+  return [name, platform === "win32" ? "win" : platform, arch].join("-");
+}
+
+/** The newest Node of a major version, from npm. */
 export async function nodeVersion(major: number): Promise<NodeVersion> {
   if (major === Number(process.versions.node.split(".")[0])) return thisNode();
   const tell = "console.log(process.version + ' ' + process.execPath)";
-  const args = ["exec", "--yes", "--loglevel=error", `--package=node@${major}`, "--", "node", "-e", tell];
+  const args = [
+    "exec",
+    "--yes",
+    "--loglevel=error",
+    `--package=${nodePackage()}@${major}`,
+    "--",
+    "node",
+    "-e",
+    tell,
+  ];
   const printed = (await runCommand("npm", args, { cwd: tmpdir() })).trim().split("\n").at(-1)!;
   const [version, execPath] = printed.split(" ") as [string, string];
   const env = {

@@ -43,7 +43,7 @@ function decodeUtf8(bytes: Uint8Array, at: number, to: number): string {
  * `__proto__`), `frame_too_large` (frames, depth, values)
  */
 export function createReader(maxNodes: number): (message: Uint8Array) => unknown[] {
-  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let strict: TextDecoder | undefined;
   let bytes: Uint8Array;
   let view: DataView;
   let at: number;
@@ -67,6 +67,7 @@ export function createReader(maxNodes: number): (message: Uint8Array) => unknown
     const from = take(size);
     if (size > LONG) {
       try {
+        strict ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
         return strict.decode(bytes.subarray(from, at));
       } catch {
         // Ours knows why.

@@ -10,7 +10,8 @@ function widthOf(size: number): number {
  * strings, bytes, arrays and plain objects, of which absent values are left out.
  */
 export function createWriter(): (value: unknown) => Uint8Array {
-  const encoder = new TextEncoder();
+  /** Made at the first text: a page may lack it (jsdom under Jest) and never write one. */
+  let encoder: TextEncoder | undefined;
   let bytes = new Uint8Array(1_024);
   let at = 0;
 
@@ -56,7 +57,7 @@ export function createWriter(): (value: unknown) => Uint8Array {
       if (size < 0x20) byte(0xa0 | size);
       else sized(0xd9, widthOf(size), size);
       const from = take(size);
-      encoder.encodeInto(value, bytes.subarray(from, at));
+      (encoder ??= new TextEncoder()).encodeInto(value, bytes.subarray(from, at));
     } else if (value instanceof Uint8Array) {
       sized(0xc4, widthOf(value.length), value.length);
       const from = take(value.length);
