@@ -19,6 +19,13 @@ export function statusOf(code: string): number {
   return STATUS[code] ?? (ERROR_CODES[code].retryable ? 503 : 400);
 }
 
+/** What every answer says to browsers: it is no page, whatever its bytes look like, and belongs into none. */
+const NO_PAGE = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "x-frame-options": "DENY",
+};
+
 /** An answer that no cache keeps. */
 export function json(
   status: number,
@@ -27,7 +34,7 @@ export function json(
 ): Response {
   return Response.json(value, {
     status,
-    headers: { "cache-control": "no-store", "x-content-type-options": "nosniff", ...headers },
+    headers: { "cache-control": "no-store", ...NO_PAGE, ...headers },
   });
 }
 

@@ -201,6 +201,20 @@ describe("the service", () => {
     expect(read).toBeLessThan(LIMITS.wireMessageBytes + 4 * 65_536);
   });
 
+  it("reads nothing of a body before it knows whose it is", async () => {
+    const server = await openServer();
+    let read = 0;
+    const body = new ReadableStream<Uint8Array>(
+      { pull: (controller) => (read++, controller.enqueue(new Uint8Array(1))) },
+      { highWaterMark: 0 },
+    );
+    const headers = { authorization: "Bearer bad" };
+    const options = { method: "POST", headers, body, duplex: "half" } as RequestInit;
+    const answer = await server.fetch(new Request("http://chat/conversations/room/messages", options));
+    expect(answer.status).toBe(401);
+    expect(read).toBe(0);
+  });
+
   it("takes ids in paths as they are, and refuses what is none", async () => {
     const server = await openServer();
     const id = "caf\u00e9/1?#%";
@@ -227,6 +241,39 @@ describe("the service", () => {
     const history = await call(server, "GET", "/conversations/room/messages");
     expect((history.body as { entries: unknown[] }).entries).toHaveLength(2);
   });
+});
+
+describe("a browser", () => {
+  it("is told of every answer that it is no page", async () => {
+    const server = await openServer();
+    for (const path of ["/conversations", "/conversations/x", "/users?userId=ana", "/openapi.json"]) {
+      const { headers } = await call(server, "GET", path);
+      expect(headers.get("content-type"), path).toMatch(/^application\/json/);
+      expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+      expect(headers.get("content-security-policy"), path).toContain("frame-ancestors 'none'");
+      expect(headers.get("x-frame-options"), path).toBe("DENY");
+    }
+  });
+
+  it("can't be made to send somebody's token by a link: none is taken from a URL or a cookie", async () => {
+    const server = await openServer();
+    for (const url of [
+      "/conversations?token=ana",
+      "/conversations?access_token=ana&authorization=Bearer%20ana",
+    ]) {
+      const headers = { cookie: "token=ana; authorization=ana" };
+      expect((await server.fetch(new Request(`http://chat${url}`, { headers }))).status).toBe(401);
+    }
+  });
+
+  it.each(["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//images.example/x", "no URL"])(
+    "is never given %s for a picture",
+    async (avatarUrl) => {
+      const server = await openServer();
+      const answer = await call(server, "PUT", "/profile", { name: "Ana", avatarUrl });
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_argument" } } });
+    },
+  );
 });
 
 describe("a cache", () => {
