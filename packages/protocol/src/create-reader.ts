@@ -43,7 +43,7 @@ function decodeUtf8(bytes: Uint8Array, at: number, to: number): string {
  * `__proto__`), `frame_too_large` (frames, depth, values)
  */
 export function createReader(maxNodes: number): (message: Uint8Array) => unknown[] {
-  let strict: TextDecoder | undefined;
+  let strict: InstanceType<typeof TextDecoder> | undefined;
   let bytes: Uint8Array;
   let view: DataView;
   let at: number;

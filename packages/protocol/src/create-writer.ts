@@ -11,7 +11,7 @@ function widthOf(size: number): number {
  */
 export function createWriter(): (value: unknown) => Uint8Array {
   /** Made at the first text: a page may lack it (jsdom under Jest) and never write one. */
-  let encoder: TextEncoder | undefined;
+  let encoder: InstanceType<typeof TextEncoder> | undefined;
   let bytes = new Uint8Array(1_024);
   let at = 0;
 
