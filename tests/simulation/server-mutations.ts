@@ -76,13 +76,13 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: a lane is not blocked after a failure",
     "session/lane.ts",
-    `if (outcome.status === "refused" && outcome.error.retryable) this.#blocked = true;`,
+    `if (outcome.status === "refused" && mayPass(outcome.error)) this.#blocked = true;`,
     "",
   ),
   server(
     "server: a refused draft does not block those behind it",
     "operations/append-authorized.ts",
-    `blocked = outcome.status === "refused" && outcome.error.retryable;`,
+    "blocked = outcome.error.retryable;",
     "blocked = false;",
   ),
   server(

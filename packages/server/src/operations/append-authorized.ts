@@ -1,5 +1,6 @@
 import { ChatError, isChatError } from "@chat/protocol";
 import type { AppendOutcome, Draft, IdempotencyKey } from "../store/message-store.js";
+import { NoMember } from "./authorize-member.js";
 import type { OperationContext } from "./operation-context.js";
 
 /** How often a draft is authorized again because the membership moved under it. */
@@ -29,7 +30,7 @@ function asChatError(error: unknown): ChatError {
  * once gets that answer again, whatever has changed since. Stored entries are delivered.
  *
  * The requests are of one device into one conversation; they are stored in their order, and behind one that
- * fails with a retryable error the rest is refused as `out_of_order`.
+ * fails with a retryable error the rest is refused as `out_of_order`, behind one of somebody who is no member with the same error.
  */
 export async function appendAuthorized(
   context: OperationContext,
@@ -42,11 +43,16 @@ export async function appendAuthorized(
     const waiting: number[] = [];
     const drafts: Draft[] = [];
     let blocked = false;
+    let noMember: NoMember | undefined;
     for (let index = 0; index < requests.length; index++) {
       if (outcomes[index] !== undefined) continue;
       const { key, kind, authorize } = requests[index]!;
       if (blocked) {
         outcomes[index] = refusedBehindAnother();
+        continue;
+      }
+      if (noMember !== undefined) {
+        outcomes[index] = await refuseUnlessStored(context, key, noMember);
         continue;
       }
       try {
@@ -55,7 +61,10 @@ export async function appendAuthorized(
       } catch (error) {
         const outcome = await refuseUnlessStored(context, key, asChatError(error));
         outcomes[index] = outcome;
-        blocked = outcome.status === "refused" && outcome.error.retryable;
+        if (outcome.status !== "refused") continue;
+        blocked = outcome.error.retryable;
+        // Who comes back at this moment does not get the rest in before the first.
+        if (error instanceof NoMember) noMember = error;
       }
     }
     const appended = drafts.length > 0 ? await context.messages.append(drafts) : [];

@@ -4,7 +4,7 @@ import { type Caller, type OperationContext, viewerOf } from "./operation-contex
 
 /** "Not there" and "not yours" answer alike, so that nobody can probe which conversations exist. */
 export function notFound(): ChatError {
-  return new ChatError("not_found", "There is no such conversation, or you never were a member of it.");
+  return new NoMember("not_found", "There is no such conversation, or you never were a member of it.");
 }
 
 /**
@@ -21,6 +21,9 @@ export async function participationOf(
   return participation;
 }
 
+/** The refusal of whoever is no member; it holds for everything that was sent together. */
+export class NoMember extends ChatError {}
+
 /**
  * The participation of a present member.
  * @throws ChatError `not_found`, `forbidden`
@@ -32,6 +35,6 @@ export async function authorizeMember(
 ): Promise<Participation> {
   const participation = await participationOf(context, caller, conversationId);
   if (!participation.member)
-    throw new ChatError("forbidden", "You are no member of this conversation any more.");
+    throw new NoMember("forbidden", "You are no member of this conversation any more.");
   return participation;
 }

@@ -6,8 +6,9 @@ const BATCH = 128;
 
 /**
  * The sends of one session into one conversation. One append is under way at a time and carries all that waits, so
- * that a failed batch can't be overtaken. After a retryable failure everything is refused as `out_of_order` until
- * the device, having heard of it, begins again with a message that says `first`.
+ * that a failed batch can't be overtaken. After a failure that the same message may not meet again (a retryable one, or
+ * because the sender is no member) everything is refused as `out_of_order` until the device, having heard of it, begins
+ * again with a message that says `first`: one that has not heard of it sends the failed message again.
  */
 export class Lane {
   #waiting: SendMessageFrame[] = [];
@@ -61,7 +62,7 @@ export class Lane {
       const outcomes = await this.send(batch);
       batch.forEach((message, index) => {
         const outcome = outcomes[index]!;
-        if (outcome.status === "refused" && outcome.error.retryable) this.#blocked = true;
+        if (outcome.status === "refused" && mayPass(outcome.error)) this.#blocked = true;
         this.answer(message, outcome);
       });
       if (this.#blocked) {
@@ -76,4 +77,9 @@ export class Lane {
   #refuse(message: SendMessageFrame, code: "out_of_order" | "overloaded", sentence: string): void {
     this.answer(message, { status: "refused", error: new ChatError(code, sentence) });
   }
+}
+
+/** True if the same message may be stored later. */
+function mayPass({ retryable, code }: ChatError): boolean {
+  return retryable || code === "forbidden" || code === "not_found";
 }

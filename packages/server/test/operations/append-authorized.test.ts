@@ -47,3 +47,43 @@ it("tries nothing again behind a draft that failed: it would overtake", async ()
     { type: "error", code: "out_of_order" },
   ]);
 });
+
+it("lets nothing in behind what was refused to somebody who comes back at that moment", async () => {
+  const store = sqlite(new Database(":memory:"), { allowVolatile: true });
+  const server = await openServer({ store });
+  const ana = await RawDevice.open(server, "ana");
+  await ana.expect("conversation", {
+    type: "create-conversation",
+    conversationType: "group",
+    conversationId: "room",
+    clientMessageId: crypto.randomUUID(),
+    members: ["bo"],
+  });
+  const bo = await RawDevice.open(server, "bo");
+  // Removed when the first message is looked at, and a member again when the second one is.
+  const participation = store.conversations.participation.bind(store.conversations);
+  let looks = 0;
+  Object.assign(store.conversations, {
+    async participation(userId: string | undefined, conversationId: string) {
+      const found = await participation(userId, conversationId);
+      return found && looks++ === 0 ? { ...found, member: false } : found;
+    },
+  });
+  const together = await Promise.all(["1", "2", "3"].map((text) => bo.send("room", text)));
+  expect(together.map((answer) => answer.type === "error" && answer.code)).toEqual([
+    "forbidden",
+    "forbidden",
+    "forbidden",
+  ]);
+  // It is still on its way when the refusals are; a device that never hears of them sends all of it again, in order.
+  expect(await bo.send("room", "4")).toMatchObject({ type: "error", code: "out_of_order" });
+  const send = {
+    type: "send-message",
+    conversationId: "room",
+    clientMessageId: crypto.randomUUID(),
+  } as const;
+  expect(await bo.ask({ ...send, text: "4", first: true })).toMatchObject({
+    type: "message-stored",
+    messageId: 2,
+  });
+});
