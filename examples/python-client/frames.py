@@ -305,6 +305,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     20: ("redact-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("messageId", UINT))),
     21: ("send-receipts", (REQUEST_ID, Field("receipts", _array(200, STEP)))),
     22: ("count-receipts", (REQUEST_ID, CONVERSATION_ID, Field("messageId", UINT))),
+    23: ("set-typing", (REQUEST_ID, CONVERSATION_ID, Field("typing", BOOL))),
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
@@ -333,6 +334,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     99: ("going-away", (Field("reconnectDelay", UINT),)),
     100: ("receipts-changed", (CONVERSATION_ID, Field("receipts", _array(500, RECEIPT)))),
     101: ("own-receipt-changed", (Field("receipt", OWN_RECEIPT),)),
+    102: ("typing-changed", (CONVERSATION_ID, Field("userId", ID), Field("typing", BOOL))),
     112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip
 _CODES: Final = {name: code for code, (name, _) in FRAMES.items()}

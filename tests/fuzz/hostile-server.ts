@@ -32,6 +32,7 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "redact-message": "conversation",
   "send-receipts": "receipts",
   "count-receipts": "receipt-counts",
+  "set-typing": "error",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

@@ -30,6 +30,7 @@ import { isCaughtUp, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
 import { createTimeline } from "./timeline/timeline.js";
+import { createTyping } from "./users/typing.js";
 import { createUsers } from "./users/user-directory.js";
 
 /** What the core tells the façade, and takes from it. */
@@ -149,6 +150,7 @@ export function createClientCore<C extends CustomData>(
     changed,
     arrived(replica, entry) {
       if (!isSendableKind(kindOf(entry)) || entry.redacted) return;
+      stopped(replica.id, entry.senderId);
       environment.message(handleOf(replica).conversation, lineOf(entry));
       // The others first hear that it is held.
       void writer.idle().then(() => device.tell({ arrived: { conversationId: replica.id, entry } }));
@@ -215,6 +217,26 @@ export function createClientCore<C extends CustomData>(
     report,
   });
 
+  const typing = createTyping(
+    runtime.clock,
+    (conversationId, isTyping) => {
+      if (leader) device.ask({ type: "typing", conversationId, typing: isTyping }).catch(() => {});
+      else
+        connection.send({
+          type: "set-typing",
+          requestId: requests.nextId(),
+          conversationId,
+          typing: isTyping,
+        });
+    },
+    (conversationId) => handles.get(conversationId)?.summary.changed(),
+  );
+
+  /** Whose message has come writes it no more. */
+  function stopped(conversationId: string, userId: string): void {
+    typing.heard({ conversationId, userId, typing: false });
+  }
+
   const receipts = createReceipts({
     runtime,
     userId,
@@ -252,7 +274,7 @@ export function createClientCore<C extends CustomData>(
       const timeline = notifier.topic();
       const shared = { replicas, filler, writer, ask, lineOf, outboxOf: outbox.of, isOnline };
       const conversation = createConversation<C>(
-        { userId, random, ask, outbox, row: listSync.row, lineOf, mark },
+        { userId, random, ask, outbox, row: listSync.row, lineOf, mark, typing },
         replica,
         createTimeline<C>(shared, replica, timeline),
         summary,
@@ -304,6 +326,9 @@ export function createClientCore<C extends CustomData>(
         return replicas.receipts(frame.conversationId, frame.receipts);
       case "own-receipt-changed":
         return replicas.ownReceipt(frame.receipt);
+      case "typing-changed":
+        device.tell({ typing: frame });
+        return typing.heard(frame);
       case "going-away":
         return;
       case "error":
@@ -318,6 +343,7 @@ export function createClientCore<C extends CustomData>(
     requests.disconnected();
     outbox.disconnected();
     users.disconnected();
+    typing.reset();
     listSync.stop();
   }
 
@@ -419,14 +445,20 @@ export function createClientCore<C extends CustomData>(
     load,
 
     answer: async (request) =>
-      request.type === "online" ? environment.wanted(request.wanted) : tabSync.answer(request),
+      request.type === "online"
+        ? environment.wanted(request.wanted)
+        : request.type === "typing"
+          ? typing.set(request.conversationId, request.typing)
+          : tabSync.answer(request),
 
-    heard({ status, changes, arrived, error }) {
+    heard({ status, changes, arrived, typing: notice, error }) {
+      if (notice) typing.heard(notice);
       if (changes) {
         tabSync.mirror(changes);
         if (changes.meta?.epoch) ({ epoch } = changes.meta);
       }
       const replica = arrived && replicas.get(arrived.conversationId);
+      if (replica) stopped(replica.id, arrived.entry.senderId);
       if (replica) environment.message(handleOf(replica).conversation, lineOf(arrived.entry));
       if (error) report(new ChatError(error.code, error.message));
       if (status) follow(status);

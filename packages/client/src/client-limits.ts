@@ -10,6 +10,10 @@ export const CLIENT_LIMITS = {
   redactionsKept: 10_000,
   /** Missed entries of one conversation that are fetched without a hole, unless the application sets another figure. */
   catchUpEntries: 1_000,
+  /** How long somebody is shown as writing who does not say so again… */
+  typingExpires: 6_000,
+  /** …and how often this user says so. */
+  typingRepeat: 3_000,
   /** How long what is said to be delivered or read waits for more of it. */
   receiptDelay: 200,
   /** The most that it waits besides, for each member of the conversation, at random. */

@@ -28,6 +28,7 @@ import type { Topic } from "./runtime/notifier.js";
 import { unreadOf } from "./sync/merge-receipts.js";
 import type { Replica } from "./sync/replica.js";
 import type { MarkRequest } from "./tabs/device.js";
+import type { TypingUsers } from "./users/typing.js";
 import { checkProfile } from "./users/check-profile.js";
 
 /** What conversations need of their surroundings. */
@@ -39,6 +40,7 @@ export interface ConversationEnvironment<C extends CustomData> {
   /** Takes the row that answers a request. */
   row(row: ConversationRow): void;
   lineOf(entry: Entry): TimelineMessage<C>;
+  readonly typing: Pick<TypingUsers, "of" | "set">;
   /** Has the device note what was read; resolves once that is kept. */
   mark(request: MarkRequest): Promise<unknown>;
 }
@@ -56,7 +58,7 @@ type Change =
 
 /** The application's handle of a replica. @param topic changes with the row */
 export function createConversation<C extends CustomData>(
-  { userId, random, ask, outbox, row, lineOf, mark }: ConversationEnvironment<C>,
+  { userId, random, ask, outbox, row, lineOf, mark, typing }: ConversationEnvironment<C>,
   replica: Replica,
   timeline: Timeline<C>,
   topic: Topic,
@@ -66,6 +68,7 @@ export function createConversation<C extends CustomData>(
   let summary!: ConversationSummary<C>;
 
   async function send(content: MessageContent<C>, { signal }: SendOptions = {}): Promise<SentMessage<C>> {
+    typing.set(conversationId, false);
     const { clientMessageId, stored } = await outbox.add(conversationId, content, signal);
     const line = stored.then((entry) => lineOf(entry));
     line.catch(() => {});
@@ -111,6 +114,11 @@ export function createConversation<C extends CustomData>(
       const request = { conversationId, clientMessageId: newUuid(random), messageId };
       row((await ask({ type: "redact-message", ...request }, { signal })).row);
     },
+
+    get typing() {
+      return typing.of(conversationId);
+    },
+    setTyping: (isTyping) => typing.set(conversationId, isTyping),
 
     async markRead(upTo) {
       await mark({ type: "mark", conversationId, read: upTo });

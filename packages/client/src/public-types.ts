@@ -247,7 +247,9 @@ export interface Conversation<C extends CustomData = CustomData> {
   readonly id: string;
   /** The same object until something changed. */
   readonly summary: ConversationSummary<C>;
-  /** Calls back after `summary` changed. */
+  /** Ids of other members who are writing now; the same array until something changed. Empty in conversations of many members. */
+  readonly typing: readonly string[];
+  /** Calls back after `summary` or `typing` changed. */
   subscribe(listener: () => void): Unsubscribe;
   readonly timeline: Timeline<C>;
 
@@ -268,6 +270,11 @@ export interface Conversation<C extends CustomData = CustomData> {
   /** Removes a failed message from the outbox and the timeline. @param key its `key` in the timeline */
   discard(key: string): Promise<void>;
 
+  /**
+   * This user is writing, or has stopped: to be called with every keystroke, it says so every 3 s at most. Expires by itself, and
+   * ends with the message. Best effort; nothing of it is kept.
+   */
+  setTyping(typing: boolean): void;
   /**
    * Everything up to a message was read; without one, everything that this device knows of. Shown at once, told to the server
    * as soon as there is a connection, and to the user's other devices; never moves back. Resolves once that is kept on this

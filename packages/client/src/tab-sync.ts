@@ -32,7 +32,7 @@ export interface TabSync {
   /** As a follower: sends a request by way of the leading tab. */
   relay(frame: ClientFrame): void;
   /** As the leader: does what another tab asks for. */
-  answer(request: Exclude<TabRequest, { type: "online" }>): Promise<unknown>;
+  answer(request: Exclude<TabRequest, { type: "online" | "typing" }>): Promise<unknown>;
 }
 
 export function createTabSync(environment: TabSyncEnvironment): TabSync {

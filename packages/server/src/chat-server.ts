@@ -22,6 +22,7 @@ import type { ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
+import { decodeTyping, encodeTyping } from "./delivery/typing.js";
 import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
@@ -209,6 +210,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       deliverer.publish(entries);
       for (const listener of listeners) listener();
     },
+    typing(typing) {
+      deliverer.typing(typing);
+      void announce(typing.conversationId, () => encodeTyping(typing));
+    },
     receiptsMoved: (moved) => deliverer.receipts.publish(moved),
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };
@@ -245,6 +250,8 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     if (envelope !== undefined) return deliverer.receive(envelope);
     const moved = decodeReceipts(bytes);
     if (moved !== undefined) return deliverer.receipts.receive(moved);
+    const typing = decodeTyping(bytes);
+    if (typing !== undefined) return deliverer.typing(typing);
     const whom = decodeDisconnection(bytes);
     if (whom !== undefined) host.disconnect(whom);
   }

@@ -8,6 +8,8 @@ export interface ServerSettings {
   readonly groupMembers: number;
   /** Up to so many members of a conversation are told how far each other has come; up to `LIMITS.receiptsPerRow`. */
   readonly receiptMembers: number;
+  /** In conversations of more members nobody is told who is writing. */
+  readonly typingMembers: number;
   /** From the socket's opening to a valid hello. */
   readonly helloDeadline: number;
   /** How long the application's `authenticate` may take. */
@@ -72,6 +74,7 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   textCharacters: LIMITS.textCharacters,
   groupMembers: LIMITS.groupMembers,
   receiptMembers: LIMITS.receiptMembers,
+  typingMembers: 100,
   helloDeadline: 10_000,
   authenticateDeadline: 10_000,
   tokenRefreshLead: 60_000,

@@ -3,6 +3,7 @@ import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cach
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
 import type { Request } from "../connection/requests.js";
+import type { TypingNotice } from "../users/typing.js";
 import { createTabs, type Locks, type TabChannel } from "./tabs.js";
 
 /** What the leading tab says of itself. */
@@ -34,6 +35,7 @@ export type TabRequest =
   | { readonly type: "ask"; readonly request: Request }
   | { readonly type: "fill"; readonly conversationId: string }
   | MarkRequest
+  | { readonly type: "typing"; readonly conversationId: string; readonly typing: boolean }
   | { readonly type: "online"; readonly wanted: boolean };
 
 /** What the leading tab tells the others. */
@@ -43,6 +45,7 @@ export interface TabNotice {
   readonly changes?: CacheChanges;
   /** What listeners of new messages are told. */
   readonly arrived?: { readonly conversationId: string; readonly entry: Entry };
+  readonly typing?: TypingNotice;
   readonly error?: { readonly code: string; readonly message: string };
 }
 

@@ -73,7 +73,7 @@ export interface FakeChat {
     members: readonly string[],
   ): void;
   /** @throws ChatError */
-  answer(session: FakeRecipient, frame: ClientFrame): ServerFrame;
+  answer(session: FakeRecipient, frame: ClientFrame): ServerFrame | undefined;
 }
 
 function isMessage({ kind }: FakeEntry): boolean {
@@ -232,7 +232,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
     return { ...answer, ...(redacted && { redacted }) };
   }
 
-  function answer(session: FakeRecipient, frame: ClientFrame): ServerFrame {
+  function answer(session: FakeRecipient, frame: ClientFrame): ServerFrame | undefined {
     const { requestId } = frame;
     const { userId } = session;
     switch (frame.type) {
@@ -246,6 +246,13 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         session.moved.clear();
         return { type: "pong", requestId, heads, cursor: cursorNow() };
       }
+      case "set-typing":
+        for (const other of sessions) {
+          const { conversationId, typing } = frame;
+          if (other.userId === userId || !isMember(conversationOf(conversationId), other.userId)) continue;
+          other.send({ type: "typing-changed", conversationId, userId, typing });
+        }
+        return undefined;
       case "refresh-token":
         return { type: "token-refreshed", requestId };
       case "send-message":

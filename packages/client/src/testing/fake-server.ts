@@ -117,7 +117,8 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
       const fault = faults.incoming?.(frame, session);
       if (fault === "lost") return;
       if (fault) throw fault;
-      session.send(chat.answer(session, frame));
+      const answer = chat.answer(session, frame);
+      if (answer) session.send(answer);
     } catch (error) {
       const { code, message, retryable, retryAfter } = isChatError(error)
         ? error

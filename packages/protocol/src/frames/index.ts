@@ -32,9 +32,11 @@ import { sendMessage } from "./send-message.js";
 import { sendReceipts } from "./send-receipts.js";
 import { setProfile } from "./set-profile.js";
 import { setRole } from "./set-role.js";
+import { setTyping } from "./set-typing.js";
 import { updateConversation } from "./update-conversation.js";
 import { tokenExpiring } from "./token-expiring.js";
 import { tokenRefreshed } from "./token-refreshed.js";
+import { typingChanged } from "./typing-changed.js";
 import { userChanged } from "./user-changed.js";
 import { users } from "./users.js";
 import { welcome } from "./welcome.js";
@@ -59,6 +61,7 @@ export const CLIENT_FRAMES = [
   redactMessage,
   sendReceipts,
   countReceipts,
+  setTyping,
   refreshToken,
 ] as const;
 
@@ -83,6 +86,7 @@ export const SERVER_FRAMES = [
   goingAway,
   receiptsChanged,
   ownReceiptChanged,
+  typingChanged,
   tokenExpiring,
 ] as const;
 
@@ -109,6 +113,7 @@ export type { SetRoleFrame } from "./set-role.js";
 export type { RedactMessageFrame } from "./redact-message.js";
 export type { SendReceiptsFrame } from "./send-receipts.js";
 export type { CountReceiptsFrame } from "./count-receipts.js";
+export type { SetTypingFrame } from "./set-typing.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";
@@ -123,6 +128,7 @@ export type { ReceiptsFrame } from "./receipts.js";
 export type { ReceiptCountsFrame } from "./receipt-counts.js";
 export type { ReceiptsChangedFrame } from "./receipts-changed.js";
 export type { OwnReceiptChangedFrame } from "./own-receipt-changed.js";
+export type { TypingChangedFrame } from "./typing-changed.js";
 export type { EntriesFrame } from "./entries.js";
 export type { ConversationChangedFrame } from "./conversation-changed.js";
 export type { UserChangedFrame } from "./user-changed.js";

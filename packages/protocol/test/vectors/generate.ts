@@ -320,6 +320,8 @@ const clientFrames: Record<string, ClientFrame> = {
       { conversationId: ROOM, mark: { version: 0 } },
     ],
   },
+  "set-typing minimal": { type: "set-typing", requestId: 29, conversationId: "room", typing: false },
+  "set-typing full": { type: "set-typing", requestId: 29, conversationId: ROOM, typing: true },
   "count-receipts minimal": { type: "count-receipts", requestId: 28, conversationId: "room", messageId: 0 },
   "count-receipts full": { type: "count-receipts", requestId: 28, conversationId: ROOM, messageId: 300 },
 };
@@ -532,6 +534,8 @@ const serverFrames: Record<string, ServerFrame> = {
       { userId: DEVICE, delivered: 300, read: 1 },
     ],
   },
+  "typing-changed minimal": { type: "typing-changed", conversationId: "room", userId: "bo", typing: false },
+  "typing-changed full": { type: "typing-changed", conversationId: ROOM, userId: DEVICE, typing: true },
   "own-receipt-changed minimal": {
     type: "own-receipt-changed",
     receipt: { conversationId: ROOM, delivered: 300, read: 256, readOrdinal: 250 },

@@ -24,6 +24,7 @@ import type { Caller, OperationContext } from "../operations/operation-context.j
 import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { sendMessages } from "../operations/send-messages.js";
+import { setTyping } from "../operations/set-typing.js";
 import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
@@ -125,6 +126,8 @@ export interface ChatActor {
     conversationId: string,
     receipt: { readonly delivered?: number; readonly read?: number; readonly unreadFrom?: number },
   ): Promise<OwnReceipt>;
+  /** Tells the other members who are connected that the user is writing, for some 6 s, or has stopped. */
+  setTyping(conversationId: string, typing: boolean): Promise<void>;
   /** How far the members of a conversation have come. */
   receipts(conversationId: string, query?: PageQuery): Promise<Page<MemberReceipt>>;
   /** How many members have come as far as a message. */
@@ -250,6 +253,8 @@ export function createActor(
           ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
         }),
       ),
+    setTyping: (conversationId, typing) =>
+      read(conversationId, () => setTyping(context, caller, { conversationId, typing })),
     receipts: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
       read(conversationId, () =>
         listReceipts(context, caller, { conversationId, limit, ...(page !== undefined && { page }) }),

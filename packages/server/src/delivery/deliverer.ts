@@ -9,6 +9,7 @@ import { type MovedReceipts, ReceiptSender } from "./receipt-sender.js";
 import type { Recipient } from "./recipient.js";
 import { type RowReceiver, RowSender } from "./row-sender.js";
 import { Track } from "./track.js";
+import type { Typing } from "./typing.js";
 
 /** Entries per read when a track fills a gap. */
 const GAP_PAGE = LIMITS.rangeEntries;
@@ -249,6 +250,15 @@ export class Deliverer {
     if (!this.receipts.isNews(conversationId, receipts)) return;
     const { memberCount = 0 } = (await conversations.participation(undefined, conversationId)) ?? {};
     this.receipts.receive({ conversationId, receipts, shared: memberCount <= receiptMembers });
+  }
+
+  /** Tells the other members who are here that one is writing. */
+  typing({ userId, ...typing }: Typing): void {
+    const frame = this.#options.codec.encode({ type: "typing-changed", userId, ...typing });
+    for (const [member, { recipients }] of this.#tracks.get(typing.conversationId)?.members ?? []) {
+      if (member === userId) continue;
+      for (const recipient of recipients) recipient.offer(frame);
+    }
   }
 
   /** Sends a user's row of a conversation to the user's sessions. */

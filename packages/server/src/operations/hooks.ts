@@ -28,6 +28,7 @@ export type OperationName =
   | "redact-message"
   | "send-receipts"
   | "list-receipts"
+  | "set-typing"
   | "get-users"
   | "set-profile";
 

@@ -1,5 +1,6 @@
 import type { Runtime, UserProfile } from "@chat/protocol";
 import type { MovedReceipts } from "../delivery/receipt-sender.js";
+import type { Typing } from "../delivery/typing.js";
 import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
@@ -20,6 +21,8 @@ export interface OperationContext {
   publish(entries: readonly StoredEntry[]): void;
   /** Tells whom it concerns how far members have come. */
   receiptsMoved(moved: MovedReceipts): void;
+  /** Tells the other members who are connected that one is writing. */
+  typing(typing: Typing): void;
   /** Tells whom it concerns of a changed profile. */
   userChanged(profile: UserProfile): void;
 }

@@ -13,10 +13,10 @@ import { setRole } from "../operations/set-role.js";
 import { updateConversation } from "../operations/update-conversation.js";
 import { getUsers, setProfile } from "../operations/user-profiles.js";
 
-/** The requests that are one question and one answer; hello, ping, send-message and refresh-token are the session's own. */
+/** The requests that are one question and one answer; hello, ping, send-message, set-typing and refresh-token are the session's own. */
 export type PlainRequest = Exclude<
   ClientFrame,
-  { type: "hello" | "ping" | "send-message" | "refresh-token" }
+  { type: "hello" | "ping" | "send-message" | "set-typing" | "refresh-token" }
 >;
 
 const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {

@@ -12,6 +12,7 @@ import {
   type RefreshTokenFrame,
   type SendMessageFrame,
   type ServerFrame,
+  type SetTypingFrame,
 } from "@chat/protocol";
 import type { Place } from "../admission/door.js";
 import { loggableDefect, loggableError } from "../admission/loggable-error.js";
@@ -23,6 +24,7 @@ import type { ChangeFollower } from "../delivery/change-follower.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { OperationContext } from "../operations/operation-context.js";
+import { setTyping } from "../operations/set-typing.js";
 import { rewrittenIn } from "../operations/rewritten-in.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 import type { AppendOutcome } from "../store/message-store.js";
@@ -256,6 +258,8 @@ export class Session implements Recipient {
       this.#underWay++;
       this.#lanes ??= this.#openLanes();
       this.#lanes.push(frame);
+    } else if (frame.type === "set-typing") {
+      this.#typing(frame);
     } else if (frame.type === "refresh-token") {
       void this.#refresh(frame);
     } else {
@@ -285,6 +289,18 @@ export class Session implements Recipient {
     } finally {
       this.#underWay--;
     }
+  }
+
+  /** Answered only if it is refused. */
+  #typing(frame: SetTypingFrame): void {
+    const refusal = this.#allowance.take("write");
+    if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
+    this.#underWay++;
+    setTyping(this.#environment.context, this, frame)
+      .catch((error: unknown) => this.#answerError(frame.requestId, this.#toChatError(error)))
+      .finally(() => {
+        this.#underWay--;
+      });
   }
 
   async #join(hello: HelloFrame): Promise<void> {

@@ -1,0 +1,20 @@
+import { ChatError, SYSTEM_USER } from "@chat/protocol";
+import { authorizeMember } from "./authorize-member.js";
+import type { Caller, OperationContext } from "./operation-context.js";
+
+/**
+ * Tells the members of a conversation who are connected that the caller is writing, or has stopped; in conversations of
+ * more than `typingMembers` members nobody is told. Kept nowhere.
+ * @throws ChatError `not_found`, `forbidden`, `invalid_argument` (the system), `store_unavailable`
+ */
+export async function setTyping(
+  context: OperationContext,
+  caller: Caller,
+  { conversationId, typing }: { readonly conversationId: string; readonly typing: boolean },
+): Promise<void> {
+  const { userId } = caller;
+  if (userId === SYSTEM_USER) throw new ChatError("invalid_argument", "The system is seen by nobody.");
+  const { memberCount } = await authorizeMember(context, caller, conversationId);
+  await context.hooks.authorize(caller, { operation: "set-typing", conversationId });
+  if (memberCount <= context.settings.typingMembers) context.typing({ conversationId, userId, typing });
+}
