@@ -28,8 +28,14 @@ story(
     await bo.page.conversation("Ana").getByTestId("new-mark").waitFor({ state: "hidden" });
     await ana.page.picture("receipts 2 read");
 
+    // Who writes is seen to, until the message is there.
+    await phone.page.get("composer").pressSequentially("fo");
+    const subtitle = ana.page.page.locator("#conversation-subtitle");
+    await expect.poll(() => subtitle.textContent(), PATIENCE).toBe("typing…");
+
     // What was read stays read, and an answer is nothing unread for who wrote it.
     await phone.page.send("four");
+    await expect.poll(() => subtitle.textContent(), PATIENCE).toBe("Direct conversation");
     await bo.page.reload();
     await bo.page.conversation("Ana").waitFor();
     await bo.page.conversation("Ana").getByTestId("new-mark").waitFor({ state: "hidden" });

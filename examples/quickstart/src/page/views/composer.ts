@@ -55,7 +55,14 @@ export function openComposer(conversation: ChatConversation, onSent: () => void)
     },
     { signal },
   );
-  field.addEventListener("input", () => setField(field.value), { signal });
+  field.addEventListener(
+    "input",
+    () => {
+      setField(field.value);
+      conversation.setTyping(field.value !== "");
+    },
+    { signal },
+  );
 
   setText(error, "");
   setField(tabStorage.get(draft) ?? "");

@@ -1,5 +1,5 @@
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, titleOf } from "../chat.js";
+import { type Chat, type ChatConversation, nameOf, titleOf } from "../chat.js";
 import { byId, setText } from "../element.js";
 import { oncePerFrame } from "../once-per-frame.js";
 import { openComposer } from "./composer.js";
@@ -25,7 +25,8 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     setText(byId("conversation-title", HTMLElement), title);
     const isGroup = summary.type === "group";
     const people = summary.memberCount === 1 ? "1 member" : `${summary.memberCount} members`;
-    setText(byId("conversation-subtitle", HTMLElement), isGroup ? people : "Direct conversation");
+    const subtitle = isGroup ? people : "Direct conversation";
+    setText(byId("conversation-subtitle", HTMLElement), typingText() ?? subtitle);
     openMembersButton.hidden = !isGroup || !summary.member;
     if (!summary.member && closeMembers !== undefined) toggleMembers();
     byId("composer-form", HTMLFormElement).hidden = !summary.member;
@@ -33,6 +34,16 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     if (messages.isAtEnd() && document.visibilityState === "visible") onRead();
   }
   const drawSoon = oncePerFrame(draw);
+
+  function typingText(): string | undefined {
+    const { typing, summary } = conversation;
+    if (typing.length === 0) return undefined;
+    if (summary.type === "direct") return "typing…";
+    const names = typing.map((userId) => nameOf(chat, userId));
+    return typing.length > 3
+      ? "Several people are typing…"
+      : `${new Intl.ListFormat("en").format(names)} ${typing.length === 1 ? "is" : "are"} typing…`;
+  }
 
   function toggleMembers(): void {
     const isOpen = closeMembers !== undefined;
