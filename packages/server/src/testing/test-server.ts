@@ -1,5 +1,6 @@
 import { type ChatError, isChatError, type Runtime, SUBPROTOCOL, systemRuntime } from "@chat/protocol";
-import { type ChatServer, createChatServer } from "../chat-server.js";
+import type { ChatServer } from "../chat-server.js";
+import { createChatServer } from "../create-chat-server.js";
 import type { ChatServerOptions } from "../chat-server-options.js";
 import type { ChatStore } from "../store/chat-store.js";
 import type { Draft } from "../store/message-store.js";
