@@ -81,7 +81,7 @@ story("a screen reader finds landmarks, names, states and what is new", async (w
     .getByRole("link", { name: /Bo/ })
     .and(page.locator("[aria-current=page]"))
     .waitFor();
-  await page.getByRole("log", { name: "Messages" }).getByRole("img", { name: "Sent" }).waitFor();
+  await page.getByRole("log", { name: "Messages" }).getByRole("img", { name: "Delivered" }).waitFor();
 
   // News are read out, and history is not: the log is not busy when a message comes.
   const log = page.getByRole("log", { name: "Messages" });
@@ -99,5 +99,5 @@ story("a screen reader finds landmarks, names, states and what is new", async (w
   await log.getByRole("img", { name: "Waiting to be sent" }).waitFor();
   ana.device.gate.open();
   await status.waitFor({ state: "hidden" });
-  await expect.poll(() => log.getByRole("img", { name: "Sent" }).count(), PATIENCE).toBe(2);
+  await expect.poll(() => log.getByRole("img", { name: "Read" }).count(), PATIENCE).toBe(2);
 });
