@@ -37,7 +37,7 @@ export class PlayerDevice {
   readonly #left = new Set<string>();
   readonly #outcomeListeners = new Set<() => void>();
   #client!: ChatClient;
-  #wake: () => void = () => {};
+  readonly #wakes = new Set<() => void>();
   #wasSynced = true;
   #number = 0;
   /** How often it tried to connect. */
@@ -72,7 +72,7 @@ export class PlayerDevice {
 
   /** The operating system says that there is a network. */
   wake(): void {
-    this.#wake();
+    for (const wake of this.#wakes) wake();
   }
 
   /** The application ends and is started again, on what the device holds. */
@@ -195,8 +195,8 @@ export class PlayerDevice {
       },
       signals: {
         subscribe: (wake) => {
-          this.#wake = wake;
-          return () => {};
+          this.#wakes.add(wake);
+          return () => this.#wakes.delete(wake);
         },
       },
     });

@@ -1,4 +1,12 @@
-import { ChatError, isSendableKind, kindOf, LIMITS, type Runtime, type ServerFrame } from "@chat/protocol";
+import {
+  ChatError,
+  type Entry,
+  isSendableKind,
+  kindOf,
+  LIMITS,
+  type Runtime,
+  type ServerFrame,
+} from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
 import { CLIENT_LIMITS } from "./client-limits.js";
@@ -26,6 +34,7 @@ import { createCacheWriter } from "./sync/cache-writer.js";
 import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
 import { createReceipts } from "./sync/receipts.js";
+import { curMax } from "./sync/held-ranges.js";
 import { isCaughtUp, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
@@ -159,19 +168,17 @@ export function createClientCore<C extends CustomData>(
     rowUnknown: (replica) => void listSync.refresh(replica.id),
   });
 
+  function acknowledged(entry: Entry, conversationId: string): void {
+    void acknowledge({ replicas, filler, listSync, writer, settle: outbox.settle }, conversationId, entry);
+  }
+
   const outbox = createOutbox(
     {
       runtime,
       ask,
       commit: (changes, durability) => writer.commit(changes, durability),
       textCharacters: () => textCharacters,
-      acknowledged(entry, conversationId) {
-        void acknowledge(
-          { replicas, filler, listSync, writer, settle: outbox.settle },
-          conversationId,
-          entry,
-        );
-      },
+      acknowledged,
       stuck: () => connection.restart(),
       changed(conversationId) {
         handles.get(conversationId)?.timeline.changed();
@@ -189,6 +196,12 @@ export function createClientCore<C extends CustomData>(
     catchUpEntries: options.catchUpEntries ?? CLIENT_LIMITS.catchUpEntries,
     putBack: outbox.putBack,
     changed,
+    caughtUp({ id, trust, ranges }) {
+      // Its place was dropped with what lay beyond a gap, and that was not fetched: it is put into the hole by itself.
+      for (const entry of outbox.acknowledgedIn(id)) {
+        if (trust === "sure" && entry.messageId <= curMax(ranges)) acknowledged(entry, id);
+      }
+    },
     diverged(replica, above, resent) {
       runtime.log("warn", "diverged", { conversationId: replica.id, above, resent });
       environment.diverged(handleOf(replica).conversation, above, resent);

@@ -57,6 +57,8 @@ export interface Outbox {
   settle(entries: readonly Entry[]): readonly string[];
   /** The server has lost these entries, and all above an id: queues them before everything else of the conversation; returns what to commit. */
   putBack(conversationId: string, entries: readonly Entry[], above: number): readonly OutboxItem[];
+  /** Entries that were acknowledged, and are not committed yet. */
+  acknowledgedIn(conversationId: string): readonly Entry[];
   /** There is a connection: everything unanswered is sent again. */
   connected(): void;
   disconnected(): void;
@@ -72,6 +74,8 @@ interface Slot {
   state: "saving" | "waiting" | "sent" | "stored";
   /** Names the send whose answer counts. */
   ticket: number;
+  /** What it became, once acknowledged. */
+  entry?: Entry;
   resolve(entry: Entry): void;
   reject(error: ChatError): void;
   readonly stored: Promise<Entry>;
@@ -191,7 +195,8 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
         ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
         ...(rewritten && { text: rewritten.text, data: rewritten.data }),
       });
-      environment.acknowledged(redacted ? tombstoneOf(entry) : entry, conversationId);
+      slot.entry = redacted ? tombstoneOf(entry) : entry;
+      environment.acknowledged(slot.entry, conversationId);
     } catch (error) {
       // Answered by its entry meanwhile, or sent again over another connection.
       if (slot.ticket !== ticket) return;
@@ -288,6 +293,9 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       const lane = laneOf(conversationId);
       return (lane.items ??= lane.slots.map(({ item }) => item));
     },
+
+    acknowledgedIn: (conversationId) =>
+      laneOf(conversationId).slots.flatMap(({ state, entry }) => (state === "stored" && entry ? entry : [])),
 
     all: () => [...slots.values()].map(({ item }) => item),
 

@@ -29,6 +29,8 @@ export interface GapFillerEnvironment {
   putBack(conversationId: string, entries: readonly Entry[], above: number): readonly OutboxItem[];
   /** A fill began or ended. */
   changed(replica: Replica): void;
+  /** Everything that will be fetched now is held. */
+  caughtUp(replica: Replica): void;
   diverged(replica: Replica, above: number, resent: number): void;
   /** What no promise tells of. */
   report(error: unknown): void;
@@ -224,6 +226,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       replica.filling = run(replica, newest).finally(() => {
         replica.filling = undefined;
         environment.changed(replica);
+        environment.caughtUp(replica);
       });
       environment.changed(replica);
     }
@@ -256,6 +259,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     trust(replica) {
       if (replica.trust === "unsure") replica.trust = "sure";
       drain(replica);
+      environment.caughtUp(replica);
       if (isFollowed(replica)) void fill(replica);
     },
   };
