@@ -127,7 +127,7 @@ function body({ text = "" }: ChatMessage): HTMLElement[] {
 function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "message" }>, chat: Chat): void {
   const { message, isOwn, startsRun } = row;
   node.classList.toggle("starts-run", startsRun);
-  updateTime(part(node, "time") as HTMLTimeElement, saidAt(message));
+  updateTime(part(node, "time") as HTMLTimeElement, part(node, ".text"), saidAt(message));
   if (message.messageId !== undefined) node.dataset["messageId"] = String(message.messageId);
   if (message.redacted) {
     node.dataset["redacted"] = "true";
@@ -145,12 +145,14 @@ function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "mes
 }
 
 /** The server's clock may differ from this device's, which is what a message shows until it is stored. */
-function updateTime(node: HTMLTimeElement, time: number): void {
+function updateTime(node: HTMLTimeElement, text: HTMLElement, time: number): void {
   const exact = new Date(time).toISOString();
   if (node.dateTime === exact) return;
   node.dateTime = exact;
   node.title = fullTime(time);
   setText(node, timeOfDay(time));
+  // What the style keeps room for behind the last line: some write PM behind it, and others do not.
+  text.dataset["time"] = timeOfDay(time);
 }
 
 function updateState(node: HTMLElement, { state, status, error }: ChatMessage): void {
