@@ -197,9 +197,12 @@ export function createClientCore<C extends CustomData>(
     putBack: outbox.putBack,
     changed,
     caughtUp({ id, trust, ranges }) {
+      if (trust !== "sure") return;
       // Its place was dropped with what lay beyond a gap, and that was not fetched: it is put into the hole by itself.
       for (const entry of outbox.acknowledgedIn(id)) {
-        if (trust === "sure" && entry.messageId <= curMax(ranges)) acknowledged(entry, id);
+        const { messageId } = entry;
+        const isHeld = ranges.some(({ from, to }) => from <= messageId && messageId <= to);
+        if (!isHeld && messageId <= curMax(ranges)) acknowledged(entry, id);
       }
     },
     diverged(replica, above, resent) {
