@@ -1,4 +1,5 @@
 import {
+  ChatError,
   type Entry,
   isChatError,
   isSendableKind,
@@ -14,7 +15,7 @@ import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
-import { behind, isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
+import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";
 
 /** What the gap filler needs of its surroundings. */
@@ -117,7 +118,9 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   async function step(replica: Replica, newest: number): Promise<void> {
     const { target, trust } = replica;
     const held = curMax(replica.ranges);
-    if (held === 0) return add(replica, await range(replica, { before: behind(target), limit: newest }));
+    if (target >= Number.MAX_SAFE_INTEGER)
+      throw new ChatError("malformed_frame", "The server names an id that is too high.");
+    if (held === 0) return add(replica, await range(replica, { before: target + 1, limit: newest }));
     const fingerprint = (await entryAt(replica, held))?.fingerprint;
     const far = target - held > catchUpEntries;
     const forward = range(replica, {
@@ -126,7 +129,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       limit: far || trust === "suspect" ? 1 : LIMITS.rangeEntries,
       fingerprint,
     });
-    const island = far ? range(replica, { before: behind(target), limit: LIMITS.rangeEntries }) : undefined;
+    const island = far ? range(replica, { before: target + 1, limit: LIMITS.rangeEntries }) : undefined;
     island?.catch(() => {});
     const page = await forward;
     replica.trust = "sure";

@@ -80,8 +80,3 @@ export function isCaughtUp(replica: Replica): boolean {
 export function isFollowed(replica: Replica): boolean {
   return replica.ranges.length > 0 || replica.view !== undefined;
 }
-
-/** The id behind the target. A hostile server may name the highest number that travels. */
-export function behind(target: number): number {
-  return Math.min(target + 1, Number.MAX_SAFE_INTEGER);
-}

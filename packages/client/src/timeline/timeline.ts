@@ -5,7 +5,7 @@ import type { CustomData, Timeline, TimelineMessage } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
 import type { CacheWriter } from "../sync/cache-writer.js";
 import type { GapFiller } from "../sync/gap-filler.js";
-import { behind, isCaughtUp, type Replica } from "../sync/replica.js";
+import { isCaughtUp, type Replica } from "../sync/replica.js";
 import type { Replicas } from "../sync/replicas.js";
 import type { LineOf } from "./create-lines.js";
 import { createPager } from "./create-pager.js";
@@ -63,12 +63,12 @@ export function createTimeline<C extends CustomData>(
 
   /** Where the view begins, or would begin if anything were held. */
   function start(): number {
-    return Math.min(replica.view!.from, behind(replica.target));
+    return Math.min(replica.view!.from, replica.target + 1);
   }
 
   function hasOlder(): boolean {
     void open();
-    return start() > Math.max(1, replica.row.firstId);
+    return start() > Math.max(1, replica.row.firstId) && start() <= Number.MAX_SAFE_INTEGER;
   }
 
   async function loadPage(limit: number, signal: AbortSignal): Promise<void> {
