@@ -1,3 +1,4 @@
+import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { type AmqpConnection, rabbitmqFanout } from "@chat/server/rabbitmq";
 import { fanoutSuite } from "@chat/server/testing";
@@ -69,6 +70,59 @@ describe.skipIf(!up)("RabbitMQ fan-out", () => {
     await connection.close();
   });
 });
+
+describe.skipIf(!up)("RabbitMQ fan-out, when the way to RabbitMQ is cut", () => {
+  it("replaces a connection that RabbitMQ never answers again", async () => {
+    const prefix = `test-${newUuid(runtime.random)}`;
+    const way = await openWay();
+    const connection = await connect2(ENGINE_URLS.rabbitmq);
+    const url = new URL(ENGINE_URLS.rabbitmq);
+    url.host = `127.0.0.1:${way.port}`;
+    const fanout = rabbitmqFanout(() => connect2(url.href), { prefix });
+    let arrived = 0;
+    await fanout.subscribe("a", () => arrived++);
+    way.deafen();
+    // It hears that its queue is gone; that it closes the connection for it is heard by nobody.
+    const channel = await connection.createChannel();
+    await channel.deleteQueue(`${prefix}.server.a`);
+    while (arrived === 0) {
+      fanout.publish(["a"], Uint8Array.of(1));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(way.opened()).toBe(2);
+    await fanout.close();
+    await channel.deleteQueue(`${prefix}.server.a`);
+    await connection.close();
+    way.close();
+  });
+});
+
+/** A way to RabbitMQ that can be cut in one direction. */
+async function openWay() {
+  const { hostname, port: target } = new URL(ENGINE_URLS.rabbitmq);
+  const sockets: Socket[] = [];
+  let opened = 0;
+  const server = createServer((near) => {
+    opened++;
+    const far = connectSocket({ host: hostname, port: Number(target) });
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on("error", () => {});
+    sockets.push(near, far);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as { port: number }).port,
+    opened: () => opened,
+    /** From now on RabbitMQ hears nothing from those who are connected. */
+    deafen() {
+      for (let index = 0; index < sockets.length; index += 2) sockets[index]!.unpipe().resume();
+    },
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
 
 describe.skipIf(!hasRabbitmq)("RabbitMQ fan-out, when RabbitMQ fails", () => {
   let engine: EngineProcess | undefined;

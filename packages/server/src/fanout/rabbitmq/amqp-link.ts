@@ -4,7 +4,7 @@ import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 /** Between two tries to connect, ms: half of the pause is chance. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
-/** How long a broker may take to confirm that a connection is closed, ms. */
+/** How long a connection may take to close in order, ms. */
 const CLOSE_DEADLINE = 2_000;
 
 /** Sets something up on a channel, and gives what undoes it there. */
@@ -32,6 +32,8 @@ export class AmqpLink {
   readonly #kept = new Set<Kept>();
   #connection: AmqpConnection | undefined;
   #channel: OpenChannel | undefined;
+  /** Counts the connection as lost, and has another one opened. */
+  #lose: () => void = () => {};
   /** The try to connect that is under way, or the last one. */
   #opening: Promise<void> | undefined;
   #closed = false;
@@ -65,10 +67,10 @@ export class AmqpLink {
     };
   }
 
-  /** Gives the connection up and opens another. */
+  /** Gives the connection up and opens another, also when this one never closes. */
   restart(): void {
-    // Closing one that is being lost fails; its `close` event comes all the same.
-    this.#connection?.close().catch(() => {});
+    const [connection, lose] = [this.#connection, this.#lose];
+    if (connection !== undefined) void this.#end(connection).then(lose);
   }
 
   async close(): Promise<void> {
@@ -105,7 +107,7 @@ export class AmqpLink {
     } catch (error) {
       this.#runtime.log("warn", "fanout_connect_failed", { broker: "RabbitMQ", error: String(error) });
       if (connection === undefined) this.#later();
-      else connection.close().catch(() => {});
+      else this.restart();
     }
   }
 
@@ -116,25 +118,28 @@ export class AmqpLink {
     connection.on("error", (error) => {
       this.#runtime.log("warn", "fanout_connection_failed", { broker: "RabbitMQ", error: String(error) });
     });
-    connection.on("close", () => {
+    const lose = (): void => {
+      if (lost) return;
       lost = true;
       for (const wake of waiting) wake();
       if (this.#connection === connection) this.#connection = this.#channel = undefined;
       for (const kept of this.#kept) kept.undo = undefined;
       this.#later();
-    });
+    };
+    connection.on("close", lose);
     if (this.#closed) {
       await this.#end(connection);
       return;
     }
     this.#connection = connection;
+    this.#lose = lose;
     const channel = await connection.createChannel();
     channel.on("error", (error) => {
       this.#runtime.log("warn", "fanout_channel_failed", { broker: "RabbitMQ", error: String(error) });
     });
     // A channel that the broker has closed is opened anew with its connection.
     channel.on("close", () => {
-      if (!lost) connection.close().catch(() => {});
+      if (!lost) this.restart();
     });
     channel.on("drain", () => {
       for (const wake of waiting) wake();
