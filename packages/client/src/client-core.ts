@@ -9,7 +9,7 @@ import {
 } from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
-import { CLIENT_LIMITS } from "./client-limits.js";
+import * as CLIENT_LIMITS from "./client-limits.js";
 import { connectAnyWay } from "./connection/connect-any-way.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
@@ -34,7 +34,7 @@ import { createCacheWriter } from "./sync/cache-writer.js";
 import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
 import { createReceipts } from "./sync/receipts.js";
-import { curMax } from "./sync/held-ranges.js";
+import { curMax, rangeAt } from "./sync/held-ranges.js";
 import { isCaughtUp, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
@@ -201,8 +201,7 @@ export function createClientCore<C extends CustomData>(
       // Its place was dropped with what lay beyond a gap, and that was not fetched: it is put into the hole by itself.
       for (const entry of outbox.acknowledgedIn(id)) {
         const { messageId } = entry;
-        const isHeld = ranges.some(({ from, to }) => from <= messageId && messageId <= to);
-        if (!isHeld && messageId <= curMax(ranges)) acknowledged(entry, id);
+        if (!rangeAt(ranges, messageId) && messageId <= curMax(ranges)) acknowledged(entry, id);
       }
     },
     diverged(replica, above, resent) {

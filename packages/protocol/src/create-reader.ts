@@ -112,48 +112,22 @@ export function createReader(maxNodes: number): (message: Uint8Array) => unknown
     if (head < 0xa0) return array(head & 0x0f, depth);
     if (head < 0xc0) return text(head & 0x1f);
     if (head >= 0xe0) return head - 0x100;
-    switch (head) {
-      case 0xc0:
-        return null;
-      case 0xc2:
-      case 0xc3:
-        return head === 0xc3;
-      case 0xc4:
-      case 0xc5:
-      case 0xc6: {
-        const from = take(uint(head - 0xc4));
-        return bytes.subarray(from, at);
-      }
-      case 0xca:
-        return view.getFloat32(take(4));
-      case 0xcb:
-        return view.getFloat64(take(8));
-      case 0xcc:
-      case 0xcd:
-      case 0xce:
-      case 0xcf:
-        return uint(head - 0xcc);
-      case 0xd0:
-        return view.getInt8(take(1));
-      case 0xd1:
-        return view.getInt16(take(2));
-      case 0xd2:
-        return view.getInt32(take(4));
-      case 0xd3:
-        return view.getInt32(take(4)) * 2 ** 32 + uint(2);
-      case 0xd9:
-      case 0xda:
-      case 0xdb:
-        return text(uint(head - 0xd9));
-      case 0xdc:
-      case 0xdd:
-        return array(uint(head - 0xdb), depth);
-      case 0xde:
-      case 0xdf:
-        return map(uint(head - 0xdd), depth);
-      default:
-        throw malformed(head === 0xc1 ? "0xc1 is reserved" : "extension types are not used");
+    if (head === 0xc0) return null;
+    if (head === 0xc2 || head === 0xc3) return head === 0xc3;
+    if (head >= 0xc4 && head <= 0xc6) return bytes.subarray(take(uint(head - 0xc4)), at);
+    if (head === 0xca) return view.getFloat32(take(4));
+    if (head === 0xcb) return view.getFloat64(take(8));
+    if (head >= 0xcc && head <= 0xcf) return uint(head - 0xcc);
+    if (head === 0xd3) return view.getInt32(take(4)) * 2 ** 32 + uint(2);
+    if (head >= 0xd0 && head <= 0xd2) {
+      // Widened to 32 bits with its sign.
+      const unused = 32 - 8 * 2 ** (head - 0xd0);
+      return (uint(head - 0xd0) << unused) >> unused;
     }
+    if (head >= 0xd9 && head <= 0xdb) return text(uint(head - 0xd9));
+    if (head === 0xdc || head === 0xdd) return array(uint(head - 0xdb), depth);
+    if (head >= 0xde) return map(uint(head - 0xdd), depth);
+    throw malformed(head === 0xc1 ? "0xc1 is reserved" : "extension types are not used");
   }
 
   return (message) => {

@@ -17,23 +17,31 @@ function problemOf(value: unknown, depth: number): string | undefined {
   if (typeof value === "string") return isWellFormed(value) ? undefined : "it holds a lone surrogate";
   if (typeof value !== "object") return `it holds a ${typeof value}`;
   if (depth === 0) return `it is nested deeper than ${LIMITS.dataDepth} levels`;
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      const problem = problemOf(item, depth - 1);
-      if (problem !== undefined) return problem;
+  if (!Array.isArray(value)) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+      return "it holds an object that is not plain";
     }
-    return undefined;
+    if (Object.hasOwn(value, "__proto__")) return "it holds a key named __proto__";
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
-    return "it holds an object that is not plain";
-  }
-  for (const [key, item] of Object.entries(value)) {
-    if (key === "__proto__") return "it holds a key named __proto__";
-    const problem = isWellFormed(key) ? problemOf(item, depth - 1) : "it holds a lone surrogate";
+  // Spread, an array shows its holes.
+  for (const [key, item] of Object.entries(Array.isArray(value) ? [...(value as unknown[])] : value)) {
+    const problem = problemOf(key, depth) ?? problemOf(item, depth - 1);
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** Why a value is no JSON object within the limits; undefined if it is one. @param maxBytes UTF-8 bytes as compact JSON */
+export function problemOfData(
+  value: unknown,
+  maxBytes: number = LIMITS.dataBytes,
+  maxDepth: number = LIMITS.dataDepth,
+): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is not an object";
+  const problem = problemOf(value, maxDepth);
+  if (problem !== undefined || utf8Length(JSON.stringify(value)) <= maxBytes) return problem;
+  return `it is larger than ${maxBytes} bytes of JSON`;
 }
 
 /**
@@ -41,18 +49,8 @@ function problemOf(value: unknown, depth: number): string | undefined {
  * @param maxBytes UTF-8 bytes as compact JSON
  * @throws ChatError `data_invalid`
  */
-export function assertData(
-  value: unknown,
-  maxBytes: number = LIMITS.dataBytes,
-  maxDepth: number = LIMITS.dataDepth,
-): asserts value is JsonObject {
-  const problem =
-    typeof value !== "object" || value === null || Array.isArray(value)
-      ? "it is not an object"
-      : (problemOf(value, maxDepth) ??
-        (utf8Length(JSON.stringify(value)) > maxBytes
-          ? `it is larger than ${maxBytes} bytes of JSON`
-          : undefined));
+export function assertData(value: unknown, maxBytes?: number): asserts value is JsonObject {
+  const problem = problemOfData(value, maxBytes);
   if (problem !== undefined) {
     throw new ChatError("data_invalid", `data must be a small plain JSON object, but ${problem}.`);
   }

@@ -1,15 +1,12 @@
-import { assertData, type JsonObject } from "./data.js";
+import { type JsonObject, problemOfData } from "./data.js";
 import { isId, isUuid, utf8Length, uuidFromBytes, uuidToBytes } from "./ids.js";
 import { fitsCharacters, isWellFormed } from "./text.js";
 
 /** A field that breaks its rule. The codec turns it into a typed `malformed_frame`. */
-export class SchemaViolation extends Error {
-  constructor(
-    readonly path: string,
-    readonly rule: string,
-  ) {
-    super(`${path} must be ${rule}`);
-  }
+export class SchemaViolation extends Error {}
+
+function violation(path: string, rule: string): SchemaViolation {
+  return new SchemaViolation(`${path} must be ${rule}`);
 }
 
 /**
@@ -46,22 +43,34 @@ export type Struct<S extends Shape> = Flat<
   }
 >;
 
-function plain<T>(wire: string, accepts: (value: unknown) => value is T): Field<T> {
+/**
+ * @param read what is on the wire as a value; undefined if it breaks the rule
+ * @param encode absent: a value travels as it is
+ */
+function field<T>(
+  wire: string,
+  read: (value: unknown, path: string) => T | undefined,
+  encode: (value: T) => unknown = (value) => value,
+  rule = wire,
+): Field<T> {
   return {
     wire,
-    encode: (value) => value,
+    encode,
     decode(value, path) {
-      if (!accepts(value)) throw new SchemaViolation(path, wire);
-      return value;
+      const decoded = read(value, path);
+      if (decoded === undefined) throw violation(path, rule);
+      return decoded;
     },
   };
 }
 
+/** A field that travels as it is. */
+function plain<T>(wire: string, accepts: (value: T) => boolean): Field<T> {
+  return field<T>(wire, (value) => (accepts(value as T) ? (value as T) : undefined));
+}
+
 /** An integer from 0 to 2^53 − 1. */
-export const uint: Field<number> = plain(
-  "uint",
-  (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0,
-);
+export const uint: Field<number> = plain("uint", (value) => Number.isSafeInteger(value) && value >= 0);
 
 /** true or false. */
 export const bool: Field<boolean> = plain("bool", (value) => typeof value === "boolean");
@@ -70,8 +79,7 @@ export const bool: Field<boolean> = plain("bool", (value) => typeof value === "b
 export function text(max: number): Field<string> {
   return plain(
     `str of at most ${max} code points`,
-    (value): value is string =>
-      typeof value === "string" && fitsCharacters(value, max) && isWellFormed(value),
+    (value) => typeof value === "string" && fitsCharacters(value, max) && isWellFormed(value),
   );
 }
 
@@ -79,95 +87,63 @@ export function text(max: number): Field<string> {
 export function string(max: number): Field<string> {
   return plain(
     `str of at most ${max} bytes`,
-    (value): value is string =>
+    (value) =>
       typeof value === "string" && value.length <= max && utf8Length(value) <= max && isWellFormed(value),
   );
 }
 
+function uuidOf(value: unknown): string | undefined {
+  return value instanceof Uint8Array && value.length === 16 ? uuidFromBytes(value) : undefined;
+}
+
 /** A conversation or user id. One that reads as a canonical UUID travels as its 16 bytes, any other as a string. */
-export const id: Field<string> = {
-  wire: "id",
-  encode: (value) => (isUuid(value) ? uuidToBytes(value) : value),
-  decode(value, path) {
-    if (value instanceof Uint8Array && value.length === 16) return uuidFromBytes(value);
-    // The string form of a UUID would be a second spelling of the same id.
-    if (!isId(value) || isUuid(value))
-      throw new SchemaViolation(path, "an id (str, or bin of 16 bytes for a UUID)");
-    return value;
-  },
-};
+export const id: Field<string> = field(
+  "id",
+  // The string form of a UUID would be a second spelling of the same id.
+  (value) => (isId(value) && !isUuid(value) ? value : uuidOf(value)),
+  (value) => (isUuid(value) ? uuidToBytes(value) : value),
+  "an id (str, or bin of 16 bytes for a UUID)",
+);
 
 /** A UUID, as 16 bytes. */
-export const uuid: Field<string> = {
-  wire: "uuid (bin 16)",
-  encode: (value) => uuidToBytes(value),
-  decode(value, path) {
-    if (!(value instanceof Uint8Array) || value.length !== 16)
-      throw new SchemaViolation(path, "bin of 16 bytes");
-    return uuidFromBytes(value);
-  },
-};
+export const uuid: Field<string> = field("uuid (bin 16)", uuidOf, uuidToBytes);
 
 /** A JSON object of at most `maxBytes` bytes as compact JSON, nested `maxDepth` levels at the most. */
 export function data(maxBytes: number, maxDepth?: number): Field<JsonObject> {
-  return {
-    wire: `map (JSON object of at most ${maxBytes} bytes)`,
-    encode: (value) => value,
-    decode(value, path) {
-      try {
-        assertData(value, maxBytes, maxDepth);
-      } catch {
-        throw new SchemaViolation(path, `a JSON object of at most ${maxBytes} bytes`);
-      }
-      return value;
-    },
-  };
+  return plain(
+    `map (JSON object of at most ${maxBytes} bytes)`,
+    (value) => !problemOfData(value, maxBytes, maxDepth),
+  );
 }
 
 /** One of a fixed list of words, as its index. Words are only ever added at the end. */
 export function oneOf<const W extends readonly string[]>(words: W): Field<W[number]> {
-  const wire = words.map((word, index) => `${index} ${word}`).join(" | ");
-  return {
-    wire,
-    encode: (value) => words.indexOf(value),
-    decode(value, path) {
-      const word = typeof value === "number" ? words[value] : undefined;
-      if (word === undefined) throw new SchemaViolation(path, wire);
-      return word;
-    },
-  };
+  return field<W[number]>(
+    words.map((word, index) => `${index} ${word}`).join(" | "),
+    (value) => (typeof value === "number" ? words[value] : undefined),
+    (value) => words.indexOf(value),
+  );
 }
 
 /** A list of at most `max` items. */
 export function list<T>(item: Field<T>, max: number): Field<readonly T[]> {
-  return {
-    wire: `array of at most ${max} × ${item.wire}`,
-    encode: (values) => values.map((value) => item.encode(value)),
-    decode(value, path) {
-      if (!Array.isArray(value) || value.length > max)
-        throw new SchemaViolation(path, `an array of at most ${max}`);
-      return value.map((element, index) => item.decode(element, `${path}[${index}]`));
-    },
-  };
+  return field<readonly T[]>(
+    `array of at most ${max} × ${item.wire}`,
+    (value, path) =>
+      isArray(value, max) ? value.map((element, at) => item.decode(element, `${path}[${at}]`)) : undefined,
+    (values) => values.map((value) => item.encode(value)),
+    `an array of at most ${max}`,
+  );
 }
 
 /** Makes a field optional. */
 export function optional<T>(field: Field<T>): OptionalField<T> {
-  return {
-    wire: `${field.wire}, optional`,
-    optional: true,
-    encode: (value) => field.encode(value),
-    decode: (value, path) => field.decode(value, path),
-  };
+  return { ...field, wire: `${field.wire}, optional`, optional: true };
 }
 
 /** A field that is left out where it is what the fields before it say. */
 export function derivable<T, B>(field: Field<T>, derive: (before: B) => T | undefined): Field<T> {
-  return {
-    ...field,
-    wire: `${field.wire}, derivable`,
-    derive: (before) => derive(before as B),
-  };
+  return { ...field, wire: `${field.wire}, derivable`, derive: (before) => derive(before as B) };
 }
 
 /** An integer from 0 to 2^53 − 1 that rises slowly from element to element of a {@link run}, and travels as the difference there. */
@@ -224,7 +200,7 @@ export function decodeFields<S extends Shape>(
     if (element === undefined || element === null) {
       element = field.inRun === "repeat" ? before?.[key] : field.derive?.(value);
       if (element !== undefined) value[key] = element;
-      else if (field.optional !== true) throw new SchemaViolation(`${path}.${key}`, "present");
+      else if (field.optional !== true) throw violation(`${path}.${key}`, "present");
     } else {
       // A sum with something else than a number is no uint.
       if (field.inRun === "step" && before !== undefined)
@@ -237,32 +213,39 @@ export function decodeFields<S extends Shape>(
 
 /** A list of at most `max` structs, each told by what differs from the one before. */
 export function run<S extends Shape>(shape: S, max: number): Field<readonly Struct<S>[]> {
+  const item = struct(shape);
   return {
-    wire: `array of at most ${max} × ${struct(shape).wire}`,
+    ...list(item, max),
     encode: (values) => values.map((value, at) => encodeFields(shape, value, [], values[at - 1])),
     decode(value, path) {
-      if (!Array.isArray(value) || value.length > max)
-        throw new SchemaViolation(path, `an array of at most ${max}`);
       let before: Struct<S> | undefined;
-      return value.map((element: unknown, at) => {
-        if (!Array.isArray(element)) throw new SchemaViolation(`${path}[${at}]`, "an array");
-        before = decodeFields(shape, element, 0, `${path}[${at}]`, before);
-        return before;
-      });
+      const next = (element: unknown, at: string): Struct<S> =>
+        (before = decodeStruct(shape, element, at, before));
+      return list({ ...item, decode: next }, max).decode(value, path);
     },
   };
 }
 
 /** A fixed sequence of named fields, as an array. */
 export function struct<S extends Shape>(shape: S): Field<Struct<S>> {
+  const fields = Object.entries(shape).map(([key, { wire }]) => `${key}: ${wire}`);
   return {
-    wire: `[${Object.entries(shape)
-      .map(([key, field]) => `${key}: ${field.wire}`)
-      .join(", ")}]`,
+    wire: `[${fields.join(", ")}]`,
     encode: (value) => encodeFields(shape, value, []),
-    decode(value, path) {
-      if (!Array.isArray(value)) throw new SchemaViolation(path, "an array");
-      return decodeFields(shape, value, 0, path);
-    },
+    decode: (value, path) => decodeStruct(shape, value, path),
   };
+}
+
+function decodeStruct<S extends Shape>(
+  shape: S,
+  value: unknown,
+  path: string,
+  before?: Struct<S>,
+): Struct<S> {
+  if (!isArray(value)) throw violation(path, "an array");
+  return decodeFields(shape, value, 0, path, before);
+}
+
+function isArray(value: unknown, max = Infinity): value is unknown[] {
+  return Array.isArray(value) && value.length <= max;
 }

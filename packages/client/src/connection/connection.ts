@@ -11,7 +11,7 @@ import {
   SUBPROTOCOL,
   type WelcomeFrame,
 } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import { backoff } from "../runtime/backoff.js";
 import { createFrameWriter } from "./frame-writer.js";
 import type { NetworkSignals } from "./network-signals.js";

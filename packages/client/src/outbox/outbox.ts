@@ -9,7 +9,7 @@ import {
   tombstoneOf,
 } from "@chat/protocol";
 import type { CacheChanges, OutboxItem } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { aborted } from "../runtime/abortable.js";
 import { backoff } from "../runtime/backoff.js";

@@ -1,5 +1,5 @@
 import type { Random } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 
 /**
  * How long to wait before the next try, in ms: random between 0 and a cap that doubles with each try ("full jitter"),

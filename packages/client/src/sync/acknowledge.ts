@@ -1,7 +1,7 @@
 import { type Entry, tombstoneOf } from "@chat/protocol";
 import type { CacheWriter } from "./cache-writer.js";
 import type { GapFiller } from "./gap-filler.js";
-import { curMax } from "./held-ranges.js";
+import { curMax, rangeAt } from "./held-ranges.js";
 import type { ListSync } from "./list-sync.js";
 import type { Replicas } from "./replicas.js";
 
@@ -23,8 +23,7 @@ export async function acknowledge(
 ): Promise<void> {
   const { messageId, fingerprint } = entry;
   const before = replicas.get(conversationId);
-  const wasHeld =
-    before?.trust === "sure" && before.ranges.some(({ from, to }) => from <= messageId && messageId <= to);
+  const wasHeld = before?.trust === "sure" && rangeAt(before.ranges, messageId);
   listSync.entries(conversationId, { after: messageId - 1, through: messageId, entries: [entry] });
   if (!wasHeld) return;
   // Its place was taken already: by itself, or else what is held there is not the server's.

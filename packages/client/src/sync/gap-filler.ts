@@ -9,7 +9,7 @@ import {
   type Runtime,
 } from "@chat/protocol";
 import type { OutboxItem } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";

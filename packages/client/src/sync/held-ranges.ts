@@ -5,6 +5,11 @@ export function curMax(ranges: readonly HeldRange[]): number {
   return ranges.at(-1)?.to ?? 0;
 }
 
+/** The range that an id lies in, if it is held. */
+export function rangeAt(ranges: readonly HeldRange[], id: number): HeldRange | undefined {
+  return ranges.find(({ from, to }) => from <= id && id <= to);
+}
+
 /**
  * The ranges with the span (after, through] added: ascending, disjoint, never touching.
  * The same array if everything was held before.

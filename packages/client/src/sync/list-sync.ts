@@ -1,6 +1,6 @@
 import { type ConversationRow, isChatError, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
 import type { CacheMeta } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";

@@ -1,7 +1,7 @@
 import { type ConversationRow, type Entry, redactionOf, tombstoneOf } from "@chat/protocol";
 import { isRedacted } from "../cache/is-redacted.js";
 import type { CacheChanges } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import { curMax } from "./held-ranges.js";
 import type { Replica, Span } from "./replica.js";
 

@@ -1,5 +1,5 @@
 import { type Entry, isChatError, isSendableKind, kindOf, LIMITS, type Runtime } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";

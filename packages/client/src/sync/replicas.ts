@@ -1,9 +1,9 @@
 import type { ConversationRow, Entry, MemberReceipt, OwnReceipt } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { CachedConversation, CacheChanges, OutboxItem } from "../cache/cache.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { deriveRow } from "./derive-row.js";
-import { addSpan, curMax, forgetRanges, truncateRanges } from "./held-ranges.js";
+import { addSpan, curMax, forgetRanges, rangeAt, truncateRanges } from "./held-ranges.js";
 import { mergeOthers, mergeOwn, mergeRow } from "./merge-receipts.js";
 import { obey, obeying, obeyingRow } from "./obey.js";
 import type { Replica, Span, View } from "./replica.js";
@@ -402,8 +402,7 @@ export function createReplicas({
         return;
       }
       const fresh = entries.filter(
-        ({ messageId: id }) =>
-          id > after && id <= through && !ranges.some(({ from, to }) => from <= id && id <= to),
+        ({ messageId: id }) => id > after && id <= through && !rangeAt(ranges, id),
       );
       const continues = before > 0 ? span.after <= before : live;
       // Something between was not seen: who came or went in it is not known.

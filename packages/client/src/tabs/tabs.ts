@@ -1,5 +1,5 @@
 import { type Cancel, ChatError, newUuid, type Runtime } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import { defined } from "../runtime/defined.js";
 
 /** What is called of `navigator.locks`. */

@@ -1,5 +1,5 @@
 import { LIMITS } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { PagingOptions } from "../public-types.js";
 import { abortable, aborted } from "../runtime/abortable.js";
 

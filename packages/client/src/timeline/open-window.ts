@@ -1,15 +1,17 @@
 import { ChatError, type Entry, isChatError, LIMITS } from "@chat/protocol";
-import type { OutboxItem } from "../cache/cache.js";
-import { CLIENT_LIMITS } from "../client-limits.js";
-import type { CustomData, TimelineMessage, TimelineWindow, WindowOptions } from "../public-types.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
+import type { CustomData, TimelineWindow, WindowOptions } from "../public-types.js";
 import { abortable, aborted } from "../runtime/abortable.js";
 import type { Topic } from "../runtime/notifier.js";
-import { curMax } from "../sync/held-ranges.js";
+import { curMax, rangeAt } from "../sync/held-ranges.js";
 import { obeying } from "../sync/obey.js";
 import { isCaughtUp, type Replica, type View } from "../sync/replica.js";
 import { createPager } from "./create-pager.js";
-import { isShown, mergeTimeline } from "./merge-timeline.js";
-import type { TimelineEnvironment } from "./timeline.js";
+import { createScreen } from "./create-screen.js";
+import { isShown } from "./merge-timeline.js";
+import type { TimelineEnvironment } from "./timeline-environment.js";
+
+const NOTHING: readonly never[] = [];
 
 /**
  * Opens a window on a conversation's log. What it fetches is held like everything else, as an island of the log; once it
@@ -38,10 +40,7 @@ export async function openWindow<C extends CustomData>(
   /** Nothing is held any more of what was shown, and it can't be had. */
   let isLost = false;
   let reloading: Promise<void> | undefined;
-  let shownEntries: readonly Entry[] | undefined;
-  let shownOutbox: readonly OutboxItem[] | undefined;
-  let shownReceipts: readonly unknown[] | undefined;
-  let messages: readonly TimelineMessage<C>[] = [];
+  const screen = createScreen(lineOf, replica);
 
   /** Asks for a part of the log, and holds it. @returns the bounds of the answer, both included; undefined if it is of no use */
   async function fetch(
@@ -63,7 +62,7 @@ export async function openWindow<C extends CustomData>(
   }
 
   function rangeOf(messageId: number) {
-    return replica.ranges.find((range) => range.from <= messageId && messageId <= range.to);
+    return rangeAt(replica.ranges, messageId);
   }
 
   async function load(middle: number, size: number, given: AbortSignal | undefined): Promise<void> {
@@ -189,17 +188,7 @@ export async function openWindow<C extends CustomData>(
   return {
     get messages() {
       keepUp();
-      const outbox = isLive ? outboxOf(id) : undefined;
-      const { receipts } = replica.row;
-      if (entries === shownEntries && outbox === shownOutbox && receipts === shownReceipts) return messages;
-      shownEntries = entries;
-      shownOutbox = outbox;
-      shownReceipts = receipts;
-      const next = mergeTimeline(entries, outbox ?? []).map((source) => lineOf(source, receipts));
-      if (next.length !== messages.length || next.some((line, index) => line !== messages[index])) {
-        messages = Object.freeze(next);
-      }
-      return messages;
+      return screen(entries, isLive ? outboxOf(id) : NOTHING);
     },
     get state() {
       keepUp();

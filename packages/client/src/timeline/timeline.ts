@@ -1,27 +1,11 @@
 import { ChatError, type Entry } from "@chat/protocol";
-import type { OutboxItem } from "../cache/cache.js";
-import type { Ask } from "../connection/requests.js";
-import type { CustomData, Timeline, TimelineMessage } from "../public-types.js";
+import type { CustomData, Timeline } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
-import type { CacheWriter } from "../sync/cache-writer.js";
-import type { GapFiller } from "../sync/gap-filler.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
-import type { Replicas } from "../sync/replicas.js";
-import type { LineOf } from "./create-lines.js";
 import { createPager } from "./create-pager.js";
-import { isShown, mergeTimeline } from "./merge-timeline.js";
-
-/** What timelines need of their surroundings. */
-export interface TimelineEnvironment<C extends CustomData> {
-  readonly replicas: Replicas;
-  readonly filler: GapFiller;
-  readonly writer: Pick<CacheWriter, "read">;
-  readonly ask: Ask;
-  readonly lineOf: LineOf<C>;
-  /** What waits in the conversation; the same array until something changed. */
-  outboxOf(conversationId: string): readonly OutboxItem[];
-  isOnline(): boolean;
-}
+import { createScreen } from "./create-screen.js";
+import { isShown } from "./merge-timeline.js";
+import type { TimelineEnvironment } from "./timeline-environment.js";
 
 /** What the screen reads of one conversation. @param topic changes with the replica and its outbox */
 export function createTimeline<C extends CustomData>(
@@ -31,34 +15,14 @@ export function createTimeline<C extends CustomData>(
 ): Timeline<C> {
   const { replicas, filler, writer, ask, lineOf, outboxOf, isOnline } = environment;
   const pager = createPager(loadPage, () => topic.changed());
+  const screen = createScreen(lineOf, replica);
   let opening: Promise<void> | undefined;
-  let shownEntries: readonly Entry[] = [];
-  let shownOutbox: readonly OutboxItem[] | undefined;
-  let shownReceipts: readonly unknown[] | undefined;
-  let messages: readonly TimelineMessage<C>[] = Object.freeze([]);
+  let shown: readonly Entry[] = [];
 
   function open(): Promise<void> {
     return (opening ??= replicas.open(replica).then(() => {
       if (isOnline()) void filler.fill(replica);
     }));
-  }
-
-  function snapshot(): readonly TimelineMessage<C>[] {
-    void open();
-    const { loaded } = replica.view!;
-    // While the cache is being read, what was shown last is still right.
-    const entries = loaded ? replica.view!.entries : shownEntries;
-    const outbox = outboxOf(replica.id);
-    const { receipts } = replica.row;
-    if (entries === shownEntries && outbox === shownOutbox && receipts === shownReceipts) return messages;
-    shownEntries = entries;
-    shownOutbox = outbox;
-    shownReceipts = receipts;
-    const next = mergeTimeline(entries, outbox).map((source) => lineOf(source, receipts));
-    if (next.length !== messages.length || next.some((line, index) => line !== messages[index])) {
-      messages = Object.freeze(next);
-    }
-    return messages;
   }
 
   /** Where the view begins, or would begin if anything were held. */
@@ -104,7 +68,11 @@ export function createTimeline<C extends CustomData>(
 
   return {
     get messages() {
-      return snapshot();
+      void open();
+      const { loaded, entries } = replica.view!;
+      // While the cache is being read, what was shown last is still right.
+      if (loaded) shown = entries;
+      return screen(shown, outboxOf(replica.id));
     },
     get state() {
       void open();

@@ -1,5 +1,5 @@
 import type { Cancel, Clock, TypingChangedFrame } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../client-limits.js";
+import * as CLIENT_LIMITS from "../client-limits.js";
 
 /** That a member is writing, or has stopped. */
 export type TypingNotice = Pick<TypingChangedFrame, "conversationId" | "userId" | "typing">;

@@ -1,6 +1,6 @@
 import { ChatError, type ClientFrame } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import type { ChatClient } from "../../src/public-types.js";
 import { createWorld, type World } from "../world.js";
 

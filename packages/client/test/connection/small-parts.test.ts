@@ -1,6 +1,6 @@
 import { isChatError, LIMITS } from "@chat/protocol";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import { createFrameWriter } from "../../src/connection/frame-writer.js";
 import { pageSignals } from "../../src/connection/network-signals.js";
 import { resolveUrl } from "../../src/connection/resolve-url.js";

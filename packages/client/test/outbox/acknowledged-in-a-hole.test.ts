@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import { createWorld, texts, type World } from "../world.js";
 
 let world: World;

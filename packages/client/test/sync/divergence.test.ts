@@ -1,6 +1,6 @@
 import { ChatError } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import type { ChatClient } from "../../src/public-types.js";
 import { createWorld, texts, type World } from "../world.js";
 

@@ -1,7 +1,7 @@
 import { ChatError, type ClientFrame } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Cache } from "../../src/cache/cache.js";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import { createWorld, texts, type World } from "../world.js";
 
 let world: World;

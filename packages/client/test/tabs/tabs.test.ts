@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChatError } from "@chat/protocol";
-import { CLIENT_LIMITS } from "../../src/client-limits.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import "../../src/timeline/open-window.js";
 import { createChatClient } from "../../src/index.js";
 import type { ChatClient, ChatClientOptions, SentMessage } from "../../src/public-types.js";
