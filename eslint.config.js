@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 
 // --- Walls between packages and layers -------------------------------------------------------------------------
 
-const stores = ["store", "fanout", "registry"];
+const stores = ["store", "fanout", "registry", "discovery"];
 const clientMiddle = ["connection", "outbox", "sync", "timeline"];
 
 /** For each layer the layers below it. A folder that is not named here stands above them all. */
@@ -31,7 +31,7 @@ const backends = "sql|sqlite|postgres|mysql|dynamodb|redis|nats|rabbitmq|sns-sqs
 
 const noTesting = { regex: "(^|/)testing(/|$)", message: "Test suites are for tests." };
 const noBackend = {
-  regex: `(store|fanout|registry)/(${backends})(/|$)`,
+  regex: `(store|fanout|registry|discovery)/(${backends})(/|$)`,
   message: "A backend is a subpath export: the application imports it, nothing else does.",
 };
 const noFacade = {

@@ -12,6 +12,7 @@ export default defineConfig(
       redis: "src/fanout/redis/index.ts",
       sqlite: "src/store/sqlite/index.ts",
       testing: "src/testing/index.ts",
+      zookeeper: "src/discovery/zookeeper/index.ts",
     },
     "node",
   ),

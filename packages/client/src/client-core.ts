@@ -11,6 +11,7 @@ import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
 import * as CLIENT_LIMITS from "./client-limits.js";
 import { connectAnyWay } from "./connection/connect-any-way.js";
+import type { Locator } from "./connection/locate-server.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
 import { createRequests } from "./connection/requests.js";
@@ -362,11 +363,17 @@ export function createClientCore<C extends CustomData>(
     listSync.stop();
   }
 
+  const { discover, url } = options;
+  const locator: Locator | undefined = discover ? { clock: runtime.clock, url, discover } : undefined;
   const connection = createConnection({
     runtime,
     transport: options.transport ?? connectAnyWay(runtime.clock),
     signals: options.signals ?? pageSignals(),
-    url: options.url,
+    url,
+    // Loaded where it is needed only.
+    locate:
+      locator &&
+      (async (token) => (await import("./connection/locate-server.js")).locateServer(locator, token)),
     userId,
     identity: () => defined({ deviceId: deviceId!, leader: device.leader }),
     token: options.token,

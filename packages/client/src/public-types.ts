@@ -423,6 +423,11 @@ export interface ChatClient<C extends CustomData = CustomData> {
 export interface ChatClientOptions {
   /** Where the server is attached: `wss://…`, `https://…`, or in a browser also `/chat`. */
   readonly url: string;
+  /**
+   * Asks before each connection which chat server is the best one, for servers that announce themselves: `true` asks the HTTP service
+   * beside `url`, a URL another one (`https://eu.example/chat/servers?region=eu`). Whatever goes wrong with that leads to `url`.
+   */
+  readonly discover?: true | string;
   /** Who this is. A token of somebody else is refused. */
   readonly userId: string;
   /** What the server's `authenticate` checks. A function is called for every connect; if it throws, the client tries again later. */

@@ -1,6 +1,7 @@
 import type { Logger, Runtime } from "@chat/protocol";
 import type { AllowedOrigins } from "./admission/allowed-origins.js";
 import type { Metrics } from "./admission/metrics.js";
+import type { Discovery } from "./discovery/discovery.js";
 import type { Fanout } from "./fanout/fanout.js";
 import type { HookOptions } from "./operations/hooks.js";
 import type { Registry } from "./registry/registry.js";
@@ -21,6 +22,15 @@ export interface ChatServerOptions extends HookOptions {
   readonly registry?: Registry;
   /** Names this server among those on one store; a random UUID by default. */
   readonly serverId?: string;
+  /** Where this server stands, `us-east` say; nowhere in particular by default. */
+  readonly region?: string;
+  /** Where chat servers announce themselves, and where `GET /servers` looks for the best one of them. */
+  readonly discovery?: Discovery;
+  /**
+   * Where devices reach the WebSocket service of this very server, past whatever balances load: `wss://chat-3.example/chat`. It is announced
+   * in `discovery`; a server without it (one that serves HTTP only, say) is not.
+   */
+  readonly url?: string;
   /** Limits and intervals that differ from the defaults. */
   readonly settings?: Partial<ServerSettings>;
   /** Where log lines go: event names, ids, codes and figures, never what a user wrote. Nowhere by default. */

@@ -25,6 +25,7 @@ import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
 import { decodeTyping, encodeTyping } from "./delivery/typing.js";
 import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
+import { ServerDirectory } from "./discovery/server-directory.js";
 import { createConversationService } from "./http/conversation-service.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createEventStreams } from "./mount/event-streams.js";
@@ -109,6 +110,14 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
+  const directory = new ServerDirectory({
+    ...options,
+    runtime,
+    serverId: identity.serverId,
+    interval: settings.announceInterval,
+    capacity: settings.connections,
+    connections: () => host.size,
+  });
   const listeners = new Set<() => void>();
   const context: OperationContext = {
     runtime,
@@ -116,6 +125,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     messages: metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
     conversations: store.conversations,
     contested: new OneAtATime(),
+    directory,
     hooks: new Hooks(runtime, options, settings.hookDeadline),
     publish(entries) {
       deliverer.publish(entries);
@@ -175,6 +185,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       cancelFanout = await fanout.subscribe(identity.serverId, hear);
     }
     await follower.start();
+    directory.begin();
     keeper.start();
     void resumeErasures();
     return info;
@@ -262,7 +273,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
 
   async function shutDown(detachAll: readonly (() => void)[]): Promise<void> {
     for (const detach of detachAll) detach();
+    // Before the devices are told to go, so that none is sent back here.
+    await directory.drain();
     await host.drain();
+    await directory.leave();
     lease.end();
     cancelFanout();
     cancelReport();

@@ -16,6 +16,8 @@ export type { ActOptions, ChatActor, HistoryQuery, MessageContent, PageQuery } f
 export type { ChatServerOptions } from "./chat-server-options.js";
 export type { ChatServer } from "./chat-server.js";
 export { createChatServer } from "./create-chat-server.js";
+export type { AnnouncedServer, Discovery } from "./discovery/discovery.js";
+export { inProcessDiscovery } from "./discovery/in-process-discovery.js";
 export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";
 export type { NodeHandler } from "./mount/node-handler.js";

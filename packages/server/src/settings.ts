@@ -30,6 +30,8 @@ export interface ServerSettings {
   readonly reconcileInterval: number;
   /** A server that has not renewed for so long counts as gone. */
   readonly registryLease: number;
+  /** Between two announcements of this server in `discovery`; one that has not announced itself for five of them counts as gone. */
+  readonly announceInterval: number;
   /** Connections of this server. */
   readonly connections: number;
   /** Connections of one user to this server. */
@@ -85,6 +87,7 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   laneMessages: 1_000,
   reconcileInterval: 1_000,
   registryLease: 30_000,
+  announceInterval: 2_000,
   // Below the 65,536 file descriptors that a service is commonly given: a flood ends here, with an answer, and not there.
   connections: 50_000,
   // Every tab and device of a person and then some; a runaway script that reconnects without closing is stopped.
@@ -140,6 +143,9 @@ export function assertSettings(settings: ServerSettings): void {
   }
   if (settings.receiptMembers > LIMITS.receiptsPerRow) {
     throw new ChatError("invalid_argument", `receiptMembers must be at most ${LIMITS.receiptsPerRow}.`);
+  }
+  if (settings.announceInterval < 100) {
+    throw new ChatError("invalid_argument", "announceInterval must be 100 ms or more.");
   }
   if (settings.retentionInterval < 1_000) {
     throw new ChatError("invalid_argument", "retentionInterval must be 1,000 ms or more.");

@@ -23,6 +23,8 @@ export interface ConnectionEnvironment {
   readonly transport: Transport;
   readonly signals: NetworkSignals;
   readonly url: string;
+  /** Finds the server to connect to with a token; absent where it is always `url`. */
+  readonly locate?: ((token: string) => Promise<string>) | undefined;
   readonly userId: string;
   /** Of this device, and which of its tabs leads. */
   identity(): { readonly deviceId: string; readonly leader?: number };
@@ -123,10 +125,12 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       over(new ChatError("timeout", "The server could not be reached in time.")),
     );
     try {
-      const { token } = environment;
+      const { token, locate } = environment;
       const fresh = typeof token === "function" ? await token() : token;
       if (mine !== generation) return;
-      const opened = await environment.transport(environment.url, [SUBPROTOCOL]);
+      const url = locate ? await locate(fresh) : environment.url;
+      if (mine !== generation) return;
+      const opened = await environment.transport(url, [SUBPROTOCOL]);
       if (mine !== generation) return abandon(opened);
       attach(opened, fresh);
     } catch (error) {

@@ -193,6 +193,16 @@ export const ANSWER_SCHEMAS = {
       items: listOf("UserProfile", "In the order in which they were asked for."),
     });
   },
+  RecommendedServer: object(
+    "A chat server that takes connections.",
+    { url: text("Where its WebSocket service is: an absolute ws or wss URL.") },
+    { region: text("Where it stands.") },
+  ),
+  get Servers(): JsonSchema {
+    return object("The chat servers to connect to.", {
+      items: listOf("RecommendedServer", "The best one first; empty where none is known."),
+    });
+  },
   Health: object("The server is ready.", {
     status: word(["ok"], "Always `ok`; else the answer is an error."),
   }),

@@ -30,7 +30,8 @@ export type OperationName =
   | "list-receipts"
   | "set-typing"
   | "get-users"
-  | "set-profile";
+  | "set-profile"
+  | "list-servers";
 
 /** What an operation concerns, as far as it concerns such. */
 export interface OperationSubject {

@@ -1,6 +1,7 @@
 import type { Runtime, UserProfile } from "@chat/protocol";
 import type { MovedReceipts } from "../delivery/receipt-sender.js";
 import type { Typing } from "../delivery/typing.js";
+import type { ServerDirectory } from "../discovery/server-directory.js";
 import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
@@ -17,6 +18,8 @@ export interface OperationContext {
   /** Appends that a membership change overtook take turns here, by conversation. */
   readonly contested: OneAtATime;
   readonly hooks: Hooks;
+  /** Which servers a device may connect to. */
+  readonly directory: ServerDirectory;
   /** Delivers entries that were stored just now. */
   publish(entries: readonly StoredEntry[]): void;
   /** Tells whom it concerns how far members have come. */

@@ -51,6 +51,11 @@ export class EngineProcess {
     await ended;
   }
 
+  /** Takes away what it wrote into a part of its folder. */
+  async empty(part: string): Promise<void> {
+    await rm(join(this.folder, part), { recursive: true, force: true });
+  }
+
   async dispose(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });

@@ -2,7 +2,7 @@ import { LIMITS } from "@chat/protocol";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describe, expect, it } from "vitest";
-import type { ChatServer } from "../../src/index.js";
+import { type ChatServer, inProcessDiscovery } from "../../src/index.js";
 import { openServer } from "../open-server.js";
 import { call, uuid } from "./call.js";
 
@@ -39,7 +39,8 @@ async function describer(server: ChatServer) {
 
 describe("every route", () => {
   it("answers what the OpenAPI document says, and nothing else", async () => {
-    const server = await openServer();
+    const discovery = inProcessDiscovery();
+    const server = await openServer({ discovery });
     const problemsOf = await describer(server);
     const asked = new Set<string>();
     async function expectDescribed(
@@ -127,6 +128,19 @@ describe("every route", () => {
       body: { name: "Ana", avatarUrl: "https://example.com/ana.png", data: { pronouns: "she" } },
     });
     await expectDescribed("GET", "/users?userId=ana&userId=bo", "/users");
+    await discovery.announce(
+      {
+        serverId: "one",
+        url: "wss://one.example/",
+        region: "ap",
+        connections: 0,
+        capacity: 1,
+        draining: false,
+      },
+      60_000,
+    );
+    const servers = await expectDescribed("GET", "/servers?region=ap", "/servers");
+    expect(servers["items"]).toHaveLength(1);
     await expectDescribed("GET", "/health", "/health");
     await expectDescribed("GET", "/conversations", "/conversations", { as: "bad", status: 401 });
 

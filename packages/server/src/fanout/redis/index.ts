@@ -1,3 +1,4 @@
+export { redisDiscovery, type RedisDiscoveryOptions } from "../../discovery/redis/redis-discovery.js";
 export { ioredis, type IoredisClient, type IoredisSubscriber } from "./ioredis.js";
 export { nodeRedis, type NodeRedisClient, type NodeRedisSubscriber } from "./node-redis.js";
 export type { RedisConnection, RedisSubscriber } from "./redis-connection.js";

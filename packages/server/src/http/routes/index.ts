@@ -3,6 +3,7 @@ import { conversationRoutes } from "./conversations.js";
 import { memberRoutes } from "./members.js";
 import { messageRoutes } from "./messages.js";
 import { receiptRoutes } from "./receipts.js";
+import { serverRoutes } from "./servers.js";
 import { userRoutes } from "./users.js";
 
 /** Every operation over HTTP. `/health` and `/openapi.json` are the service's own. */
@@ -12,4 +13,5 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...receiptRoutes,
   ...userRoutes,
+  ...serverRoutes,
 ];

@@ -164,4 +164,12 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (server, user_id, connection)
   );
   `,
+  `
+  -- Which servers take connections, and how busy they are. What a crash empties it of, the servers announce again.
+  CREATE UNLOGGED TABLE chat_announcement (
+    id text COLLATE "C" PRIMARY KEY,
+    expires bigint NOT NULL,
+    server text NOT NULL
+  );
+  `,
 ];
