@@ -20,7 +20,7 @@ export interface ChatServerOptions extends HookOptions {
   readonly fanout?: Fanout;
   /** Which server holds which session; goes with `fanout`. */
   readonly registry?: Registry;
-  /** Names this server among those on one store; a random UUID by default. */
+  /** Names this server among those on one store; a random UUID by default. With `regionalFanout` its region comes first: `us-east/…`. */
   readonly serverId?: string;
   /** Where this server stands, `us-east` say; nowhere in particular by default. */
   readonly region?: string;

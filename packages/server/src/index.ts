@@ -20,6 +20,7 @@ export type { AnnouncedServer, Discovery } from "./discovery/discovery.js";
 export { inProcessDiscovery } from "./discovery/in-process-discovery.js";
 export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";
+export { regionalFanout, type RegionalFanoutOptions } from "./fanout/regional-fanout.js";
 export type { NodeHandler } from "./mount/node-handler.js";
 export type { RangeAnswer } from "./operations/get-range.js";
 export type {

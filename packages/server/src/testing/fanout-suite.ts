@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Fanout } from "../fanout/fanout.js";
-import { ENVELOPE_BYTES } from "../fanout/fanout.js";
+import { ENVELOPE_BYTES, QUEUE_ENVELOPES } from "../fanout/fanout.js";
 import { assertRefused, numbers, turn } from "./store-world.js";
 import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
 
@@ -136,6 +136,17 @@ export function fanoutSuite(
         fanout.publish(["a"], envelope("!"));
         await turn();
       }
+    });
+
+    prove("lets no server wait for one that is flooded and not there", async (open) => {
+      const fanout = await open();
+      const inbox = new Inbox();
+      await fanout.subscribe("a", inbox.handler);
+      const bytes = new Uint8Array(1_024);
+      // More than may wait for one server, all of it before what is for the other.
+      for (const _ of numbers(1, QUEUE_ENVELOPES + 1_000)) fanout.publish(["nobody"], bytes);
+      fanout.publish(["a"], envelope("calm"));
+      await inbox.has("calm");
     });
 
     prove("goes on after a handler that throws", async (open) => {

@@ -7,15 +7,14 @@ import { connect as connectRabbitmq } from "amqplib";
 import { createClient } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createChatServer, type ChatServer, type Fanout } from "../../src/index.js";
-import type { ChatStore } from "../../src/store/chat-store.js";
 import { sqlite } from "../../src/store/sqlite/index.js";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { RawDevice } from "../raw-device.js";
 import { SqliteFile } from "../store/sqlite-file.js";
+import { createRoom, hasAll, ROOM, withoutWatch } from "./shared-room.js";
 
 const { random } = systemRuntime();
-const ROOM = "room";
 
 async function redisClient(url: string) {
   const client = createClient({ url }).on("error", () => {});
@@ -33,18 +32,6 @@ const FANOUTS: Record<"redis" | "nats" | "rabbitmq", (prefix: string) => Promise
   },
   rabbitmq: async (prefix) => rabbitmqFanout(() => connectRabbitmq(ENGINE_URLS.rabbitmq), { prefix }),
 };
-
-/** The store, but for its news of other processes: what another server stored comes by fan-out, or with the feed's timer. */
-function withoutWatch(store: ChatStore): ChatStore {
-  return {
-    messages: store.messages,
-    conversations: store.conversations,
-    housekeeping: store.housekeeping,
-    open: (options) => store.open(options),
-    watch: () => () => {},
-    close: () => store.close(),
-  };
-}
 
 /** Three servers over one store, a registry in Redis and a fan-out. */
 async function openCluster(options: {
@@ -69,33 +56,6 @@ async function openCluster(options: {
     return server;
   };
   return [await open("one"), await open("two"), await open("three")];
-}
-
-async function createRoom(owner: RawDevice, members: string[]): Promise<void> {
-  await owner.expect("conversation", {
-    type: "create-conversation",
-    conversationType: "group",
-    conversationId: ROOM,
-    clientMessageId: crypto.randomUUID(),
-    members,
-  });
-}
-
-/**
- * Resolves when a device has everything up to an id: pushed once and in order from where its server learned that the
- * user is a member, and before that as a range, as every device asks for it.
- */
-async function hasAll(device: RawDevice, through: number): Promise<void> {
-  await device.until((frame) => frame.type === "entries" && frame.through === through);
-  const pushed = device.pushed(ROOM).map(({ messageId }) => messageId);
-  const { entries } = await device.expect("range", {
-    type: "get-range",
-    conversationId: ROOM,
-    after: 0,
-    limit: Math.max(1, through - pushed.length),
-  });
-  const before = pushed[0] === 1 ? [] : entries.map(({ messageId }) => messageId);
-  expect([...before, ...pushed]).toEqual(Array.from({ length: through }, (_, index) => index + 1));
 }
 
 for (const engine of ["redis", "nats", "rabbitmq"] as const) {

@@ -1,23 +1,25 @@
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
 import { newUuid, systemRuntime } from "@chat/protocol";
-import { type NatsConnection, natsFanout } from "@chat/server/nats";
+import { natsFanout } from "@chat/server/nats";
 import { fanoutSuite } from "@chat/server/testing";
-import { connect } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection as RealConnection } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
+import { brokerBufferCases } from "./broker-buffer-cases.js";
 import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
-type Client = NatsConnection & { close(): Promise<void> };
-
-const open = (servers: string): Promise<Client> =>
+const open = (servers: string): Promise<RealConnection> =>
   connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 20, reconnectJitter: 10 });
 
 describe.skipIf(!(await isUp("nats")))("NATS fan-out", () => {
   fanoutSuite({ describe, it }, "NATS", () => {
     const prefix = `test-${newUuid(runtime.random)}`;
-    const clients: Client[] = [];
+    const clients: RealConnection[] = [];
     return {
       async fanout() {
         const client = await open(ENGINE_URLS.nats);
@@ -46,24 +48,81 @@ describe.skipIf(!(await isUp("nats")))("NATS fan-out", () => {
   });
 });
 
-const program = programOf("nats-server");
-describe.skipIf(program === undefined)("NATS fan-out, when NATS fails", () => {
-  brokerFaultCases(async () => {
-    const engine = await EngineProcess.create(({ port }) =>
-      run(program!, ["-a", "127.0.0.1", "-p", String(port)]),
-    );
-    const clients: Client[] = [];
+describe.skipIf(!(await isUp("nats")))("buffered NATS fan-out", () => {
+  const create = () => {
+    const prefix = `test-${newUuid(runtime.random)}`;
+    const clients: RealConnection[] = [];
     return {
-      engine,
-      async fanout(log) {
-        const client = await open(`nats://127.0.0.1:${engine.port}`);
+      prefix,
+      async connect() {
+        const client = await open(ENGINE_URLS.nats);
         clients.push(client);
-        return natsFanout(client, { runtime: { ...runtime, log } });
+        return client;
+      },
+      async fanout() {
+        const client = await this.connect();
+        return natsFanout(client, { prefix, jetstream: jetstream(client) });
       },
       async dispose() {
+        const manager = await jetstreamManager(await this.connect());
+        await manager.streams.delete(`${prefix}-servers`);
         for (const client of clients) await client.close();
-        await engine.dispose();
       },
     };
+  };
+  fanoutSuite({ describe, it }, "NATS JetStream", create);
+
+  brokerBufferCases(async () => {
+    const own = create();
+    const { streams } = await jetstreamManager(await own.connect());
+    return {
+      fanout: () => own.fanout(),
+      async waiting(serverId) {
+        const subject = `${own.prefix}.server.${serverId}`;
+        const { state } = await streams.info(`${own.prefix}-servers`, { subjects_filter: subject });
+        return state.subjects?.[subject] ?? 0;
+      },
+      dispose: () => own.dispose(),
+    };
+  });
+
+  it("forgets servers that are gone", async () => {
+    const own = create();
+    const fanout = await own.fanout();
+    await fanout.subscribe("a", () => {});
+    await fanout.close();
+    const { consumers } = await jetstreamManager(await own.connect());
+    const [consumer] = await consumers.list(`${own.prefix}-servers`).next();
+    expect(consumer!.config).toMatchObject({ description: "a", inactive_threshold: 300_000_000_000 });
+    await own.dispose();
   });
 });
+
+const program = programOf("nats-server");
+for (const buffered of [false, true]) {
+  const kind = buffered ? "buffered NATS fan-out" : "NATS fan-out";
+  describe.skipIf(program === undefined)(`${kind}, when NATS fails`, () => {
+    brokerFaultCases(async () => {
+      const engine = await EngineProcess.create(({ port, folder }) => {
+        const store = mkdtempSync(join(folder, "jetstream-"));
+        return run(program!, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store]);
+      });
+      const clients: RealConnection[] = [];
+      return {
+        engine,
+        async fanout(log) {
+          const client = await open(`nats://127.0.0.1:${engine.port}`);
+          clients.push(client);
+          return natsFanout(client, {
+            runtime: { ...runtime, log },
+            ...(buffered && { jetstream: jetstream(client) }),
+          });
+        },
+        async dispose() {
+          for (const client of clients) await client.close();
+          await engine.dispose();
+        },
+      };
+    });
+  });
+}

@@ -5,9 +5,10 @@ import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { createClient } from "redis";
 import { createClient as createClient5 } from "redis-5";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
+import { brokerBufferCases } from "./broker-buffer-cases.js";
 import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
@@ -39,41 +40,81 @@ const DRIVERS: Record<string, (url: string) => Promise<Client>> = {
   },
 };
 
-for (const [driver, connect] of Object.entries(DRIVERS)) {
-  describe.skipIf(!(await isUp("redis")))(`Redis fan-out with ${driver}`, () => {
-    fanoutSuite({ describe, it }, driver, () => {
-      const prefix = `test-${newUuid(runtime.random)}`;
-      const clients: Client[] = [];
-      return {
-        async fanout() {
-          const client = await connect(ENGINE_URLS.redis);
-          clients.push(client);
-          return redisFanout(client.connection, { prefix });
-        },
-        dispose: () => clients.forEach((client) => client.close()),
-      };
-    });
-  });
+const program = programOf("redis-server");
 
-  const program = programOf("redis-server");
-  describe.skipIf(program === undefined)(`Redis fan-out with ${driver}, when Redis fails`, () => {
-    brokerFaultCases(async () => {
-      const engine = await EngineProcess.create(({ port, folder }) =>
-        run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
-      );
-      const clients: Client[] = [];
-      return {
-        engine,
-        async fanout(log) {
-          const client = await connect(`redis://127.0.0.1:${engine.port}`);
-          clients.push(client);
-          return redisFanout(client.connection, { runtime: { ...runtime, log } });
-        },
-        async dispose() {
-          for (const client of clients) await client.close();
-          await engine.dispose();
-        },
+for (const [driver, connect] of Object.entries(DRIVERS)) {
+  for (const [kind, buffered] of [
+    ["Redis fan-out", false],
+    ["buffered Redis fan-out", true],
+  ] as const) {
+    describe.skipIf(!(await isUp("redis")))(`${kind} with ${driver}`, () => {
+      const create = () => {
+        const prefix = `test-${newUuid(runtime.random)}`;
+        const clients: Client[] = [];
+        return {
+          prefix,
+          async connect() {
+            const client = await connect(ENGINE_URLS.redis);
+            clients.push(client);
+            return client.connection;
+          },
+          async fanout() {
+            return redisFanout(await this.connect(), { prefix, buffered });
+          },
+          async dispose() {
+            const { command } = await this.connect();
+            for (const key of (await command(["KEYS", `${prefix}:*`])) as string[])
+              await command(["DEL", key]);
+            for (const client of clients) client.close();
+          },
+        };
       };
+      fanoutSuite({ describe, it }, `${kind}, ${driver}`, create);
+      if (!buffered) return;
+
+      brokerBufferCases(async () => {
+        const own = create();
+        const { command } = await own.connect();
+        return {
+          fanout: () => own.fanout(),
+          waiting: async (serverId) => Number(await command(["XLEN", `${own.prefix}:stream:${serverId}`])),
+          dispose: () => own.dispose(),
+        };
+      });
+
+      it("leaves a stream that expires", async () => {
+        const own = create();
+        const { command } = await own.connect();
+        const fanout = await own.fanout();
+        await new Promise<void>((resolve) => {
+          void fanout.subscribe("here", () => resolve());
+          fanout.publish(["gone", "here"], Uint8Array.of(1));
+        });
+        expect(await command(["PTTL", `${own.prefix}:stream:gone`])).toBeGreaterThan(200_000);
+        await fanout.close();
+        await own.dispose();
+      });
     });
-  });
+
+    describe.skipIf(program === undefined)(`${kind} with ${driver}, when Redis fails`, () => {
+      brokerFaultCases(async () => {
+        const engine = await EngineProcess.create(({ port, folder }) =>
+          run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
+        );
+        const clients: Client[] = [];
+        return {
+          engine,
+          async fanout(log) {
+            const client = await connect(`redis://127.0.0.1:${engine.port}`);
+            clients.push(client);
+            return redisFanout(client.connection, { buffered, runtime: { ...runtime, log } });
+          },
+          async dispose() {
+            for (const client of clients) await client.close();
+            await engine.dispose();
+          },
+        };
+      });
+    });
+  }
 }

@@ -1,3 +1,11 @@
+export type {
+  JetStreamClient,
+  JetStreamConsumer,
+  JetStreamConsumerConfig,
+  JetStreamManager,
+  JetStreamMessages,
+  JetStreamStreamConfig,
+} from "./jetstream-client.js";
 export {
   type NatsConnection,
   natsFanout,

@@ -1,6 +1,8 @@
 import { type Cancel, type Runtime, systemRuntime } from "@chat/protocol";
 import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
+import type { JetStreamClient } from "./jetstream-client.js";
+import { consumeJetStream, type JetStreamInlet } from "./jetstream-inlet.js";
 
 /** How long the last words may take, ms. */
 const CLOSE_DEADLINE = 1_000;
@@ -25,18 +27,47 @@ export interface NatsSubscription {
 export interface NatsFanoutOptions {
   /** What the subjects begin with; the same on all servers of one chat. `chat` by default. */
   readonly prefix?: string;
+  /**
+   * `jetstream(connection)` of the package `@nats-io/jetstream`: a server that is slow, cut off for a while or restarted under its id finds
+   * what was sent to it waiting, up to 1,000 packets and five minutes. The same choice on all servers of one chat. Core NATS by default.
+   */
+  readonly jetstream?: JetStreamClient;
   /** Time and log; the real clock and no log by default. */
   readonly runtime?: Pick<Runtime, "clock" | "log">;
 }
 
 /**
- * Fan-out over core NATS: one subject per server. What is published while a server's connection is broken is lost to
- * it, and found in the store.
+ * Fan-out over NATS: one subject per server. What is published while a server's connection is broken is lost to it, and found
+ * in the store; unless `jetstream` keeps it.
  * @param connection stays open. Connect it with `maxReconnectAttempts: -1`, or it gives up for good after ten failures
  */
 export function natsFanout(connection: NatsConnection, options: NatsFanoutOptions = {}): Fanout {
-  const { prefix = "chat", runtime = systemRuntime() } = options;
-  return new BrokerFanout(natsBroker(connection, prefix, runtime), runtime);
+  const { prefix = "chat", runtime = systemRuntime(), jetstream } = options;
+  const core = natsBroker(connection, prefix, runtime);
+  const broker = jetstream === undefined ? core : buffered(core, { client: jetstream, prefix, runtime });
+  return new BrokerFanout(broker, runtime);
+}
+
+/** JetStream keeps what is published on its stream's subjects, whoever publishes it and however: only receiving differs. */
+function buffered(core: Broker, inlet: Pick<JetStreamInlet, "client" | "prefix" | "runtime">): Broker {
+  const cancels = new Set<() => Promise<unknown>>();
+  return {
+    name: core.name,
+    send: (packets) => core.send(packets),
+    async receive(serverId, handler) {
+      const subject = subjectOf(inlet.prefix, serverId);
+      const cancel = await consumeJetStream({ ...inlet, serverId, subject }, handler);
+      cancels.add(cancel);
+      return () => {
+        cancels.delete(cancel);
+        return cancel();
+      };
+    },
+    async close() {
+      for (const cancel of cancels) await cancel();
+      await core.close();
+    },
+  };
 }
 
 function natsBroker(

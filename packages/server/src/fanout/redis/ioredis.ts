@@ -6,8 +6,9 @@ export interface IoredisClient {
   duplicate(): IoredisSubscriber;
 }
 
-/** What is called of the client that listens. */
+/** What is called of the client that listens, or blocks. */
 export interface IoredisSubscriber {
+  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "messageBuffer", listener: (channel: Buffer, message: Buffer) => void): unknown;
   subscribe(channel: string): Promise<unknown>;
@@ -17,7 +18,7 @@ export interface IoredisSubscriber {
 
 /**
  * Takes a client of the package `ioredis`.
- * @param client stays open; for subscriptions a duplicate of it is opened, and closed again
+ * @param client stays open; for listening a duplicate of it is opened, and closed again
  */
 export function ioredis(client: IoredisClient): RedisConnection {
   return {
@@ -37,6 +38,14 @@ export function ioredis(client: IoredisClient): RedisConnection {
           listeners.delete(channel);
           return duplicate.unsubscribe(channel);
         },
+        close: () => duplicate.disconnect(),
+      };
+    },
+    reader() {
+      const duplicate = client.duplicate();
+      duplicate.on("error", () => {});
+      return {
+        command: ([command, ...args]) => duplicate.callBuffer(String(command), ...args),
         close: () => duplicate.disconnect(),
       };
     },

@@ -1,5 +1,8 @@
 import type { RedisConnection } from "./redis-connection.js";
 
+/** Strings of an answer as Buffers, and a map as the array of its keys and values: the numbers are RESP's. */
+const AS_BUFFERS = { typeMapping: { 36: Buffer, 37: Array } };
+
 /** What is called of a client of the package `redis` (node-redis). */
 export interface NodeRedisClient {
   readonly isReady: boolean;
@@ -7,9 +10,13 @@ export interface NodeRedisClient {
   duplicate(): NodeRedisSubscriber;
 }
 
-/** What is called of the client that listens. */
+/** What is called of the client that listens, or blocks. */
 export interface NodeRedisSubscriber {
   readonly isOpen: boolean;
+  sendCommand(
+    args: (string | Buffer)[],
+    options: { typeMapping: { 36: BufferConstructor; 37: ArrayConstructor } },
+  ): Promise<unknown>;
   on(event: "error", listener: (error: Error) => void): unknown;
   connect(): Promise<unknown>;
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
@@ -21,7 +28,7 @@ export interface NodeRedisSubscriber {
  * Takes a client of the package `redis`. Connect it yourself, and listen to its `error` events, as always with that package.
  * One of version 5 must have been created with `disableOfflineQueue: true`: otherwise it can get stuck for ever when
  * Redis restarts while a command is on its way.
- * @param client stays open; for subscriptions a duplicate of it is opened, and closed again
+ * @param client stays open; for listening a duplicate of it is opened, and closed again
  */
 export function nodeRedis(client: NodeRedisClient): RedisConnection {
   return {
@@ -40,6 +47,21 @@ export function nodeRedis(client: NodeRedisClient): RedisConnection {
           await duplicate.subscribe(channel, (message) => listener(message), true);
         },
         unsubscribe: (channel) => duplicate.unsubscribe(channel),
+        close() {
+          if (duplicate.isOpen) duplicate.destroy();
+        },
+      };
+    },
+    reader() {
+      const duplicate = client.duplicate();
+      duplicate.on("error", () => {});
+      const connected = duplicate.connect();
+      connected.catch(() => {});
+      return {
+        async command(args) {
+          await connected;
+          return duplicate.sendCommand([...args], AS_BUFFERS);
+        },
         close() {
           if (duplicate.isOpen) duplicate.destroy();
         },
