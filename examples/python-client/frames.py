@@ -258,6 +258,10 @@ PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),
     Field("avatarUrl", _short(2048), True), Field("data", DATA, True),
 )  # fmt: skip
+PRESENCE = _struct(
+    Field("userId", ID), Field("status", _word("offline", "away", "online")), Field("lastActiveAt", UINT, True),
+    Field("invisible", BOOL, True),
+)  # fmt: skip
 MEMBER = _struct(Field("userId", ID), Field("role", ROLE), Field("joinedAt", UINT))
 HEAD = _struct(CONVERSATION_ID, Field("head", UINT))
 KNOWN_USER = _struct(Field("userId", ID), Field("version", UINT, True))
@@ -307,6 +311,8 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     22: ("count-receipts", (REQUEST_ID, CONVERSATION_ID, Field("messageId", UINT))),
     23: ("set-typing", (REQUEST_ID, CONVERSATION_ID, Field("typing", BOOL))),
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
+    40: ("watch-presence", (REQUEST_ID, Field("userIds", _array(200, ID)), Field("forget", _array(200, ID), True))),
+    41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
                      Field("textCharacters", UINT), Field("receiptMembers", UINT))),
@@ -326,6 +332,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     74: ("receipts", (REQUEST_ID, Field("receipts", _array(200, OWN_RECEIPT)),
                       Field("refused", _array(200, REFUSED)))),
     75: ("receipt-counts", (REQUEST_ID, Field("members", UINT), Field("delivered", UINT), Field("read", UINT))),
+    80: ("presences", (REQUEST_ID, Field("presences", _array(200, PRESENCE)))),
     88: ("token-refreshed", (REQUEST_ID,)),
     96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
                      Field("through", UINT, derive=_through))),
@@ -335,6 +342,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     100: ("receipts-changed", (CONVERSATION_ID, Field("receipts", _array(500, RECEIPT)))),
     101: ("own-receipt-changed", (Field("receipt", OWN_RECEIPT),)),
     102: ("typing-changed", (CONVERSATION_ID, Field("userId", ID), Field("typing", BOOL))),
+    104: ("presence-changed", (Field("presence", PRESENCE),)),
     112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip
 _CODES: Final = {name: code for code, (name, _) in FRAMES.items()}

@@ -1,6 +1,7 @@
 import { ChatError, isChatError, systemRuntime } from "@chat/protocol";
 import { EventEmitter } from "eventemitter3";
 import type { CacheSnapshot } from "./cache/cache.js";
+import { CLIENT_PARTS, type ClientParts } from "./client-parts.js";
 import { type ClientCore, createClientCore } from "./client-core.js";
 import { pageSignals } from "./connection/network-signals.js";
 import { resolveUrl } from "./connection/resolve-url.js";
@@ -126,6 +127,7 @@ export function createChatClient<C extends CustomData = CustomData>(
       usersTopic,
       changed,
       report,
+      pushed: (frame) => parts.pushed?.(frame),
       wanted(wanted) {
         online = wanted;
         core.connect(wanted);
@@ -147,7 +149,9 @@ export function createChatClient<C extends CustomData = CustomData>(
     return closing;
   }
 
-  const client: ChatClient<C> = {
+  const parts: ClientParts = { runtime, notifier, ask: core.ask, report };
+  const client: ChatClient<C> & { readonly [CLIENT_PARTS]: ClientParts } = {
+    [CLIENT_PARTS]: parts,
     userId,
     conversations: core.conversations,
     users: core.users,

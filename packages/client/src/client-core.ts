@@ -4,6 +4,7 @@ import {
   isSendableKind,
   kindOf,
   LIMITS,
+  type PresenceChangedFrame,
   type Runtime,
   type ServerFrame,
 } from "@chat/protocol";
@@ -14,7 +15,7 @@ import { connectAnyWay } from "./connection/connect-any-way.js";
 import type { Locator } from "./connection/locate-server.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
-import { createRequests } from "./connection/requests.js";
+import { type Ask, createRequests } from "./connection/requests.js";
 import { createConversation } from "./conversation.js";
 import { createConversationList } from "./conversation-list.js";
 import { createOutbox } from "./outbox/outbox.js";
@@ -52,6 +53,8 @@ export interface ClientCoreEnvironment<C extends CustomData> {
   /** Something that the status shows changed. */
   changed(): void;
   report(error: unknown): void;
+  /** What the server pushed is for a part that is loaded apart. */
+  pushed(frame: PresenceChangedFrame): void;
   /** Another tab wants the device to be online, or not. */
   wanted(online: boolean): void;
   message(conversation: Conversation<C>, message: TimelineMessage<C>): void;
@@ -62,6 +65,7 @@ export interface ClientCoreEnvironment<C extends CustomData> {
 export interface ClientCore<C extends CustomData> {
   readonly conversations: ConversationList<C>;
   readonly users: UserDirectory<C>;
+  readonly ask: Ask;
   readonly status: TabStatus;
   readonly pending: number;
   /** Goes online or offline. A tab that follows asks the one that leads to. */
@@ -345,6 +349,9 @@ export function createClientCore<C extends CustomData>(
       case "typing-changed":
         device.tell({ typing: frame });
         return typing.heard(frame);
+      case "presence-changed":
+        device.tell({ pushed: frame });
+        return environment.pushed(frame);
       case "going-away":
         return;
       case "error":
@@ -442,6 +449,7 @@ export function createClientCore<C extends CustomData>(
   return {
     conversations: conversations.list,
     users: users.directory,
+    ask,
     get status() {
       return status();
     },
@@ -473,7 +481,8 @@ export function createClientCore<C extends CustomData>(
           ? typing.set(request.conversationId, request.typing)
           : tabSync.answer(request),
 
-    heard({ status, changes, arrived, typing: notice, error }) {
+    heard({ status, changes, arrived, typing: notice, pushed, error }) {
+      if (pushed) environment.pushed(pushed);
       if (notice) typing.heard(notice);
       if (changes) {
         tabSync.mirror(changes);

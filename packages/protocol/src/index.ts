@@ -54,5 +54,6 @@ export {
   systemRuntime,
 } from "./runtime.js";
 export { assertText, firstCharacters, fitsCharacters, isWellFormed } from "./text.js";
+export { PRESENCE_STATUSES, type PresenceStatus, type UserPresence } from "./user-presence.js";
 export type { UserProfile } from "./user-profile.js";
 export { PROTOCOL_MINOR, SUBPROTOCOL } from "./version.js";

@@ -55,6 +55,10 @@ export const LIMITS = {
   usersPerRequest: 80,
   /** Users whose profile changes one connection is told of. */
   watchedUsers: 2_000,
+  /** Users whose presence is asked for, or no longer watched, in one request. */
+  presencesPerRequest: 200,
+  /** Users of whose presence all connections of one user to one server together are told. */
+  watchedPresences: 2_000,
   /** Capabilities named in a hello or a welcome. */
   capabilities: 32,
   /** Bytes of an opaque cursor. */

@@ -23,6 +23,7 @@ import type { ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
+import { Presence } from "./delivery/presence/presence.js";
 import { decodeTyping, encodeTyping } from "./delivery/typing.js";
 import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
 import { ServerDirectory } from "./discovery/server-directory.js";
@@ -43,6 +44,7 @@ import type { OperationContext } from "./operations/operation-context.js";
 import { SERVER_SIDE_DEVICE, SYSTEM } from "./operations/system-caller.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
+import { mayObserve } from "./operations/presence.js";
 import { RetentionKeeper } from "./operations/retention-keeper.js";
 import { authenticateWithin } from "./session/authenticate.js";
 import {
@@ -109,6 +111,19 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     receiptMembers: settings.receiptMembers,
     announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
   });
+  const presence = new Presence({
+    runtime,
+    conversations: store.conversations,
+    encode: (frame) => codec.encode(frame),
+    identity,
+    offlineAfter: settings.offlineAfter,
+    heartbeat: settings.presenceHeartbeat,
+    mayObserve: (userId, others) => mayObserve(context, userId, others),
+    ...(fanout !== undefined && {
+      servers: () => registry.servers(),
+      send: (serverIds, envelope) => fanout.publish(serverIds, envelope),
+    }),
+  });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
   const directory = new ServerDirectory({
     ...options,
@@ -127,6 +142,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     contested: new OneAtATime(),
     directory,
     hooks: new Hooks(runtime, options, settings.hookDeadline),
+    presence,
     publish(entries) {
       deliverer.publish(entries);
       for (const listener of listeners) listener();
@@ -173,6 +189,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     if (moved !== undefined) return deliverer.receipts.receive(moved);
     const typing = decodeTyping(bytes);
     if (typing !== undefined) return deliverer.typing(typing);
+    if (presence.receive(bytes)) return;
     const whom = decodeDisconnection(bytes);
     if (whom !== undefined) host.disconnect(whom);
   }
@@ -186,6 +203,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     }
     await follower.start();
     directory.begin();
+    presence.start();
     keeper.start();
     void resumeErasures();
     return info;
@@ -278,6 +296,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     await host.drain();
     await directory.leave();
     lease.end();
+    await presence.close();
     cancelFanout();
     cancelReport();
     eventLoop?.end();

@@ -27,6 +27,8 @@ export type {
   AfterSend,
   Authorize,
   BeforeSend,
+  MayObserve,
+  ObserveRequest,
   OperationName,
   OperationRequest,
   OutgoingMessage,

@@ -20,6 +20,10 @@ export interface ServerSettings {
   readonly hookDeadline: number;
   /** Between two pings of a device; a socket that is silent for 2.5 of them is closed. */
   readonly heartbeatInterval: number;
+  /** After so much time without a sign of life of any device a user counts as offline; a server without one, as dead. */
+  readonly offlineAfter: number;
+  /** Between two signs of life by which servers know each other's users to be there. */
+  readonly presenceHeartbeat: number;
   /** Bytes that may wait for one device before it is closed as too slow. */
   readonly sendQueueBytes: number;
   /** Requests of one socket that may be under way. */
@@ -81,7 +85,10 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   authenticateDeadline: 10_000,
   tokenRefreshLead: 60_000,
   hookDeadline: 5_000,
-  heartbeatInterval: 25_000,
+  // Three fit into offlineAfter, so that a line which went dead is told in time though two were lost.
+  heartbeatInterval: 10_000,
+  offlineAfter: 30_000,
+  presenceHeartbeat: 5_000,
   sendQueueBytes: 8_388_608,
   requestsUnderWay: 512,
   laneMessages: 1_000,
@@ -146,6 +153,10 @@ export function assertSettings(settings: ServerSettings): void {
   }
   if (settings.announceInterval < 100) {
     throw new ChatError("invalid_argument", "announceInterval must be 100 ms or more.");
+  }
+  if (settings.presenceHeartbeat < 100 || settings.offlineAfter < 2 * settings.presenceHeartbeat) {
+    const sentence = "presenceHeartbeat must be 100 ms or more, offlineAfter twice as much or more.";
+    throw new ChatError("invalid_argument", sentence);
   }
   if (settings.retentionInterval < 1_000) {
     throw new ChatError("invalid_argument", "retentionInterval must be 1,000 ms or more.");

@@ -251,7 +251,9 @@ describe("Deliverer", () => {
         if (frame.type === "entries") this.ids.push(...frame.entries.map(({ messageId }) => messageId));
       }
     }
-    offer(): void {}
+    offer(): boolean {
+      return true;
+    }
     resync(): void {}
   }
 

@@ -59,7 +59,7 @@ describe("handshake", () => {
 
   it("closes a socket that says no hello in time, or falls silent", async () => {
     const clock = new VirtualClock();
-    const server = await openServer({ runtime: clock.runtime });
+    const server = await openServer({ runtime: clock.runtime, settings: { heartbeatInterval: 25_000 } });
     const silent = new RawDevice(server, "ana");
     const alive = await RawDevice.open(server, "bo");
     clock.advance(9_999);

@@ -37,6 +37,8 @@ const ANSWERS = {
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",
+  "watch-presence": "presences",
+  "set-presence": "presences",
   "refresh-token": "token-refreshed",
 } as const;
 type Answers = typeof ANSWERS;

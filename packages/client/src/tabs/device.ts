@@ -1,4 +1,4 @@
-import { ChatError, type Entry, isChatError, type Runtime } from "@chat/protocol";
+import { ChatError, type Entry, isChatError, type PresenceChangedFrame, type Runtime } from "@chat/protocol";
 import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cache/cache.js";
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
@@ -46,6 +46,7 @@ export interface TabNotice {
   /** What listeners of new messages are told. */
   readonly arrived?: { readonly conversationId: string; readonly entry: Entry };
   readonly typing?: TypingNotice;
+  readonly pushed?: PresenceChangedFrame;
   readonly error?: { readonly code: string; readonly message: string };
 }
 

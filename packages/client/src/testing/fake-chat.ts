@@ -12,6 +12,7 @@ import {
   type ServerFrame,
   type UserProfile,
 } from "@chat/protocol";
+import { createFakePresence, type FakePresence } from "./fake-presence.js";
 import {
   appendEntry,
   changeOf,
@@ -52,6 +53,7 @@ interface FakeActor {
 export interface FakeChat {
   state: FakeState;
   readonly users: Map<string, UserProfile>;
+  readonly presence: FakePresence;
   /** @throws ChatError `not_found` */
   conversationOf(id: string): FakeConversation;
   append(conversation: FakeConversation, draft: Parameters<typeof appendEntry>[2]): FakeEntry;
@@ -89,6 +91,7 @@ export function emptyState({ random }: Pick<Runtime, "random">): FakeState {
 export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecipient>): FakeChat {
   const { clock } = runtime;
   const users = new Map<string, UserProfile>();
+  const presence = createFakePresence(runtime, sessions);
 
   const cursorNow = (): string => cursorOf(chat.state);
 
@@ -253,6 +256,10 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           other.send({ type: "typing-changed", conversationId, userId, typing });
         }
         return undefined;
+      case "watch-presence":
+        return { type: "presences", requestId, presences: presence.watch(session, frame) };
+      case "set-presence":
+        return { type: "presences", requestId, presences: presence.set(session, frame) };
       case "refresh-token":
         return { type: "token-refreshed", requestId };
       case "send-message":
@@ -392,6 +399,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   const chat: FakeChat = {
     state: emptyState(runtime),
     users,
+    presence,
     conversationOf,
     append,
     create,

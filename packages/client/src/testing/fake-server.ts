@@ -143,7 +143,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     };
 
     function end(code: number): void {
-      if (session) sessions.delete(session);
+      if (session && sessions.delete(session)) chat.presence.changed(session.userId);
       open = false;
       clock.schedule(0, () => {
         socket.onclose?.({ code });
@@ -210,6 +210,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
         textCharacters,
         receiptMembers: LIMITS.receiptMembers,
       });
+      chat.presence.changed(created.userId);
     }
 
     function receive(bytes: Uint8Array): void {

@@ -21,6 +21,8 @@ import { messageStored } from "./message-stored.js";
 import { ownReceiptChanged } from "./own-receipt-changed.js";
 import { ping } from "./ping.js";
 import { pong } from "./pong.js";
+import { presenceChanged } from "./presence-changed.js";
+import { presences } from "./presences.js";
 import { range } from "./range.js";
 import { receiptCounts } from "./receipt-counts.js";
 import { receipts } from "./receipts.js";
@@ -30,6 +32,7 @@ import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
 import { sendReceipts } from "./send-receipts.js";
+import { setPresence } from "./set-presence.js";
 import { setProfile } from "./set-profile.js";
 import { setRole } from "./set-role.js";
 import { setTyping } from "./set-typing.js";
@@ -39,6 +42,7 @@ import { tokenRefreshed } from "./token-refreshed.js";
 import { typingChanged } from "./typing-changed.js";
 import { userChanged } from "./user-changed.js";
 import { users } from "./users.js";
+import { watchPresence } from "./watch-presence.js";
 import { welcome } from "./welcome.js";
 
 /** What a device may send. */
@@ -63,6 +67,8 @@ export const CLIENT_FRAMES = [
   countReceipts,
   setTyping,
   refreshToken,
+  watchPresence,
+  setPresence,
 ] as const;
 
 /** What a server may send. */
@@ -79,6 +85,7 @@ export const SERVER_FRAMES = [
   users,
   receipts,
   receiptCounts,
+  presences,
   tokenRefreshed,
   entries,
   conversationChanged,
@@ -87,6 +94,7 @@ export const SERVER_FRAMES = [
   receiptsChanged,
   ownReceiptChanged,
   typingChanged,
+  presenceChanged,
   tokenExpiring,
 ] as const;
 
@@ -114,6 +122,8 @@ export type { RedactMessageFrame } from "./redact-message.js";
 export type { SendReceiptsFrame } from "./send-receipts.js";
 export type { CountReceiptsFrame } from "./count-receipts.js";
 export type { SetTypingFrame } from "./set-typing.js";
+export type { WatchPresenceFrame } from "./watch-presence.js";
+export type { SetPresenceFrame } from "./set-presence.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";
@@ -129,6 +139,8 @@ export type { ReceiptCountsFrame } from "./receipt-counts.js";
 export type { ReceiptsChangedFrame } from "./receipts-changed.js";
 export type { OwnReceiptChangedFrame } from "./own-receipt-changed.js";
 export type { TypingChangedFrame } from "./typing-changed.js";
+export type { PresencesFrame } from "./presences.js";
+export type { PresenceChangedFrame } from "./presence-changed.js";
 export type { EntriesFrame } from "./entries.js";
 export type { ConversationChangedFrame } from "./conversation-changed.js";
 export type { UserChangedFrame } from "./user-changed.js";

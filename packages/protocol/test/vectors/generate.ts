@@ -322,6 +322,15 @@ const clientFrames: Record<string, ClientFrame> = {
   },
   "set-typing minimal": { type: "set-typing", requestId: 29, conversationId: "room", typing: false },
   "set-typing full": { type: "set-typing", requestId: 29, conversationId: ROOM, typing: true },
+  "watch-presence minimal": { type: "watch-presence", requestId: 30, userIds: [] },
+  "watch-presence full": {
+    type: "watch-presence",
+    requestId: 30,
+    userIds: ["bo", DEVICE],
+    forget: ["cy"],
+  },
+  "set-presence minimal": { type: "set-presence", requestId: 31 },
+  "set-presence full": { type: "set-presence", requestId: 31, idle: 300_000, invisible: true },
   "count-receipts minimal": { type: "count-receipts", requestId: 28, conversationId: "room", messageId: 0 },
   "count-receipts full": { type: "count-receipts", requestId: 28, conversationId: ROOM, messageId: 300 },
 };
@@ -536,6 +545,20 @@ const serverFrames: Record<string, ServerFrame> = {
   },
   "typing-changed minimal": { type: "typing-changed", conversationId: "room", userId: "bo", typing: false },
   "typing-changed full": { type: "typing-changed", conversationId: ROOM, userId: DEVICE, typing: true },
+  "presences minimal": { type: "presences", requestId: 30, presences: [] },
+  "presences full": {
+    type: "presences",
+    requestId: 30,
+    presences: [
+      { userId: "bo", status: "online" },
+      { userId: DEVICE, status: "away", lastActiveAt: TIME, invisible: true },
+    ],
+  },
+  "presence-changed minimal": { type: "presence-changed", presence: { userId: "bo", status: "offline" } },
+  "presence-changed full": {
+    type: "presence-changed",
+    presence: { userId: DEVICE, status: "offline", lastActiveAt: TIME },
+  },
   "own-receipt-changed minimal": {
     type: "own-receipt-changed",
     receipt: { conversationId: ROOM, delivered: 300, read: 256, readOrdinal: 250 },

@@ -11,6 +11,7 @@ import {
   newUuid,
   type OwnReceipt,
   type Role,
+  type UserPresence,
   type UserProfile,
 } from "@chat/protocol";
 import { toEntry } from "../delivery/to-entry.js";
@@ -21,6 +22,7 @@ import { getRange, type RangeAnswer } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { getPresence, setPresence } from "../operations/presence.js";
 import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { sendMessages } from "../operations/send-messages.js";
@@ -153,6 +155,14 @@ export interface ChatActor {
     options?: ActOptions,
   ): Promise<ConversationRow>;
 
+  /**
+   * Whether users are there, of those whom the actor may see; at most 200 in one call. The system sees everybody as they are.
+   * Users of other servers are known where there is a `fanout`.
+   */
+  presence(userIds: readonly string[]): Promise<readonly UserPresence[]>;
+  /** Whether the actor wants to be seen by others. Kept for all devices, until it is set again. */
+  setInvisible(invisible: boolean): Promise<UserPresence>;
+
   /** Profiles; a user without one has version 0. */
   users(userIds: readonly string[]): Promise<readonly UserProfile[]>;
   /** Replaces the actor's own profile. */
@@ -272,6 +282,16 @@ export function createActor(
       change(removeMembers, conversationId, { members }, options),
     setRole: (conversationId, members, role, options) =>
       change(setRole, conversationId, { members, role }, options),
+
+    async presence(userIds) {
+      await ready();
+      for (const userId of userIds) assertId(userId, "A user id");
+      return getPresence(context, caller, { userIds });
+    },
+    async setInvisible(invisible) {
+      await ready();
+      return setPresence(context, caller, { invisible });
+    },
 
     async users(userIds) {
       await ready();

@@ -10,8 +10,9 @@ export interface Recipient {
   /**
    * Queues the bytes of one frame, unless much is waiting for the device: what is of the moment gives way. Of a
    * conversation that is named then, the device is sent its row, once it has caught up.
+   * @returns false if it gave way
    */
-  offer(frame: Uint8Array, conversationId?: string): void;
+  offer(frame: Uint8Array, conversationId?: string): boolean;
   /** Closes the socket so that the device syncs anew: what it was told may no longer hold. */
   resync(): void;
 }

@@ -1,4 +1,4 @@
-import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, ROLES } from "@chat/protocol";
+import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, PRESENCE_STATUSES, ROLES } from "@chat/protocol";
 import { data, id, integer, type JsonSchema, text, word } from "./json-field.js";
 
 /** An object of required fields, and optional ones. */
@@ -140,6 +140,22 @@ export const ANSWER_SCHEMAS = {
       data: data("The application's own."),
     },
   ),
+  UserPresence: object(
+    "Whether a user is there.",
+    {
+      userId: id("The user."),
+      status: word(
+        PRESENCE_STATUSES,
+        "`away`: connected, and nothing was done on any device of the user for a while.",
+      ),
+    },
+    {
+      lastActiveAt: integer(
+        "Wall-clock milliseconds since 1970 at which the user did something last; absent while online, and where it is not known or not shown.",
+      ),
+      invisible: flag("True if the user wants to be seen by nobody; only the user is told."),
+    },
+  ),
   StoredMessage: object(
     "A message is durable, and has its place.",
     { messageId: integer("Its place in the conversation."), createdAt },
@@ -202,6 +218,9 @@ export const ANSWER_SCHEMAS = {
     return object("The chat servers to connect to.", {
       items: listOf("RecommendedServer", "The best one first; empty where none is known."),
     });
+  },
+  get Presences(): JsonSchema {
+    return object("Presence.", { items: listOf("UserPresence", "Of those whom the caller may see.") });
   },
   Health: object("The server is ready.", {
     status: word(["ok"], "Always `ok`; else the answer is an error."),

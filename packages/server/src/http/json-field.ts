@@ -58,6 +58,15 @@ export function integer(description: string): JsonField<number> {
   };
 }
 
+/** True or false. */
+export function bool(description: string): JsonField<boolean> {
+  return field(
+    { type: "boolean", description },
+    "true or false",
+    (value): value is boolean => typeof value === "boolean",
+  );
+}
+
 /** An id of a conversation or user. */
 export function id(description: string): JsonField<string> {
   return field(

@@ -29,6 +29,8 @@ export type OperationName =
   | "send-receipts"
   | "list-receipts"
   | "set-typing"
+  | "get-presence"
+  | "set-presence"
   | "get-users"
   | "set-profile"
   | "list-servers";
@@ -37,7 +39,7 @@ export type OperationName =
 export interface OperationSubject {
   readonly operation: OperationName;
   readonly conversationId?: string;
-  /** Who is added, removed or given a role; whose profiles are read; with whom a conversation is created. */
+  /** Who is added, removed or given a role; whose profiles or presence are read; with whom a conversation is created. */
   readonly members?: readonly string[];
   readonly role?: Role;
 }
@@ -97,11 +99,29 @@ export type BeforeSend = (
  */
 export type AfterSend = (message: StoredEntry) => unknown;
 
+/** One user wants to see whether others are there. */
+export interface ObserveRequest {
+  readonly userId: string;
+  /** Whom; up to 200, never the user. */
+  readonly others: readonly string[];
+  /** Fires when the answer would come too late. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Whom of the others the user may see. In place of the engine's rule, by which one sees those with whom one shares a conversation.
+ * Asked when somebody begins to look, and every 5 minutes while they do. Not asked by the application's own `chat.system`.
+ */
+export type MayObserve = (
+  request: ObserveRequest,
+) => readonly string[] | ReadonlySet<string> | Promise<readonly string[] | ReadonlySet<string>>;
+
 /** The application's hooks; each may be left out. */
 export interface HookOptions {
   readonly authorize?: Authorize;
   readonly beforeSend?: BeforeSend;
   readonly afterSend?: AfterSend;
+  readonly mayObserve?: MayObserve;
 }
 
 /** Calls of `afterSend` under way; beyond it they are left out. One that takes longer than the deadline counts no more. */
@@ -156,6 +176,18 @@ export class Hooks {
     if (rewritten === undefined) return asSent;
     if (!isRewritten(rewritten)) throw misbehaved("beforeSend");
     return contentOf(rewritten);
+  }
+
+  /**
+   * Whom of others a user may see; undefined where the application leaves that to the engine.
+   * @throws ChatError the application's own, `overloaded` if it took too long
+   */
+  async mayObserve(userId: string, others: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+    const { mayObserve } = this.options;
+    if (mayObserve === undefined) return undefined;
+    const visible: unknown = await this.#within(async (signal) => mayObserve({ userId, others, signal }));
+    if (!Array.isArray(visible) && !(visible instanceof Set)) throw misbehaved("mayObserve");
+    return new Set(visible as Iterable<string>);
   }
 
   /** Never throws, never waits. */

@@ -1,5 +1,6 @@
 import type { Runtime, UserProfile } from "@chat/protocol";
 import type { MovedReceipts } from "../delivery/receipt-sender.js";
+import type { Presence } from "../delivery/presence/presence.js";
 import type { Typing } from "../delivery/typing.js";
 import type { ServerDirectory } from "../discovery/server-directory.js";
 import type { ServerSettings } from "../settings.js";
@@ -20,6 +21,8 @@ export interface OperationContext {
   readonly hooks: Hooks;
   /** Which servers a device may connect to. */
   readonly directory: ServerDirectory;
+  /** Who is there. */
+  readonly presence: Presence;
   /** Delivers entries that were stored just now. */
   publish(entries: readonly StoredEntry[]): void;
   /** Tells whom it concerns how far members have come. */

@@ -6,7 +6,9 @@ import { getConversation } from "../operations/get-conversation.js";
 import { getRange } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
+import type { Recipient } from "../delivery/recipient.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { setPresence, watchPresence } from "../operations/presence.js";
 import { countReceipts, sendReceipts } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { setRole } from "../operations/set-role.js";
@@ -35,6 +37,8 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "redact-message": "write",
   "send-receipts": "write",
   "count-receipts": "list",
+  "watch-presence": "list",
+  "set-presence": "write",
 };
 
 /** What a request is counted as. */
@@ -48,7 +52,7 @@ export function classOf(request: PlainRequest): OperationClass {
  */
 export async function answerRequest(
   context: OperationContext,
-  caller: Caller,
+  caller: Caller & Recipient,
   request: PlainRequest,
 ): Promise<ServerFrame> {
   const { requestId } = request;
@@ -89,6 +93,10 @@ export async function answerRequest(
       };
     case "count-receipts":
       return { type: "receipt-counts", requestId, ...(await countReceipts(context, caller, request)) };
+    case "watch-presence":
+      return { type: "presences", requestId, presences: await watchPresence(context, caller, request) };
+    case "set-presence":
+      return { type: "presences", requestId, presences: [await setPresence(context, caller, request)] };
     case "list-members": {
       const { items, next } = await listMembers(context, caller, request);
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };

@@ -24,6 +24,11 @@ export class Heartbeat {
     this.#heardAt = this.clock.monotonic();
   }
 
+  /** ms since something came from the device. */
+  get silentFor(): number {
+    return this.clock.monotonic() - this.#heardAt;
+  }
+
   /** A conversation has moved on; the next pong names it. */
   moved(conversationId: string): void {
     this.#moved.add(conversationId);

@@ -198,10 +198,12 @@ export class Session implements Recipient {
     this.#queue.push(frame);
   }
 
-  offer(frame: Uint8Array, conversationId?: string): void {
-    if (this.#state === "closed") return;
-    if (!this.#queue.isCrowded) this.#queue.push(frame);
+  offer(frame: Uint8Array, conversationId?: string): boolean {
+    if (this.#state === "closed") return true;
+    const fits = !this.#queue.isCrowded;
+    if (fits) this.#queue.push(frame);
     else if (conversationId !== undefined) this.#heartbeat.leftOut(conversationId);
+    return fits;
   }
 
   resync(): void {
@@ -329,6 +331,7 @@ export class Session implements Recipient {
       }
       await registry.register(identity, this.#record);
       await deliverer.attach(this);
+      if (!this.isOver) context.presence.attach(this);
       if (this.isOver) {
         // The socket went away meanwhile, and its end found nothing to undo.
         this.#leave();
@@ -494,6 +497,7 @@ export class Session implements Recipient {
   #leave(): void {
     const { deliverer, registry, identity, context } = this.#environment;
     deliverer.detach(this);
+    context.presence.detach(this, this.#heartbeat.silentFor);
     if (this.#record === undefined) return;
     registry.unregister(identity, this.#record).catch((error: unknown) => {
       // The record goes with the lease.

@@ -141,6 +141,8 @@ describe("every route", () => {
     );
     const servers = await expectDescribed("GET", "/servers?region=ap", "/servers");
     expect(servers["items"]).toHaveLength(1);
+    await expectDescribed("PUT", "/presence", "/presence", { body: { invisible: true } });
+    await expectDescribed("GET", "/presence?userId=ana&userId=bo", "/presence");
     await expectDescribed("GET", "/health", "/health");
     await expectDescribed("GET", "/conversations", "/conversations", { as: "bad", status: 401 });
 

@@ -253,6 +253,20 @@ export const ANYWHERE: readonly OperationCase[] = [
     outcomes: [ok, ok, ok, ok, "conflict", ok],
   },
   {
+    name: "get presence",
+    frame: () => ({ type: "watch-presence", userIds: ["owner", "nobody"] }),
+    http: () => ["GET", "/presence?userId=owner&userId=nobody"],
+    call: (actor) => actor.presence(["owner", "nobody"]),
+    outcomes: all,
+  },
+  {
+    name: "be seen by nobody",
+    frame: () => ({ type: "set-presence", invisible: true }),
+    http: () => ["PUT", "/presence", { invisible: true }],
+    call: (actor) => actor.setInvisible(true),
+    outcomes: [ok, ok, ok, ok, ok, "invalid_argument"],
+  },
+  {
     name: "get profiles",
     frame: () => ({ type: "get-users", users: [{ userId: "owner" }] }),
     http: () => ["GET", "/users?userId=owner"],

@@ -146,6 +146,7 @@ describe("a refresh", () => {
     const expiresAt = clock.runtime.clock.now() + MINUTE;
     const server = await openServer({
       runtime: clock.runtime,
+      settings: { heartbeatInterval: MINUTE },
       authenticate: ({ token }) =>
         token === "slow"
           ? new Promise((resolve, reject) =>

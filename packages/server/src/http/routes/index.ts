@@ -2,6 +2,7 @@ import type { Route } from "../route.js";
 import { conversationRoutes } from "./conversations.js";
 import { memberRoutes } from "./members.js";
 import { messageRoutes } from "./messages.js";
+import { presenceRoutes } from "./presence.js";
 import { receiptRoutes } from "./receipts.js";
 import { serverRoutes } from "./servers.js";
 import { userRoutes } from "./users.js";
@@ -12,6 +13,7 @@ export const ROUTES: readonly Route[] = [
   ...memberRoutes,
   ...messageRoutes,
   ...receiptRoutes,
+  ...presenceRoutes,
   ...userRoutes,
   ...serverRoutes,
 ];

@@ -1,0 +1,346 @@
+import type { Cancel, Runtime, ServerCodec, UserPresence } from "@chat/protocol";
+import { LIMITS } from "@chat/protocol";
+import type { ServerIdentity } from "../../registry/registry.js";
+import type { ConversationStore } from "../../store/conversation-store.js";
+import type { Recipient } from "../recipient.js";
+import { LocalPresence } from "./local-presence.js";
+import { joined, PeerPresence } from "./peer-presence.js";
+import { decodePresence, encodePresence } from "./presence-envelope.js";
+import type { PresenceState } from "./presence-state.js";
+import { PresenceWatch } from "./presence-watch.js";
+
+/** ms over which changes are gathered: one who comes and goes within it costs nothing, and a storm of reconnects one read. */
+const GATHER = 250;
+/** ms after which the store is told again when those who are online were there last: so much a crash can lose of it. */
+const KEEP_EVERY = 60_000;
+/** ms after which it is looked at again who may see whom. */
+const REVIEW_EVERY = 300_000;
+/** Users in one statement. */
+const BATCH = 1_000;
+
+/** What presence works with. */
+export interface PresenceOptions {
+  readonly runtime: Pick<Runtime, "clock" | "log">;
+  readonly conversations: Pick<ConversationStore, "presences" | "setLastActive">;
+  readonly encode: ServerCodec["encode"];
+  readonly identity: ServerIdentity;
+  /** ms without a sign of life after which a user, or a server, is gone. */
+  readonly offlineAfter: number;
+  /** ms between two signs of life of a server. */
+  readonly heartbeat: number;
+  /** Whom of these users one may see; those only, and the user among them. */
+  mayObserve(userId: string, userIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** All live servers; absent where there is only this one. */
+  readonly servers?: () => Promise<readonly string[]>;
+  /** Sends to other servers. */
+  readonly send?: (serverIds: readonly string[], envelope: Uint8Array) => void;
+}
+
+/**
+ * Who is there: the users of this server and, as those tell, of the others; and whom that is told. What one user's coming
+ * or going costs does not depend on their conversations: an envelope to each other server, and a frame to each session that
+ * watches them. Nothing is read for it.
+ */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #local: LocalPresence;
+  readonly #peers: PeerPresence;
+  readonly #watch: PresenceWatch;
+  /** What is to be looked at, and when those who are gone were there last, as far as that was heard. */
+  #changed = new Map<string, number | undefined>();
+  /** What the other servers were told of users who are here. */
+  readonly #published = new Map<string, PresenceState>();
+  /** When users were there last, for the store. */
+  readonly #due = new Map<string, number>();
+  #cancelGather: Cancel | undefined;
+  #cancelBeat: Cancel = () => {};
+  #beats = 0;
+  #closed = false;
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    const { runtime, identity, offlineAfter, heartbeat, encode, send } = options;
+    this.#watch = new PresenceWatch(encode);
+    this.#local = new LocalPresence(runtime.clock, offlineAfter, (userId) => this.#change(userId));
+    this.#peers = new PeerPresence({
+      clock: runtime.clock,
+      identity,
+      offlineAfter,
+      heartbeat,
+      send: (serverIds, envelope) => send?.(serverIds, encodePresence(envelope)),
+      everybody: () => [...this.#published],
+      changed: (userId, lastActiveAt) => this.#change(userId, lastActiveAt),
+    });
+  }
+
+  /** Begins to tell the other servers. */
+  start(): void {
+    this.#beat();
+  }
+
+  /** Tells nothing any more, and has the store keep when the users of this server were there last. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelGather?.();
+    this.#cancelBeat();
+    this.#noteOnline();
+    for (const userId of this.#local.userIds()) this.#note(userId, this.#local.of(userId)!);
+    await this.#keep();
+    this.#local.close();
+    this.#watch.close();
+  }
+
+  /** A session has begun. */
+  attach(session: Recipient): void {
+    if (!this.#closed) this.#local.attach(session);
+  }
+
+  /** A session has ended, of which nothing was heard for so many ms. */
+  detach(session: Recipient, silentFor: number): void {
+    this.#watch.forget(session);
+    this.#local.detach(session, silentFor);
+  }
+
+  /** Nothing was done on a device for so many ms; 0: it is in use. */
+  setIdle(session: Recipient, idle: number): void {
+    this.#local.setIdle(session, idle);
+  }
+
+  /** The store keeps that a user wants to be seen, or not. */
+  setInvisible(userId: string, invisible: boolean): void {
+    this.#local.setInvisible(userId, invisible);
+    this.#peers.tell({ kind: "invisible", userId, invisible });
+  }
+
+  /**
+   * Tells a session of these users from now on, as far as its user may see them.
+   * @throws ChatError `limit_exceeded`, `store_unavailable`, and what `mayObserve` does
+   */
+  async watch(
+    session: Recipient,
+    userIds: readonly string[],
+    forget: readonly string[] = [],
+  ): Promise<readonly UserPresence[]> {
+    this.#watch.remove(session, forget);
+    const visible = await this.#options.mayObserve(session.userId, userIds);
+    if (this.#local.has(session)) this.#watch.add(session, [...visible]);
+    const presences = await this.read(session.userId, [...visible]);
+    this.#watch.answered(session, presences);
+    return presences;
+  }
+
+  /**
+   * The presence of users whom somebody may see; without somebody as it is.
+   * @throws ChatError `store_unavailable`
+   */
+  async read(observer: string | undefined, userIds: readonly string[]): Promise<readonly UserPresence[]> {
+    const absent = userIds.filter((userId) => this.#seenBy(observer, userId).status === "offline");
+    const kept = absent.length === 0 ? undefined : await this.#options.conversations.presences(absent);
+    return userIds.map((userId) => {
+      const seen = this.#seenBy(observer, userId);
+      if (seen.status !== "offline") return seen;
+      const { lastActiveAt = 0, invisible } = kept?.get(userId) ?? { invisible: false };
+      const last = Math.max(seen.lastActiveAt ?? 0, lastActiveAt, this.#due.get(userId) ?? 0);
+      const isShown = invisible && (observer === undefined || observer === userId);
+      return {
+        userId,
+        status: "offline",
+        ...(last > 0 && { lastActiveAt: last }),
+        ...(isShown && { invisible }),
+      };
+    });
+  }
+
+  /** Takes what another server tells. Returns false if it is about something else. */
+  receive(bytes: Uint8Array): boolean {
+    const envelope = decodePresence(bytes);
+    if (envelope === undefined) return false;
+    if (this.#closed) return true;
+    this.#peers.receive(envelope);
+    if (envelope.kind === "invisible") this.#local.setInvisible(envelope.userId, envelope.invisible);
+    if (envelope.kind === "review") void this.#review(envelope.userIds);
+    return true;
+  }
+
+  /** Who of two users may see the other has changed. */
+  review(one: string, other: string): void {
+    this.#peers.tell({ kind: "review", userIds: [one, other] });
+    void this.#review([one, other]);
+  }
+
+  #state(userId: string): PresenceState | undefined {
+    return joined(this.#local.of(userId), this.#peers.of(userId));
+  }
+
+  /** What an observer sees of what is in memory; `lastActiveAt` of one who is not there is for the store to say. */
+  #seenBy(observer: string | undefined, userId: string): UserPresence {
+    const state = this.#state(userId);
+    const isOwn = observer === undefined || observer === userId;
+    if (state === undefined) return { userId, status: "offline" };
+    const { status, lastActiveAt, invisible } = state;
+    // The lastActiveAt of one who is not seen would tell that they are there.
+    if (invisible && !isOwn) return { userId, status: "offline" };
+    return {
+      userId,
+      status,
+      ...(status !== "online" && lastActiveAt > 0 && { lastActiveAt }),
+      ...(invisible && !this.#local.isUnknown(userId) && { invisible }),
+    };
+  }
+
+  #change(userId: string, lastActiveAt?: number): void {
+    if (this.#closed) return;
+    if (lastActiveAt !== undefined) this.#local.heardOf(userId, lastActiveAt);
+    this.#changed.set(userId, lastActiveAt ?? this.#changed.get(userId));
+    this.#cancelGather ??= this.#options.runtime.clock.schedule(GATHER, () => void this.#flush());
+  }
+
+  async #flush(): Promise<void> {
+    await this.#readUnknown([...this.#changed.keys()].filter((userId) => this.#local.isUnknown(userId)));
+    this.#cancelGather = undefined;
+    if (this.#closed) return;
+    const changed = this.#changed;
+    this.#changed = new Map();
+    const entries: [string, PresenceState][] = [];
+    for (const [userId, heard] of changed) {
+      // The next sign of life looks again.
+      if (this.#local.isUnknown(userId)) {
+        this.#changed.set(userId, heard);
+        continue;
+      }
+      const local = this.#local.of(userId);
+      const published = this.#published.get(userId);
+      if (local !== undefined && !isSame(local, published)) {
+        entries.push([userId, local]);
+        if (local.status === "offline") this.#published.delete(userId);
+        else this.#published.set(userId, local);
+        this.#note(userId, local, published);
+      }
+      this.#tell(userId, Math.max(heard ?? 0, local?.lastActiveAt ?? 0));
+      this.#local.forgetIfGone(userId);
+    }
+    this.#peers.publish(entries);
+  }
+
+  /** @param lastActiveAt of one who is gone, 0 if it is not known */
+  #tell(userId: string, lastActiveAt: number): void {
+    if (!this.#watch.isWatched(userId)) return;
+    const own = this.#seenBy(userId, userId);
+    let seen = this.#seenBy(undefined, userId);
+    const before = this.#watch.seen(userId);
+    if (seen.invisible) {
+      // Nothing may show that the user is there: no newer time, either.
+      const last = before?.status === "offline" ? before.lastActiveAt : lastActiveAt;
+      seen = { userId, status: "offline", ...(last && { lastActiveAt: last }) };
+    } else if (seen.status === "offline" && lastActiveAt > 0) {
+      seen = { ...seen, lastActiveAt };
+    }
+    this.#watch.tell(seen, own);
+  }
+
+  /** What the store is to keep: not of those who want to be seen by nobody, but when they were seen last. */
+  #note(userId: string, { status, lastActiveAt, invisible }: PresenceState, before?: PresenceState): void {
+    if (invisible && before?.invisible !== false) return;
+    const { runtime, offlineAfter } = this.#options;
+    // Of one who is there, when they were for certain: it never moves back.
+    const at = status === "online" && !invisible ? runtime.clock.now() - offlineAfter : lastActiveAt;
+    if (at > 0) this.#due.set(userId, at);
+  }
+
+  #noteOnline(): void {
+    for (const [userId, state] of this.#published) if (state.status === "online") this.#note(userId, state);
+  }
+
+  /** Whether users want to be seen. Who is not known to be stays unseen, and is asked for again. */
+  async #readUnknown(userIds: readonly string[]): Promise<void> {
+    const { conversations, runtime } = this.#options;
+    for (let at = 0; at < userIds.length; at += BATCH) {
+      const some = userIds.slice(at, at + BATCH);
+      const readAt = runtime.clock.monotonic();
+      try {
+        const kept = await conversations.presences(some);
+        for (const userId of some) {
+          this.#local.setInvisible(userId, kept.get(userId)?.invisible ?? false, readAt);
+        }
+      } catch (error) {
+        runtime.log("warn", "presence_not_read", { error: String(error) });
+      }
+    }
+  }
+
+  async #keep(): Promise<void> {
+    const { conversations, runtime } = this.#options;
+    // In one order, so that no two servers wait for each other.
+    const due = [...this.#due].sort().map(([userId, at]) => ({ userId, at }));
+    for (let at = 0; at < due.length; at += BATCH) {
+      const some = due.slice(at, at + BATCH);
+      try {
+        await conversations.setLastActive(some);
+        for (const { userId, at } of some) if (this.#due.get(userId) === at) this.#due.delete(userId);
+      } catch (error) {
+        runtime.log("warn", "presence_not_kept", { error: String(error) });
+        return;
+      }
+    }
+  }
+
+  /** Every heartbeat: a sign of life, and what is done now and then. Never rejects. */
+  #beat(): void {
+    const { runtime, heartbeat } = this.#options;
+    if (this.#closed) return;
+    this.#cancelBeat = runtime.clock.schedule(heartbeat, () => this.#beat());
+    const isTurn = (every: number): boolean => this.#beats % Math.max(1, Math.round(every / heartbeat)) === 0;
+    if (this.#changed.size > 0)
+      this.#cancelGather ??= runtime.clock.schedule(GATHER, () => void this.#flush());
+    if (this.#beats > 0 && isTurn(KEEP_EVERY)) {
+      this.#noteOnline();
+      // What another server has told was lost, perhaps.
+      void this.#readUnknown([...this.#local.userIds()]);
+    }
+    if (this.#beats > 0 && isTurn(REVIEW_EVERY)) void this.#review();
+    this.#beats++;
+    this.#watch.makeUp();
+    void this.#keep();
+    void this.#beatPeers();
+  }
+
+  async #beatPeers(): Promise<void> {
+    const { servers, runtime } = this.#options;
+    if (servers === undefined) return;
+    const live = await servers().catch((error: unknown) => {
+      runtime.log("warn", "presence_servers_unknown", { error: String(error) });
+      return undefined;
+    });
+    if (!this.#closed) this.#peers.beat(live);
+  }
+
+  /** Looks again whom sessions may see: all, or those of these users among each other. */
+  async #review(among?: readonly string[]): Promise<void> {
+    const { mayObserve, runtime } = this.#options;
+    for (const recipient of this.#watch.recipients()) {
+      if (among?.includes(recipient.userId) === false) continue;
+      const watched = this.#watch.of(recipient).filter((userId) => among?.includes(userId) ?? true);
+      for (let at = 0; at < watched.length; at += LIMITS.presencesPerRequest) {
+        const some = watched.slice(at, at + LIMITS.presencesPerRequest);
+        try {
+          const visible = await mayObserve(recipient.userId, some);
+          this.#watch.hide(
+            recipient,
+            some.filter((userId) => !visible.has(userId)),
+          );
+        } catch (error) {
+          runtime.log("warn", "presence_review_failed", { error: String(error) });
+          return;
+        }
+      }
+    }
+  }
+}
+
+function isSame(one: PresenceState, other: PresenceState | undefined): boolean {
+  return (
+    one.status === other?.status &&
+    one.invisible === other.invisible &&
+    (one.status === "online" || one.lastActiveAt === other.lastActiveAt)
+  );
+}
