@@ -36,6 +36,8 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",
+  "watch-presence": "presences",
+  "set-presence": "presences",
   "refresh-token": "token-refreshed",
 };
 const PUSHES = SERVER_FRAMES.filter(({ code }) => code >= 96);

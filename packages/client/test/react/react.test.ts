@@ -12,6 +12,7 @@ import {
   useConnection,
   useConversation,
   useConversations,
+  usePresence,
   useTimeline,
   useUser,
 } from "../../src/react/index.js";
@@ -160,6 +161,18 @@ describe("the provider", () => {
   });
 });
 
+test("shows whether a user is there, and watches them while it is mounted", async () => {
+  const bo = createChatClient(optionsFor("bo"));
+  await render(inChat(optionsFor("ana"), () => usePresence("bo") ?? null));
+  expect(shown()).toBe(null);
+  await pass(1_000);
+  expect(shown()).toEqual({ userId: "bo", status: "online" });
+  await bo.close();
+  await pass(1_000);
+  expect(shown()).toMatchObject({ userId: "bo", status: "offline" });
+  await render(null);
+});
+
 describe("on a server", () => {
   test("nothing is made and everything is empty; the page takes over from there", async () => {
     const options = optionsFor("ana");
@@ -168,9 +181,10 @@ describe("on a server", () => {
       useConversations().items.length,
       useTimeline("room").messages.length,
       useUser("bo")?.id,
+      usePresence("bo")?.status,
     ];
     const html = renderToString(inChat(options, use));
-    expect(html).toBe("<p>[&quot;connecting&quot;,0,0,null]</p>");
+    expect(html).toBe("<p>[&quot;connecting&quot;,0,0,null,null]</p>");
     expect(sockets).toBe(0);
     const complaints: unknown[] = [];
     page.innerHTML = html;
@@ -180,7 +194,7 @@ describe("on a server", () => {
       });
     });
     await pass(1_000);
-    expect(shown()).toEqual(["online", 1, 1, "bo"]);
+    expect(shown()).toEqual(["online", 1, 1, "bo", "offline"]);
     expect(complaints).toEqual([]);
   });
 
