@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 
 /** Says who somebody is, and checks it. */
 export interface Login {
@@ -37,10 +37,15 @@ export function createLogin(secretFile: string): Login {
 }
 
 function readOrCreate(file: string): Buffer {
+  // Servers that start at the same moment agree on one: it is there whole, or not at all.
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, randomBytes(32), { mode: 0o600 });
   try {
-    writeFileSync(file, randomBytes(32), { flag: "wx", mode: 0o600 });
+    linkSync(own, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    unlinkSync(own);
   }
   return readFileSync(file);
 }
