@@ -150,6 +150,51 @@ export const ACTIONS: readonly Action[] = [
     }),
   },
   {
+    name: "is removed while writing",
+    group: "members",
+    weight: 2,
+    run: inConversation((world, chance, who, id) => {
+      const others = world.devices.filter(({ userId }) => userId !== who.userId);
+      const other = chance.pick(others);
+      who.write(id, chance.between(1, 20));
+      world.later(chance.delay(100, 1_500), () => {
+        other.act((client) => client.conversations.get(id)?.removeMembers([who.userId]));
+      });
+      if (chance.happens(0.5)) who.write(id, chance.between(1, 20));
+      if (!chance.happens(0.7)) return;
+      world.later(chance.delay(600, 8_000), () => {
+        chance.pick(others).act((client) => client.conversations.get(id)?.addMembers([who.userId]));
+      });
+    }),
+  },
+  {
+    name: "is removed while connecting",
+    group: "members",
+    weight: 1,
+    run: inConversation((world, chance, who, id) => {
+      const other = chance.pick(world.devices.filter(({ userId }) => userId !== who.userId));
+      who.act((client) => client.disconnect());
+      world.later(chance.between(500, 3_000), () => {
+        who.act((client) => client.connect());
+        world.later(chance.delay(200, 2_000), () => {
+          other.act((client) => client.conversations.get(id)?.removeMembers([who.userId]));
+          other.write(id, chance.between(1, 5));
+        });
+      });
+    }),
+  },
+  {
+    name: "is cut while writing",
+    group: "network",
+    weight: 2,
+    run: inConversation((world, chance, who, id) => {
+      who.write(id, chance.between(1, 20));
+      world.later(chance.delay(120, 1_000), () => {
+        for (const link of [...world.network.links]) if (link.device.name === who.name) link.cut(chance);
+      });
+    }),
+  },
+  {
     name: "cut",
     group: "network",
     weight: 8,
@@ -379,11 +424,12 @@ export const ACTIONS: readonly Action[] = [
   },
 ];
 
-/** Draws an action by weight. */
-export function drawAction(chance: Chance): Action {
-  let left = chance.float() * ACTIONS.reduce((sum, { weight }) => sum + weight, 0);
+/** Draws an action by weight. @param more factors by name */
+export function drawAction(chance: Chance, more: Readonly<Record<string, number>>): Action {
+  const weightOf = ({ name, weight }: Action): number => weight * (more[name] ?? 1);
+  let left = chance.float() * ACTIONS.reduce((sum, action) => sum + weightOf(action), 0);
   for (const action of ACTIONS) {
-    left -= action.weight;
+    left -= weightOf(action);
     if (left < 0) return action;
   }
   return ACTIONS[0]!;

@@ -1,7 +1,12 @@
+import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS } from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
-function client(name: string, file: string, find: string, replace: string): Mutation {
-  return { name: `client: ${name}`, patches: [{ file: `packages/client/src/${file}`, find, replace }] };
+function client(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
+  return {
+    name: `client: ${name}`,
+    patches: [{ file: `packages/client/src/${file}`, find, replace }],
+    focus,
+  };
 }
 
 /** Bugs planted in the client. */
@@ -13,36 +18,40 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "      after: held + (trust === 'suspect' ? 0 : 1),\n",
   ),
   client(
-    "what lies beyond a gap is not put into the reorder buffer",
+    "the filler sends no fingerprint",
     "sync/gap-filler.ts",
-    "return held > 0 && after <= held;",
-    "return held > 0 && after <= held + 1e9;",
+    "      fingerprint,\n    });",
+    "    });",
+    BACKUPS,
   ),
-  client("the filler sends no fingerprint", "sync/gap-filler.ts", "      fingerprint,\n    });", "    });"),
   client(
     "divergence ignored",
     "sync/gap-filler.ts",
     `if (codeOf(error) !== "diverged") throw error;
           return repair(replica);`,
     "throw error;",
+    BACKUPS,
   ),
   client(
     "what diverged is not sent again",
     "sync/gap-filler.ts",
     "const mine = lost.filter((entry) => entry.clientMessageId !== undefined);",
     "const mine = lost.filter((entry) => entry.clientMessageId === '');",
+    BACKUPS,
   ),
   client(
     "held ranges merged across a hole",
     "sync/held-ranges.ts",
     "if (range.to < from - 1) below.push(range);",
     "if (range.to < from - 2) below.push(range);",
+    { ...RECONNECTS, catchUpEntries: 5 },
   ),
   client(
     "held ranges are not cut where the history diverged",
     "sync/held-ranges.ts",
     "from > above ? [] : [{ from, to: Math.min(to, above) }]",
     "from > above ? [] : [{ from, to }]",
+    BACKUPS,
   ),
   client(
     "an entry that is held is told again",
@@ -60,42 +69,53 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
       commit(from, applied);
       await new Promise<void>((resolve) => runtime.clock.schedule(400, resolve));
       await fillAll(mine);`,
+    { ...RECONNECTS, catchUpEntries: 1_000 },
   ),
   client(
     "the first page's cursor is replaced by the last page's",
     "sync/list-sync.ts",
     "first ??= answer.cursor;",
     "first = answer.cursor;",
+    {
+      only: ["fanout", "network", "storage"],
+      more: { "device is wiped": 20, "fan-out outage": 4, "slow network": 3, cut: 2 },
+    },
   ),
   client(
     "a pong's cursor is kept although something is missing",
     "sync/list-sync.ts",
     "if (next !== undefined && synced && mine === runs && !done.includes(false)) {",
     "if (next !== undefined) {",
+    { ...RECONNECTS, catchUpEntries: 1_000 },
   ),
   client(
     "a pong's cursor is taken to vouch for what was just pushed",
     "sync/list-sync.ts",
     "      const applied = Math.max(vouched, atLastPong);",
     "      const applied = replicas.applied();",
+    BACKUPS,
   ),
   client(
     "only the first page of changes is read",
     "sync/list-sync.ts",
     "({ cursor: from, more } = answer);",
     "({ cursor: from } = answer);\n      more = false;",
+    RECONNECTS,
   ),
   client(
     "no epoch check",
     "client-core.ts",
     "if (epoch !== undefined && epoch !== welcome.epoch) {",
     "if (epoch === '') {",
+    { ...BACKUPS, renames: 1 },
   ),
   client(
     "a reconnect sends nothing again",
     "outbox/outbox.ts",
+    `if (slot.state !== "saving") slot.state = "waiting";
+        pump(lane);`,
     `if (slot.state !== "saving") slot.state = "waiting";`,
-    `if (slot.state === "stored") slot.state = "waiting";`,
+    BURSTS,
   ),
   client(
     "a resend has another key",
@@ -108,12 +128,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "outbox/outbox.ts",
     "first: first || undefined,",
     "first: first || true,",
-  ),
-  client(
-    "a message is sent before those before it are durable",
-    "outbox/outbox.ts",
-    `if (slot.state === "saving" || inFlight`,
-    "if (inFlight",
+    BURSTS,
   ),
   client(
     "the outbox is not written durably",
@@ -122,6 +137,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
       if (signal`,
     `void commit({ putOutbox: [item] }, "relaxed" as "strict");
       if (signal`,
+    CRASHES,
   ),
   client(
     "a message leaves the outbox before it is acknowledged",
@@ -131,8 +147,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     `slot.state = "sent";
     void commit({ removeOutbox: [clientMessageId] } as never, "strict");
     try {`,
+    CRASHES,
   ),
-  client("a failure holds nothing up", "outbox/outbox.ts", "        lane.stalled = true;\n", ""),
+  client("a failure holds nothing up", "outbox/outbox.ts", "        lane.stalled = true;\n", "", BURSTS),
   client(
     "the acknowledgement goes past the reorder buffer",
     "sync/acknowledge.ts",
@@ -144,12 +161,14 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "connection/connection.ts",
     "      ping(CLIENT_LIMITS.pongTimeout);\n      beat(interval);",
     "      beat(interval);",
+    RECONNECTS,
   ),
   client(
     "live entries are trusted at once on a new connection",
     "sync/list-sync.ts",
     `if (replica.ranges.length > 0 && replica.trust === "sure") {`,
     `if (replica.ranges.length > 1e9) {`,
+    BACKUPS,
   ),
   client(
     "entries and the ranges that vouch for them part",
@@ -164,11 +183,6 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "sync/receipts.ts",
     "const isAnswered = mark !== undefined && replica.mark === mark;",
     "const isAnswered = true;",
-  ),
-  client(
-    "what was read is not said again after a reconnect",
-    "client-core.ts",
-    "  function statusChanged(): void {\n    receipts.look();\n",
-    "  function statusChanged(): void {\n",
+    { only: ["network"], more: { "slow network": 5, cut: 2 }, devices: 3 },
   ),
 ];

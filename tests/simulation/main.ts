@@ -13,6 +13,7 @@ const OPTIONS = {
   without: { type: "string", default: "" },
   mutations: { type: "boolean", default: false },
   only: { type: "string" },
+  missing: { type: "boolean", default: false },
   counts: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -20,7 +21,8 @@ const OPTIONS = {
 const USAGE = `Usage: pnpm simulate [--seeds 100] [--seed 1] [--steps 150]   plays so many seeds, from that one on
        --without ${GROUPS.join(",")}   leaves out kinds of actions
        --counts                      how often each path was taken
-       --mutations [--only <name>]   searches the seeds that find the planted bugs`;
+       --mutations [--only <name>]   searches the seeds that find the planted bugs
+                   [--missing]       those alone of which too few seeds are known`;
 
 function parse() {
   try {
@@ -107,5 +109,5 @@ async function campaign(): Promise<number> {
 }
 
 process.exitCode = values.mutations
-  ? await searchMutations({ seeds, seed, steps, only: values.only })
+  ? await searchMutations({ seeds, seed, steps, only: values.only, missing: values.missing })
   : await campaign();

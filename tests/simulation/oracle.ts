@@ -39,6 +39,8 @@ export class Oracle {
   readonly written = new Map<string, Written>();
   /** Texts that a restored backup has lost at some time. */
   readonly lost = new Set<string>();
+  /** Texts of a history that the operator has ended. */
+  readonly ended = new Set<string>();
   /** True once a restored backup has lost an entry of any kind. */
   hasLostHistory = false;
   /** Which conversation and id each text has. */
@@ -67,6 +69,7 @@ export class Oracle {
     this.#stored.set(text, entry);
     const written = this.written.get(text);
     if (written === undefined) return;
+    if (this.ended.has(text)) this.trace.fail("what another epoch has ended stays away", what);
     if (!this.canSee(senderId, conversationId, messageId)) {
       this.trace.fail("only members write", what);
     }

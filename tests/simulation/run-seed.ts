@@ -1,4 +1,5 @@
 import { ACTIONS, type Action, drawAction } from "./actions.js";
+import type { Focus } from "./focus.js";
 import { judge } from "./judge.js";
 import { DRAIN_BOUND, endFaults, loseTheTail, settle } from "./settle.js";
 import { World } from "./world.js";
@@ -10,6 +11,7 @@ export interface SeedOptions {
   readonly steps: number;
   /** Kinds of actions that are left out. */
   readonly without?: readonly string[];
+  readonly focus?: Focus | undefined;
   /** Lines of the trace that a failure comes with. */
   readonly lines?: number;
 }
@@ -37,7 +39,7 @@ export interface SeedResult {
 /** Kinds of actions that can be left out. */
 export const GROUPS: readonly string[] = [...new Set(ACTIONS.map(({ group }) => group))];
 
-function schedule(world: World, steps: number): number {
+function schedule(world: World, steps: number, { more = {} }: Focus): number {
   const { chance, scheduler, trace, groups } = world;
   for (const server of world.servers) server.start();
   for (const device of world.devices) world.later(chance.float() * 500, () => device.start());
@@ -48,7 +50,7 @@ function schedule(world: World, steps: number): number {
     // Each step has chance of its own, so that leaving some out does not change the others.
     const own = chance.fork(`step ${number}`);
     at += own.happens(0.04) ? own.float() * 30_000 : own.float() * 400;
-    plan.push({ at, action: number < 6 ? own.pick(beginnings) : drawAction(own), number });
+    plan.push({ at, action: number < 6 ? own.pick(beginnings) : drawAction(own, more), number });
   }
   for (const step of plan) {
     scheduler.at(step.at, undefined, () => {
@@ -62,8 +64,14 @@ function schedule(world: World, steps: number): number {
 }
 
 /** Plays one seed from its first event to the last judgement. The same options give the same result, to the last bit. */
-export async function runSeed({ seed, steps, without = [], lines = 200 }: SeedOptions): Promise<SeedResult> {
-  const world = new World(seed, new Set(without), lines);
+export async function runSeed({
+  seed,
+  steps,
+  without = [],
+  focus = {},
+  lines = 200,
+}: SeedOptions): Promise<SeedResult> {
+  const world = new World(seed, new Set(without), lines, focus);
   const { trace, scheduler, oracle } = world;
   const isOver = (): boolean => trace.violation !== undefined;
   const onRejection = (error: unknown): void => {
@@ -75,7 +83,7 @@ export async function runSeed({ seed, steps, without = [], lines = 200 }: SeedOp
   process.on("unhandledRejection", onRejection);
   let [drainMs, tailMs] = [0, 0];
   try {
-    await scheduler.runUntil(schedule(world, steps), isOver);
+    await scheduler.runUntil(schedule(world, steps, focus), isOver);
     if (!isOver()) await endFaults(world);
     if (!isOver()) drainMs = await settle(world, DRAIN_BOUND, "everything drains in time");
     if (!isOver()) tailMs = await loseTheTail(world);

@@ -1,7 +1,8 @@
+import { BACKUPS, BURSTS, COMINGS_AND_GOINGS, RECONNECTS, WEAK_FANOUT, type Focus } from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
-function server(name: string, file: string, find: string, replace: string): Mutation {
-  return { name, patches: [{ file: `packages/server/src/${file}`, find, replace }] };
+function server(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
+  return { name, patches: [{ file: `packages/server/src/${file}`, find, replace }], focus };
 }
 
 const EARLY_ACKNOWLEDGEMENT = `
@@ -31,12 +32,14 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "delivery/change-follower.ts",
     "this.#cancelTimer = this.#options.runtime.clock.schedule(this.#options.interval, () => {",
     "this.#cancelTimer = this.#options.runtime.clock.schedule(1e12, () => {",
+    WEAK_FANOUT,
   ),
   server(
     "server: members who were added elsewhere are not looked for",
     "delivery/change-follower.ts",
     "if (membershipMoved) await",
     "if (membershipMoved && conversationId === '') await",
+    WEAK_FANOUT,
   ),
   server(
     "store: a key that is taken does not matter",
@@ -49,6 +52,7 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "operations/append-authorized.ts",
     "const entry = await context.messages.find(key);",
     "const entry = undefined as Awaited<ReturnType<typeof context.messages.find>>;",
+    COMINGS_AND_GOINGS,
   ),
   server(
     "store: acknowledged before the commit",
@@ -72,24 +76,28 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "delivery/track.ts",
     "let next = this.#early.get(this.head + 1);",
     "let next = this.#early.get(this.head + 1) ?? [...this.#early.values()][0];",
+    WEAK_FANOUT,
   ),
   server(
     "server: a lane is not blocked after a failure",
     "session/lane.ts",
     `if (outcome.status === "refused" && mayPass(outcome.error)) this.#blocked = true;`,
     "",
+    BURSTS,
   ),
   server(
     "server: a refused draft does not block those behind it",
     "operations/append-authorized.ts",
     "blocked = outcome.error.retryable;",
     "blocked = false;",
+    BURSTS,
   ),
   server(
     "server: what stands behind a failed draft is tried again",
     "operations/append-authorized.ts",
     "        !failed &&\n",
     "",
+    { ...COMINGS_AND_GOINGS, more: { "is removed while writing": 10, "store fails": 8, "add a member": 5 } },
   ),
   server(
     "server: intervals ignored in ranges",
@@ -104,52 +112,46 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "this.environment.left(userId, this);",
   ),
   server(
-    "server: a new member gets the whole run",
-    "delivery/track.ts",
-    "const from = Math.max(member.from, first.messageId);",
-    "const from = first.messageId;",
-  ),
-  server(
     "server: authorization cached for ever",
     "operations/send-messages.ts",
     "attempt++ === 0 && message.replyTo === undefined",
     "attempt++ >= 0 && message.replyTo === undefined",
+    COMINGS_AND_GOINGS,
   ),
   server(
     "store: the membership version is not checked",
     "store/sqlite/sqlite-message-store.ts",
     "draft.membershipVersion === state.membershipVersion",
     "draft.membershipVersion <= state.membershipVersion",
+    COMINGS_AND_GOINGS,
   ),
   server(
     "server: former members may write",
     "operations/authorize-member.ts",
     "if (!participation.member)",
     "if (!participation.member && participation.intervals.length === 0)",
+    COMINGS_AND_GOINGS,
   ),
   server(
     "server: welcome before the tracks are laid",
     "session/session.ts",
     "await deliverer.attach(this);",
     "void deliverer.attach(this).catch(() => {});",
+    { only: ["network", "store", "device"], more: { cut: 4, "store is slow": 5, "device restarts": 3 } },
   ),
   server(
     "server: a fingerprint is not compared",
     "operations/get-range.ts",
     "if (entry?.fingerprint !== fingerprint) {",
     "if (entry?.fingerprint === 0) {",
-  ),
-  server(
-    "server: a position beyond the head is no divergence",
-    "operations/get-range.ts",
-    "if (after > head)",
-    "if (after > head + 1e9)",
+    BACKUPS,
   ),
   server(
     "store: a cursor of a lost history is taken",
     "store/sqlite/feed-position.ts",
     "if (boot === undefined || change >=",
     "if (boot === undefined || change - 1e9 >=",
+    BACKUPS,
   ),
   server(
     "store: a former member's row goes on",
@@ -162,6 +164,7 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "store/sqlite/conversation-rows.ts",
     "conversation = p.conversation AND id = p.left_latest_id",
     "conversation = p.conversation AND id = c.latest_id",
+    COMINGS_AND_GOINGS,
   ),
   server("server: keys are told to everybody", "delivery/to-entry.ts", "...(mine && {", "...(true && {"),
   server(
@@ -169,6 +172,10 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "delivery/deliverer.ts",
     "if (track === undefined || track.head <= knownAt) break;",
     "if (track === undefined || track.head <= knownAt + 1e9) break;",
+    {
+      only: ["members", "network", "store"],
+      more: { "is removed while connecting": 15, "add a member": 3, "store is slow": 8 },
+    },
   ),
   server(
     "server: a pong's cursor runs ahead",
@@ -176,11 +183,13 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });",
     `      const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
       this.#position = changes.cursor;`,
+    RECONNECTS,
   ),
   server(
     "server: receipts that fan-out lost are not looked for",
     "delivery/change-follower.ts",
     "if (receiptsMoved) await",
     "if (receiptsMoved && false) await",
+    WEAK_FANOUT,
   ),
 ];

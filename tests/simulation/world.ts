@@ -5,6 +5,7 @@ import { sqliteRegistry } from "@chat/server/sqlite";
 import type { Group } from "./actions.js";
 import { Chance } from "./chance.js";
 import { Device } from "./device.js";
+import type { Focus } from "./focus.js";
 import { Network, type ServerEnd } from "./network.js";
 import { Oracle, type OracleSnapshot } from "./oracle.js";
 import { PartyClock } from "./party-clock.js";
@@ -63,14 +64,22 @@ export class World {
   #groupsMade = 0;
   readonly #catchUpEntries: number;
 
-  constructor(seed: number, without: ReadonlySet<string>, keptLines: number) {
+  constructor(
+    seed: number,
+    without: ReadonlySet<string>,
+    keptLines: number,
+    private readonly focus: Focus,
+  ) {
     const { scheduler } = this;
     const trace = (this.trace = new Trace(() => scheduler.now, keptLines));
     const oracle = (this.oracle = new Oracle(trace));
     const chance = (this.chance = new Chance(`seed ${seed}`));
     this.groups = new Set<Group>([
       "app",
-      ...FAULTS.filter((group) => chance.happens(SHARE[group] ?? 0.6) && !without.has(group)),
+      ...FAULTS.filter((group) => {
+        const drawn = chance.happens(SHARE[group] ?? 0.6);
+        return (focus.only?.includes(group) ?? drawn) && !without.has(group);
+      }),
     ]);
     this.#database = new Database(":memory:");
     // A worker of its own, so that its clock is the world's: the processes of one machine share theirs.
@@ -93,7 +102,7 @@ export class World {
       () => this.#route(),
       (frame, to, request) => oracle.inspect(frame, to, request),
     );
-    this.#catchUpEntries = chance.pick([5, 40, 1_000]);
+    this.#catchUpEntries = focus.catchUpEntries ?? chance.pick([5, 40, 1_000]);
     this.users = USERS.slice(0, chance.between(3, USERS.length));
     const settings: Partial<ServerSettings> = {
       heartbeatInterval: chance.pick([4_000, 25_000]),
@@ -123,7 +132,7 @@ export class World {
       this.servers.push(node);
     }
     for (const userId of this.users) {
-      const count = chance.between(1, 3);
+      const count = focus.devices ?? chance.between(1, 3);
       for (let number = 1; number <= count; number++) this.addDevice(userId, `${userId}${number}`);
     }
   }
@@ -182,9 +191,12 @@ export class World {
       const epoch = this.#epoch();
       this.#database.close();
       this.#database = new Database(bytes);
-      if (this.chance.happens(0.3)) this.#renameHistory();
+      if (this.chance.happens(this.focus.renames ?? 0.3)) this.#renameHistory();
       // Another epoch says that this is another history: devices forget the old one, their own messages too.
-      if (this.#epoch() !== epoch) this.owed = [];
+      if (this.#epoch() !== epoch) {
+        for (const { text } of this.owed) this.oracle.ended.add(text);
+        this.owed = [];
+      }
       this.#registry = this.#newRegistry();
       for (const server of this.servers) this.later(1_000, () => server.start());
     });
