@@ -23,7 +23,7 @@ const file = fileURLToPath(new URL("kills.json", import.meta.url));
 /** Killing seeds that are recorded of each planted bug. */
 const RECORDED = 3;
 /** Further seeds that are tried when none of the recorded ones finds a planted bug any more. */
-export const FURTHER_SEEDS = 200;
+const FURTHER_SEEDS = 200;
 
 /** The committed table. */
 export function readKills(): readonly Kill[] {
