@@ -10,6 +10,7 @@ export default defineConfig(
       postgres: "src/store/postgres/index.ts",
       rabbitmq: "src/fanout/rabbitmq/index.ts",
       redis: "src/fanout/redis/index.ts",
+      "sns-sqs": "src/fanout/sns-sqs/index.ts",
       sqlite: "src/store/sqlite/index.ts",
       testing: "src/testing/index.ts",
       zookeeper: "src/discovery/zookeeper/index.ts",

@@ -15,6 +15,8 @@ interface Packet {
 export interface Broker {
   /** The broker's name, for sentences. */
   readonly name: string;
+  /** Bytes of a packet, unless a single envelope is larger; as in `packEnvelopes` by default. */
+  readonly packetBytes?: number;
   /**
    * Hands packets over. Resolves when the client has room for more, or has lost them; the next ones come then, so
    * that nothing piles up in a client that has no connection.
@@ -80,7 +82,8 @@ export class BrokerFanout implements Fanout {
       this.#outlets = new Map();
       const packets: Packet[] = [];
       for (const [serverId, { envelopes }] of outlets) {
-        for (const bytes of packEnvelopes(envelopes)) packets.push({ serverId, bytes });
+        for (const bytes of packEnvelopes(envelopes, this.#broker.packetBytes))
+          packets.push({ serverId, bytes });
       }
       try {
         await this.#broker.send(packets);

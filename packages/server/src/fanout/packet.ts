@@ -6,13 +6,13 @@ const LENGTH_BYTES = 4;
 const PACKET_BYTES = 262_144;
 
 /** Packs envelopes, in their order, into as few packets as the broker is to carry. */
-export function packEnvelopes(envelopes: readonly Uint8Array[]): Uint8Array[] {
+export function packEnvelopes(envelopes: readonly Uint8Array[], packetBytes = PACKET_BYTES): Uint8Array[] {
   const packets: Uint8Array[] = [];
   let first = 0;
   let bytes = HEADER_BYTES;
   for (const [index, envelope] of envelopes.entries()) {
     const added = LENGTH_BYTES + envelope.length;
-    if (index > first && bytes + added > PACKET_BYTES) {
+    if (index > first && bytes + added > packetBytes) {
       packets.push(pack(envelopes.slice(first, index), bytes));
       [first, bytes] = [index, HEADER_BYTES];
     }

@@ -1,11 +1,9 @@
 import { type Cancel, ChatError, type Runtime, systemRuntime } from "@chat/protocol";
 import type { Fanout } from "./fanout.js";
-import { packRelayed, unpackRelayed } from "./relayed.js";
+import { packRelayed, relayIdOf, unpackRelayed } from "./relayed.js";
 
 /** What stands between the region and the rest of a server's id. */
 const SEPARATOR = "/";
-/** What the id of a server ends with where it takes envelopes for its whole region. */
-const RELAY = "#relay";
 /** Foreign regions that are warned about; the same one is not twice. */
 const WARNED_REGIONS = 100;
 
@@ -67,7 +65,7 @@ class RegionalFanout implements Fanout {
     for (const [region, targets] of foreign) {
       // The same one as long as the same servers are meant: two relays would overtake each other.
       const relay = targets.sort()[Math.floor(this.#share * targets.length)]!;
-      this.#remotes.get(region)!.publish([relay + RELAY], packRelayed(targets, envelope));
+      this.#remotes.get(region)!.publish([relayIdOf(relay)], packRelayed(targets, envelope));
     }
   }
 
@@ -80,7 +78,7 @@ class RegionalFanout implements Fanout {
     }
     const cancel = await this.#local.subscribe(serverId, handler);
     try {
-      const cancelRelay = await this.#local.subscribe(serverId + RELAY, (bytes) => this.#relay(bytes));
+      const cancelRelay = await this.#local.subscribe(relayIdOf(serverId), (bytes) => this.#relay(bytes));
       return () => {
         cancel();
         cancelRelay();

@@ -8,6 +8,11 @@ interface Relayed {
 
 const VERSION = 1;
 
+/** Where a server takes envelopes for its whole region. */
+export function relayIdOf(serverId: string): string {
+  return `${serverId}#relay`;
+}
+
 export function packRelayed(serverIds: readonly string[], envelope: Uint8Array): Uint8Array {
   return encode([VERSION, serverIds, envelope]);
 }
