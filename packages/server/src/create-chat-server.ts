@@ -292,7 +292,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   async function shutDown(detachAll: readonly (() => void)[]): Promise<void> {
     for (const detach of detachAll) detach();
     // Before the devices are told to go, so that none is sent back here.
-    await directory.drain();
+    if (options.discovery !== undefined) await directory.drain();
     await host.drain();
     await directory.leave();
     lease.end();

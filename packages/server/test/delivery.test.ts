@@ -6,7 +6,7 @@ import { Deliverer } from "../src/delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "../src/delivery/envelope.js";
 import { type ChatServer, type Fanout, inProcessRegistry } from "../src/index.js";
 import type { Recipient } from "../src/delivery/recipient.js";
-import type { Draft, MessageStore } from "../src/store/message-store.js";
+import type { AppendOutcome, Draft, MessageStore } from "../src/store/message-store.js";
 import { sqlite } from "../src/store/sqlite/index.js";
 import type { StoredEntry } from "../src/store/stored-entry.js";
 import { openServer, temporaryFolder } from "./open-server.js";
@@ -183,7 +183,13 @@ describe("Deliverer", () => {
   async function withLog(
     length: number,
     page?: number,
-  ): Promise<{ deliverer: Deliverer; reads: number[]; log: StoredEntry[] }> {
+  ): Promise<{
+    deliverer: Deliverer;
+    reads: number[];
+    log: StoredEntry[];
+    messages: MessageStore;
+    append: () => Promise<readonly AppendOutcome[]>;
+  }> {
     const database = new Database(":memory:");
     const store = sqlite(database, { allowVolatile: true });
     const { runtime } = new VirtualClock();
@@ -238,13 +244,14 @@ describe("Deliverer", () => {
       codec,
       receiptMembers: 100,
     });
-    return { deliverer, reads, log };
+    return { deliverer, reads, log, messages, append: () => store.messages.append([draft(log.length)]) };
   }
 
   class Collector implements Recipient {
     readonly userId = "bo";
     readonly deviceId = "e";
     readonly ids: number[] = [];
+    resyncs = 0;
     readonly #codec = createClientCodec();
     deliver(bytes: Uint8Array): void {
       for (const frame of this.#codec.decode(bytes)) {
@@ -254,7 +261,9 @@ describe("Deliverer", () => {
     offer(): boolean {
       return true;
     }
-    resync(): void {}
+    resync(): void {
+      this.resyncs++;
+    }
   }
 
   const hint = (entry: StoredEntry, over: Partial<StoredEntry> = {}): Envelope => {
@@ -302,6 +311,26 @@ describe("Deliverer", () => {
       await earlier;
       expect(bo.ids).toEqual([1, 2, 3]);
     }
+  });
+
+  it("takes no history for lost where it has delivered more while the store said how far it is", async () => {
+    const { deliverer, log, messages, append } = await withLog(3);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    const heads = messages.heads.bind(messages);
+    messages.heads = async (ids) => {
+      const answer = await heads(ids);
+      const [outcome] = await append();
+      if (outcome?.status === "stored") deliverer.receive(hint(outcome.entry));
+      return answer;
+    };
+    await deliverer.reach("room", 2);
+    expect(bo.ids).toEqual([4]);
+    expect(bo.resyncs).toBe(0);
+
+    messages.heads = async () => new Map([["room", { head: 2, fingerprint: log[1]!.fingerprint }]]);
+    await deliverer.reach("room", 2);
+    expect(bo.resyncs).toBe(1);
   });
 
   it("delivers a run that is longer than what may wait early", async () => {

@@ -210,14 +210,12 @@ export class Deliverer {
     const track = this.#tracks.get(conversationId);
     if (track === undefined) return;
     if (head < track.head) {
+      // What is delivered while the store answers says nothing about that answer.
+      const delivered = track.head;
       const heads = await this.#options.messages.heads([conversationId]);
       const now = heads.get(conversationId)?.head ?? 0;
-      if (now < track.head) {
-        this.#options.runtime.log("error", "store_lost_history", {
-          conversationId,
-          head: now,
-          delivered: track.head,
-        });
+      if (now < delivered) {
+        this.#options.runtime.log("error", "store_lost_history", { conversationId, head: now, delivered });
         track.resync();
       }
       return;
