@@ -36,13 +36,22 @@ describe("UUIDs", () => {
     expect(isUuid(value)).toBe(false);
   });
 
+  const random = (byte: number) => ({
+    bytes: (length: number) => new Uint8Array(length).fill(byte),
+    float: () => 0,
+  });
+
   it("are of version 4 when new, and take every other bit from chance", () => {
-    const random = (byte: number) => ({
-      bytes: (length: number) => new Uint8Array(length).fill(byte),
-      float: () => 0,
-    });
     expect(newUuid(random(0x00))).toBe("00000000-0000-4000-8000-000000000000");
     expect(newUuid(random(0xff))).toBe("ffffffff-ffff-4fff-bfff-ffffffffffff");
+  });
+
+  it("sort by a time that they are given", () => {
+    expect(newUuid(random(0xff), 0)).toBe("00000000-0000-7fff-bfff-ffffffffffff");
+    expect(newUuid(random(0x00), 0x0123456789ab)).toBe("01234567-89ab-7000-8000-000000000000");
+    // A clock may stand at any time, and tell it in fractions.
+    expect(isUuid(newUuid(random(0x00), 1_700_000_000_000.5))).toBe(true);
+    expect(isUuid(newUuid(random(0x00), -1))).toBe(true);
   });
 });
 

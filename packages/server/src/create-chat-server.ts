@@ -291,9 +291,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
 
   async function shutDown(detachAll: readonly (() => void)[]): Promise<void> {
     for (const detach of detachAll) detach();
-    // Before the devices are told to go, so that none is sent back here.
-    if (options.discovery !== undefined) await directory.drain();
-    await host.drain();
+    await host.drain(directory.drain());
     await directory.leave();
     lease.end();
     await presence.close();

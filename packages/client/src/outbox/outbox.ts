@@ -260,11 +260,12 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
         throw new ChatError("limit_exceeded", `${CLIENT_LIMITS.outboxItems} messages wait already.`);
       }
       const { data } = content;
+      const createdAt = runtime.clock.now();
       const item: OutboxItem = {
-        clientMessageId: newUuid(runtime.random),
+        clientMessageId: newUuid(runtime.random, createdAt),
         conversationId,
         sequence: ++sequence,
-        createdAt: runtime.clock.now(),
+        createdAt,
         ...contentOf(content),
         // The caller may go on changing its own object.
         ...(data !== undefined && { data: structuredClone(data) }),

@@ -28,7 +28,7 @@ export class Door {
 
   /** Takes a place. @throws ChatError `overloaded` if there is none */
   enter(address: string | undefined): Place {
-    const { connections, connectionsPerUser, unidentifiedPerAddress } = this.settings;
+    const { connections, unidentifiedPerAddress } = this.settings;
     const key = address === undefined ? undefined : addressKey(address);
     if (this.#inside >= connections) throw full("This server has as many connections as it takes.");
     if (key !== undefined && (this.#unidentified.get(key) ?? 0) >= unidentifiedPerAddress) {
@@ -36,28 +36,47 @@ export class Door {
     }
     this.#inside++;
     raise(this.#unidentified, key);
-    let user: string | undefined;
-    let left = false;
-    return {
-      identify: (userId) => {
-        if (left || user !== undefined) return;
-        if ((this.#users.get(userId) ?? 0) >= connectionsPerUser) {
-          throw new ChatError("rate_limited", "This user has too many connections; close another one.", {
-            retryAfter: COME_BACK_AFTER,
-          });
-        }
-        user = userId;
-        lower(this.#unidentified, key);
-        raise(this.#users, user);
-      },
-      leave: () => {
-        if (left) return;
-        left = true;
-        this.#inside--;
-        if (user === undefined) lower(this.#unidentified, key);
-        else lower(this.#users, user);
-      },
-    };
+    return new TakenPlace(this, key);
+  }
+
+  /** @throws ChatError `rate_limited` if the user has too many connections */
+  identify(userId: string, addressKey: string | undefined): void {
+    if ((this.#users.get(userId) ?? 0) >= this.settings.connectionsPerUser) {
+      throw new ChatError("rate_limited", "This user has too many connections; close another one.", {
+        retryAfter: COME_BACK_AFTER,
+      });
+    }
+    lower(this.#unidentified, addressKey);
+    raise(this.#users, userId);
+  }
+
+  leave(userId: string | undefined, addressKey: string | undefined): void {
+    this.#inside--;
+    if (userId === undefined) lower(this.#unidentified, addressKey);
+    else lower(this.#users, userId);
+  }
+}
+
+/** There is one for each connection, so it keeps little. */
+class TakenPlace implements Place {
+  #user: string | undefined;
+  #left = false;
+
+  constructor(
+    private readonly door: Door,
+    private readonly addressKey: string | undefined,
+  ) {}
+
+  identify(userId: string): void {
+    if (this.#left || this.#user !== undefined) return;
+    this.door.identify(userId, this.addressKey);
+    this.#user = userId;
+  }
+
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.door.leave(this.#user, this.addressKey);
   }
 }
 

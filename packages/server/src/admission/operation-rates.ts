@@ -35,6 +35,29 @@ function refusal(whose: string, wait: number): ChatError {
   });
 }
 
+/** A connection's share of what its user may do. Most connections ask for little, and are many: a bucket is there once it was taken from. */
+class ConnectionAllowance implements Allowance {
+  #own: Map<OperationClass, TokenBucket> | undefined;
+
+  constructor(
+    private readonly user: Allowance,
+    private readonly clock: Clock,
+    private readonly shares: Readonly<Record<OperationClass, Rate>>,
+  ) {}
+
+  take(operation: OperationClass): ChatError | undefined {
+    this.#own ??= new Map();
+    let bucket = this.#own.get(operation);
+    if (bucket === undefined) {
+      bucket = new TokenBucket(this.clock, this.shares[operation]);
+      this.#own.set(operation, bucket);
+    }
+    const wait = bucket.take();
+    // The connection goes first: one that floods must not use up what the user's others need.
+    return wait === 0 ? this.user.take(operation) : refusal("connection", wait);
+  }
+}
+
 /** How many operations a user, and a connection of theirs, may ask this server for in the time. */
 export class OperationRates {
   readonly #users: Record<OperationClass, KeyedTokenBuckets>;
@@ -61,20 +84,6 @@ export class OperationRates {
 
   /** What one connection of a user may do: its share, as long as the user has any left. */
   ofConnection(userId: string): Allowance {
-    const user = this.ofUser(userId);
-    // Most connections use few of them: a bucket that nothing was taken from is full, and need not be there.
-    const own = new Map<OperationClass, TokenBucket>();
-    return {
-      take: (operation) => {
-        let bucket = own.get(operation);
-        if (bucket === undefined) {
-          bucket = new TokenBucket(this.clock, this.#shares[operation]);
-          own.set(operation, bucket);
-        }
-        const wait = bucket.take();
-        // The connection goes first: one that floods must not use up what the user's others need.
-        return wait === 0 ? user.take(operation) : refusal("connection", wait);
-      },
-    };
+    return new ConnectionAllowance(this.ofUser(userId), this.clock, this.#shares);
   }
 }

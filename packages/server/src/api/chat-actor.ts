@@ -177,9 +177,9 @@ export function createActor(
   caller: Caller,
   ready: () => Promise<unknown>,
 ): ChatActor {
-  const { random } = context.runtime;
+  const { clock, random } = context.runtime;
 
-  function keyFrom({ clientMessageId = newUuid(random) }: ActOptions = {}): string {
+  function keyFrom({ clientMessageId = newUuid(random, clock.now()) }: ActOptions = {}): string {
     if (!isUuid(clientMessageId)) {
       throw new ChatError("invalid_argument", "clientMessageId must be a UUID in lower case.");
     }

@@ -55,6 +55,7 @@ export class Deliverer {
   /** Tells how far members have come. */
   readonly receipts: ReceiptSender;
   #published = new Map<string, StoredEntry[]>();
+  #runs = 0;
   #closed = false;
 
   constructor(options: DelivererOptions) {
@@ -78,10 +79,34 @@ export class Deliverer {
     return [...this.#users.keys()];
   }
 
-  /** The head that was delivered to a user of a conversation; undefined if they are no member of a tracked one. */
-  headFor(userId: string, conversationId: string): number | undefined {
-    const track = this.#tracks.get(conversationId);
-    return track?.hasMember(userId) === true ? track.head : undefined;
+  /** How many runs were delivered so far: a position in what {@link movedSince} tells. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /**
+   * The conversations of which a user was delivered something since a position, in the order in which they last were: at most `limit` of them,
+   * with their heads, and the position that they reach.
+   */
+  movedSince(
+    userId: string,
+    position: number,
+    limit: number,
+  ): {
+    readonly heads: { conversationId: string; head: number }[];
+    readonly position: number;
+    readonly more: boolean;
+  } {
+    const moved = [...(this.#users.get(userId)?.tracks ?? [])]
+      .filter(({ movedAt }) => movedAt > position)
+      .sort((a, b) => a.movedAt - b.movedAt);
+    const told = moved.slice(0, limit);
+    const more = moved.length > told.length;
+    return {
+      heads: told.map(({ conversationId, head }) => ({ conversationId, head })),
+      position: more ? told[told.length - 1]!.movedAt : this.#runs,
+      more,
+    };
   }
 
   /** True if everything that a user is to be told was handed to the user's sessions. */
@@ -281,6 +306,7 @@ export class Deliverer {
   #lay(conversationId: string, head: number): Track {
     const track: Track = new Track(conversationId, head, {
       encodeRun: (frame) => this.#options.codec.encodeRun(frame),
+      count: () => ++this.#runs,
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
         user?.tracks.add(joined);

@@ -2,11 +2,8 @@
 export interface Recipient {
   readonly userId: string;
   readonly deviceId: string;
-  /**
-   * Queues the bytes of one frame, shared with other recipients and not to be changed. Never throws, never blocks.
-   * @param conversationId the conversation that moved, if the frame carries entries of one
-   */
-  deliver(frame: Uint8Array, conversationId?: string): void;
+  /** Queues the bytes of one frame, shared with other recipients and not to be changed. Never throws, never blocks. */
+  deliver(frame: Uint8Array): void;
   /**
    * Queues the bytes of one frame, unless much is waiting for the device: what is of the moment gives way. Of a
    * conversation that is named then, the device is sent its row, once it has caught up.

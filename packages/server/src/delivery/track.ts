@@ -17,6 +17,8 @@ interface LocalMember {
 /** What a track needs of its deliverer. */
 export interface TrackEnvironment {
   readonly encodeRun: ServerCodec["encodeRun"];
+  /** Counts on, one for each run that is delivered. */
+  count(): number;
   /** A user became a member. Their sessions on this server, if any. */
   joined(userId: string, track: Track): ReadonlySet<Recipient> | undefined;
   /** A user who is here is no member any more. */
@@ -38,6 +40,8 @@ export class Track {
   wanted: number;
   /** True while a gap is being filled in the background. */
   filling = false;
+  /** When entries were last delivered, as its environment counts. */
+  movedAt = 0;
   /** The read of the store that is under way for this track. */
   catchingUp: Promise<void> | undefined;
   readonly #members = new Map<string, LocalMember>();
@@ -140,6 +144,7 @@ export class Track {
   #deliver(run: readonly StoredEntry[]): void {
     const first = run[0];
     if (first === undefined || this.#members.size === 0) return;
+    this.movedAt = this.environment.count();
     const last = run[run.length - 1]!;
     const senders = new Set(run.map((entry) => entry.senderId));
     const encoded = new Map<number, EncodedRun>();
@@ -163,13 +168,13 @@ export class Track {
       const from = Math.max(member.from, first.messageId);
       const { bytes } = encodedFrom(from);
       if (!senders.has(userId)) {
-        for (const recipient of member.recipients) recipient.deliver(bytes, this.conversationId);
+        for (const recipient of member.recipients) recipient.deliver(bytes);
         continue;
       }
       for (const recipient of member.recipients) {
         const own = ownEntries(run.slice(from - first.messageId), recipient);
         const frame = own.size === 0 ? bytes : encodedFrom(from).with(own);
-        recipient.deliver(frame, this.conversationId);
+        recipient.deliver(frame);
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Clock, isChatError, LIMITS, SUBPROTOCOL } from "@chat/protocol";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 import type { Place } from "../admission/door.js";
 import type { Peer, Socket } from "../session/socket.js";
@@ -48,48 +48,73 @@ function refuse(socket: Duplex, status: string, sentence: string, retryAfter?: n
   socket.end(`${headers.join("\r\n")}\r\n\r\n${sentence}`, () => socket.destroy());
 }
 
-/** One upgraded connection: its network socket, and `ws` on it, which reads it, answers pings and closes. */
-interface Upgraded {
-  readonly network: Duplex;
-  readonly webSocket: WebSocket;
+/** The session of each connection that was accepted, for listeners that all of them share. */
+class ServedWebSocket extends WebSocket {
+  events: SocketEvents | undefined;
 }
 
-function adapt(
-  { network, webSocket }: Upgraded,
-  peer: Peer,
-  place: Place,
-  environment: MountEnvironment,
-  frames: FrameMemo,
-): void {
-  const { clock } = environment;
-  const socket: Socket = {
-    send(bytes) {
-      // A socket that is closing drops what it is given; the device syncs when it is back.
-      // Past `ws`, whose sender would frame the bytes anew for each socket and write them in two pieces. Without extensions it writes each of
-      // its own frames in one go too, so that ours never lands inside one.
-      if (webSocket.readyState === webSocket.OPEN) network.write(frames.frameOf(bytes));
-    },
-    close(code, reason) {
-      webSocket.close(code, reason);
-      webSocket.once(
-        "close",
-        clock.schedule(CLOSE_TIMEOUT, () => webSocket.terminate()),
-      );
-    },
-    get bufferedBytes() {
-      return network.writableLength;
-    },
-  };
-  const events = environment.accept(socket, peer, place);
-  webSocket.on("message", (bytes: Buffer, isBinary) => {
-    if (isBinary) events.receive(bytes);
-    else webSocket.close(1003, "frames are binary");
-  });
-  // Without a listener, an error of one peer (too large, bad UTF-8, reset) would end the process.
-  webSocket.on("error", () => webSocket.terminate());
-  webSocket.on("ping", () => events.controlFrame());
-  webSocket.on("pong", () => events.controlFrame());
-  webSocket.on("close", () => events.socketClosed());
+function eventsOf(webSocket: WebSocket): SocketEvents {
+  return (webSocket as ServedWebSocket).events!;
+}
+
+function onMessage(this: WebSocket, bytes: Buffer, isBinary: boolean): void {
+  if (isBinary) eventsOf(this).receive(bytes);
+  else this.close(1003, "frames are binary");
+}
+
+// Without a listener, an error of one peer (too large, bad UTF-8, reset) would end the process.
+function onFailure(this: WebSocket): void {
+  this.terminate();
+}
+
+function onControlFrame(this: WebSocket): void {
+  eventsOf(this).controlFrame();
+}
+
+function onClose(this: WebSocket): void {
+  eventsOf(this).socketClosed();
+}
+
+/** One upgraded connection: its network socket, and `ws` on it, which reads it, answers pings and closes. */
+class UpgradedSocket implements Socket {
+  /** @param frames shared by all connections */
+  constructor(
+    private readonly network: Duplex,
+    private readonly webSocket: ServedWebSocket,
+    private readonly frames: FrameMemo,
+    private readonly clock: Clock,
+  ) {}
+
+  get bufferedBytes(): number {
+    return this.network.writableLength;
+  }
+
+  /** Has a session told of everything that happens. */
+  serve(events: SocketEvents): void {
+    const { webSocket } = this;
+    webSocket.events = events;
+    webSocket.on("message", onMessage);
+    webSocket.on("error", onFailure);
+    webSocket.on("ping", onControlFrame);
+    webSocket.on("pong", onControlFrame);
+    webSocket.on("close", onClose);
+  }
+
+  send(bytes: Uint8Array): void {
+    // A socket that is closing drops what it is given; the device syncs when it is back.
+    // Past `ws`, whose sender would frame the bytes anew for each socket and write them in two pieces. Without extensions it writes each of
+    // its own frames in one go too, so that ours never lands inside one.
+    if (this.webSocket.readyState === WebSocket.OPEN) this.network.write(this.frames.frameOf(bytes));
+  }
+
+  close(code: number, reason: string): void {
+    const { webSocket } = this;
+    webSocket.close(code, reason);
+    webSocket.once(
+      "close",
+      this.clock.schedule(CLOSE_TIMEOUT, () => webSocket.terminate()),
+    );
+  }
 }
 
 /**
@@ -105,6 +130,7 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
     handleProtocols: () => SUBPROTOCOL,
+    WebSocket: ServedWebSocket,
   });
   const frames = new FrameMemo();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -144,10 +170,12 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
       return;
     }
     // Until the network's socket is gone, not only the session: one that lingers takes memory too.
-    socket.once("close", place.leave);
+    // `on`, though it comes once: what `once` wraps around it stays for as long as the socket.
+    socket.on("close", () => place.leave());
     webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", onError);
-      adapt({ network: socket, webSocket }, peer, place, environment, frames);
+      const upgraded = new UpgradedSocket(socket, webSocket, frames, environment.clock);
+      upgraded.serve(environment.accept(upgraded, peer, place));
     });
   };
   server.on("upgrade", onUpgrade);

@@ -4,11 +4,12 @@ import type { Deliverer } from "../delivery/deliverer.js";
 
 /** One session's heartbeat: whether the device is there, and what its next pong tells it. */
 export class Heartbeat {
-  readonly #moved = new Set<string>();
   #leftOut: Set<string> | undefined;
   #heardAt: number;
   /** When the last pong was sent, or the session began. */
   #pongAt: number;
+  /** Up to where the device was told which conversations moved, see {@link Deliverer.movedSince}. */
+  #toldThrough = 0;
   #cancel: Cancel = () => {};
 
   /** @param interval ms between two pings of the device */
@@ -29,9 +30,9 @@ export class Heartbeat {
     return this.clock.monotonic() - this.#heardAt;
   }
 
-  /** A conversation has moved on; the next pong names it. */
-  moved(conversationId: string): void {
-    this.#moved.add(conversationId);
+  /** From here on the device is told which conversations move. */
+  begin(position: number): void {
+    this.#toldThrough = position;
   }
 
   /** Calls back once nothing was heard for 2.5 intervals. */
@@ -68,15 +69,10 @@ export class Heartbeat {
     deliverer: Deliverer,
     follower: Pick<ChangeFollower, "position" | "readAt">,
   ): PongFrame {
-    const heads: { conversationId: string; head: number }[] = [];
-    for (const conversationId of this.#moved) {
-      if (heads.length === LIMITS.headsPerPong) break;
-      this.#moved.delete(conversationId);
-      const head = deliverer.headFor(userId, conversationId);
-      if (head !== undefined) heads.push({ conversationId, head });
-    }
+    const { heads, position, more } = deliverer.movedSince(userId, this.#toldThrough, LIMITS.headsPerPong);
+    this.#toldThrough = position;
     // With anything left over or a row on its way, the position would vouch for more than the device was told.
-    const isTold = this.#moved.size === 0 && this.#leftOut === undefined && deliverer.isSettled(userId);
+    const isTold = !more && this.#leftOut === undefined && deliverer.isSettled(userId);
     // The device takes it to be past all that came before the last pong, and compares the rest after a reconnect.
     const cursor = isTold && follower.readAt > this.#pongAt ? follower.position : undefined;
     this.#pongAt = this.clock.monotonic();

@@ -10,7 +10,9 @@ const CROWDED = 0.25;
  * What waits for one device. The frames of one turn of the event loop leave as one WebSocket message and one write.
  */
 export class SendQueue {
-  #frames: Uint8Array[] = [];
+  /** Most turns bring one frame, and most queues are empty: no list is kept for them. */
+  #first: Uint8Array | undefined;
+  #others: Uint8Array[] | undefined;
   #bytes = 0;
   #held = true;
   #holdsAnswer = false;
@@ -40,18 +42,20 @@ export class SendQueue {
       this.overflow();
       return;
     }
-    if (!this.#held && (this.#frames.length === 0 || (isAnswer && !this.#holdsAnswer))) {
+    if (!this.#held && (this.#first === undefined || (isAnswer && !this.#holdsAnswer))) {
       this.turn.add(this, isAnswer);
       this.#holdsAnswer = isAnswer;
     }
-    this.#frames.push(frame);
+    if (this.#first === undefined) this.#first = frame;
+    else (this.#others ??= []).push(frame);
     this.#bytes += frame.length;
   }
 
   /** Sends from now on; `first` goes before everything that waited. */
   release(first: Uint8Array): void {
     this.#held = false;
-    this.#frames.unshift(first);
+    if (this.#first !== undefined) (this.#others ??= []).unshift(this.#first);
+    this.#first = first;
     this.#bytes += first.length;
     this.flush();
   }
@@ -59,22 +63,23 @@ export class SendQueue {
   /** Sends what waits, now. */
   flush(): void {
     if (this.#held) return;
-    const frames = this.#frames;
-    if (frames.length === 0) return;
-    this.#frames = [];
+    const [first, others] = [this.#first, this.#others];
+    if (first === undefined) return;
+    this.#first = this.#others = undefined;
     this.#bytes = 0;
-    this.tally.framesSent += frames.length;
-    if (frames.length === 1) {
+    this.tally.framesSent++;
+    if (others === undefined) {
       // The very bytes that others get too: a socket can tell, and frames them once.
-      this.socket.send(frames[0]!);
+      this.socket.send(first);
       return;
     }
-    let message: Uint8Array[] = [];
-    let bytes = 0;
-    for (const frame of frames) {
+    this.tally.framesSent += others.length;
+    let message = [first];
+    let bytes = first.length;
+    for (const frame of others) {
       const isFull =
         bytes + frame.length > LIMITS.wireMessageBytes || message.length === LIMITS.framesPerWireMessage;
-      if (isFull && message.length > 0) {
+      if (isFull) {
         this.socket.send(joinFrames(message));
         message = [];
         bytes = 0;
@@ -82,12 +87,12 @@ export class SendQueue {
       message.push(frame);
       bytes += frame.length;
     }
-    if (message.length > 0) this.socket.send(joinFrames(message));
+    this.socket.send(joinFrames(message));
   }
 
   /** Drops what waits. */
   clear(): void {
-    this.#frames = [];
+    this.#first = this.#others = undefined;
     this.#bytes = 0;
     this.#held = true;
   }

@@ -84,12 +84,17 @@ export class SessionHost {
     for (const session of [...this.#sessions]) session.disconnect(whom);
   }
 
-  /** Tells the devices when to come back, lets what is under way end, as long as there is time, and closes the sockets. */
-  async drain(): Promise<void> {
+  /**
+   * Takes nothing new, tells the devices when to come back, lets what is under way end, as long as there is time, and closes the sockets.
+   * @param announced the devices are told no sooner: by then nobody sends them here any more
+   */
+  async drain(announced: Promise<void>): Promise<void> {
     this.#draining = true;
+    for (const session of this.#sessions) session.refuseAll();
+    await announced;
     const { runtime, settings } = this.#environment.context;
     const { clock, random } = runtime;
-    for (const session of this.#sessions) session.drain(Math.round(random.float() * settings.drainSpread));
+    for (const session of this.#sessions) session.sendAway(Math.round(random.float() * settings.drainSpread));
     const deadline = clock.monotonic() + settings.drainDeadline;
     const isBusy = (): boolean => [...this.#sessions].some((session) => session.requestsUnderWay > 0);
     while (isBusy() && clock.monotonic() < deadline) {

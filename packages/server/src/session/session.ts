@@ -91,7 +91,7 @@ export class Session implements Recipient {
   #userId = "";
   #deviceId = "";
   #record: SessionRecord | undefined;
-  #cancelTimer: Cancel = () => {};
+  #cancelTimer: Cancel = nothing;
   /** What came while it was not known yet whom it concerns. */
   #disconnections: Disconnection[] = [];
   #underWay = 0;
@@ -186,16 +186,18 @@ export class Session implements Recipient {
     this.#end();
   }
 
-  /** Refuses what is still to come, and says when to come back. */
-  drain(reconnectDelay: number): void {
+  /** Refuses what is still to come. */
+  refuseAll(): void {
     this.#draining = true;
+  }
+
+  /** Says when to come back. */
+  sendAway(reconnectDelay: number): void {
     if (this.#state === "open") this.#send({ type: "going-away", reconnectDelay });
   }
 
-  deliver(frame: Uint8Array, conversationId?: string): void {
-    if (this.#state === "closed") return;
-    if (conversationId !== undefined) this.#heartbeat.moved(conversationId);
-    this.#queue.push(frame);
+  deliver(frame: Uint8Array): void {
+    if (this.#state !== "closed") this.#queue.push(frame);
   }
 
   offer(frame: Uint8Array, conversationId?: string): boolean {
@@ -330,6 +332,7 @@ export class Session implements Recipient {
         return this.close("replaced");
       }
       await registry.register(identity, this.#record);
+      this.#heartbeat.begin(deliverer.runs);
       await deliverer.attach(this);
       if (!this.isOver) context.presence.attach(this);
       if (this.isOver) {
@@ -339,6 +342,7 @@ export class Session implements Recipient {
       }
       this.#state = "open";
       this.#cancelTimer();
+      this.#cancelTimer = nothing;
       this.#heartbeat.watch(() => this.close("heartbeatMissed"));
       this.#queue.release(
         this.#environment.codec.encode({
@@ -505,6 +509,8 @@ export class Session implements Recipient {
     });
   }
 }
+
+function nothing(): void {}
 
 function disconnected(): ChatError {
   return new ChatError("unauthenticated", "The application has ended this connection; connect again.");

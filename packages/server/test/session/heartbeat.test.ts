@@ -6,7 +6,10 @@ import { VirtualClock } from "../virtual-clock.js";
 it("names a position only if the feed was read since the last pong: it must be past all that was pushed before that", () => {
   const clock = new VirtualClock();
   const { monotonic } = clock.runtime.clock;
-  const deliverer = { isSettled: () => true } as unknown as Deliverer;
+  const deliverer = {
+    isSettled: () => true,
+    movedSince: () => ({ heads: [], position: 0, more: false }),
+  } as unknown as Deliverer;
   const heartbeat = new Heartbeat(clock.runtime.clock, 25_000);
   const follower = { position: "7", readAt: monotonic() };
   const cursor = () => heartbeat.pong(1, "ana", deliverer, follower).cursor;
