@@ -328,7 +328,8 @@ describe("Deliverer", () => {
     expect(bo.ids).toEqual([4]);
     expect(bo.resyncs).toBe(0);
 
-    messages.heads = async () => new Map([["room", { head: 2, fingerprint: log[1]!.fingerprint }]]);
+    const behind = (await heads(["room"])).get("room")!;
+    messages.heads = async () => new Map([["room", { ...behind, head: 2, fingerprint: log[1]!.fingerprint }]]);
     await deliverer.reach("room", 2);
     expect(bo.resyncs).toBe(1);
   });
