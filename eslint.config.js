@@ -19,19 +19,20 @@ const layers = {
   server: {
     ...Object.fromEntries(stores.map((layer) => [layer, stores])),
     delivery: stores,
-    operations: [...stores, "delivery"],
-    admission: [...stores, "delivery", "operations"],
-    session: [...stores, "delivery", "operations", "admission"],
-    http: [...stores, "delivery", "operations", "admission"],
-    mount: [...stores, "delivery", "operations", "admission", "session", "http"],
+    push: stores,
+    operations: [...stores, "delivery", "push"],
+    admission: [...stores, "delivery", "push", "operations"],
+    session: [...stores, "delivery", "push", "operations", "admission"],
+    http: [...stores, "delivery", "push", "operations", "admission"],
+    mount: [...stores, "delivery", "push", "operations", "admission", "session", "http"],
   },
 };
 const facades = "index|chat-client|conversation|chat-server|chat-server-options";
-const backends = "sql|sqlite|postgres|mysql|dynamodb|redis|nats|rabbitmq|sns-sqs|kafka|zookeeper";
+const backends = "sql|sqlite|postgres|mysql|dynamodb|redis|nats|rabbitmq|sns-sqs|kafka|zookeeper|web-push";
 
 const noTesting = { regex: "(^|/)testing(/|$)", message: "Test suites are for tests." };
 const noBackend = {
-  regex: `(store|fanout|registry|discovery)/(${backends})(/|$)`,
+  regex: `(store|fanout|registry|discovery|push)/(${backends})(/|$)`,
   message: "A backend is a subpath export: the application imports it, nothing else does.",
 };
 const noFacade = {

@@ -14,6 +14,9 @@ const BUDGETS = {
   presence: 2_000,
   /** What `@chat/client/react` adds. */
   hooks: 1_400,
+  /** What of `@chat/client/push` a page loads, and what its service worker does. */
+  "subscribing to pushes": 2_000,
+  "showing pushes": 800,
 };
 
 /** Leaves what is imported dynamically where it is, as bundlers do that split. */
@@ -54,6 +57,10 @@ const sizes = {
   hooks: await sizeOf('export * from "./packages/client/dist/react.js";', {
     external: ["react", "@chat/client", "@chat/client/presence"],
   }),
+  "subscribing to pushes": await sizeOf(
+    'export { subscribeToPush, renewPush, unsubscribeFromPush } from "./packages/client/dist/push.js";',
+  ),
+  "showing pushes": await sizeOf('export { showPushes } from "./packages/client/dist/push.js";'),
 };
 
 for (const [name, bytes] of Object.entries(sizes)) {

@@ -265,6 +265,7 @@ PRESENCE = _struct(
 MEMBER = _struct(Field("userId", ID), Field("role", ROLE), Field("joinedAt", UINT))
 HEAD = _struct(CONVERSATION_ID, Field("head", UINT))
 KNOWN_USER = _struct(Field("userId", ID), Field("version", UINT, True))
+PUSH_WAY = _struct(Field("name", _short(64)), Field("publicKey", _short(2048), True))
 CAPABILITIES = Field("capabilities", _array(32, SHORT))
 MEMBERS, ROWS = Field("members", _array(500, ID)), Field("rows", _array(200, ROW))
 ENTRIES, PROFILES = Field("entries", _run(200, ENTRY)), Field("profiles", _array(80, PROFILE))
@@ -313,6 +314,8 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     40: ("watch-presence", (REQUEST_ID, Field("userIds", _array(200, ID)), Field("forget", _array(200, ID), True))),
     41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
+    50: ("get-push", (REQUEST_ID,)),
+    51: ("set-push", (REQUEST_ID, Field("provider", _short(64), True), Field("target", DATA, True))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
                      Field("textCharacters", UINT), Field("receiptMembers", UINT))),
@@ -333,6 +336,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
                       Field("refused", _array(200, REFUSED)))),
     75: ("receipt-counts", (REQUEST_ID, Field("members", UINT), Field("delivered", UINT), Field("read", UINT))),
     80: ("presences", (REQUEST_ID, Field("presences", _array(200, PRESENCE)))),
+    84: ("push", (REQUEST_ID, Field("providers", _array(16, PUSH_WAY)), Field("provider", _short(64), True))),
     88: ("token-refreshed", (REQUEST_ID,)),
     96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
                      Field("through", UINT, derive=_through))),

@@ -5,6 +5,7 @@ export default defineConfig({
   ...library({
     index: "src/index.ts",
     presence: "src/presence/index.ts",
+    push: "src/push/index.ts",
     react: "src/react/index.ts",
     testing: "src/testing/index.ts",
   }),

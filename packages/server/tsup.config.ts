@@ -14,6 +14,7 @@ export default defineConfig(
       sqlite: "src/store/sqlite/index.ts",
       testing: "src/testing/index.ts",
       zookeeper: "src/discovery/zookeeper/index.ts",
+      "web-push": "src/push/web-push/index.ts",
     },
     "node",
   ),

@@ -62,6 +62,7 @@ function unwatched(store: typeof backend.store): typeof backend.store {
     messages: store.messages,
     conversations: store.conversations,
     housekeeping: store.housekeeping,
+    pushes: store.pushes,
     open: (options) => store.open(options),
     watch: () => () => {},
     close: () => store.close(),

@@ -33,6 +33,8 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "send-receipts": "receipts",
   "count-receipts": "receipt-counts",
   "set-typing": "error",
+  "get-push": "push",
+  "set-push": "push",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

@@ -23,6 +23,7 @@ function marking(store: ChatStore): ChatStore {
   return {
     conversations: store.conversations,
     housekeeping: store.housekeeping,
+    pushes: store.pushes,
     open: (options) => store.open(options),
     watch: (listener) => store.watch(listener),
     close: () => store.close(),

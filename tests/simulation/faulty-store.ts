@@ -109,6 +109,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     messages,
     conversations,
     housekeeping: inner.housekeeping,
+    pushes: inner.pushes,
     // Whether a server starts with a store that fails is for its supervisor, who starts it again.
     open: (storeOptions) => inner.open(storeOptions),
     watch: options.watch,

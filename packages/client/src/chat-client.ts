@@ -174,6 +174,7 @@ export function createChatClient<C extends CustomData = CustomData>(
       events.off(event, listener);
       return client;
     },
+    push: (subscription, settings) => core.push(subscription, settings),
     ready: ({ signal } = {}) => abortable(opened.promise, signal),
     connect() {
       online = true;

@@ -20,6 +20,7 @@ import { createConversation } from "./conversation.js";
 import { createConversationList } from "./conversation-list.js";
 import { createOutbox } from "./outbox/outbox.js";
 import type {
+  ChatClient,
   ChatClientOptions,
   Conversation,
   ConversationList,
@@ -68,6 +69,7 @@ export interface ClientCore<C extends CustomData> {
   readonly ask: Ask;
   readonly status: TabStatus;
   readonly pending: number;
+  push: ChatClient<C>["push"];
   /** Goes online or offline. A tab that follows asks the one that leads to. */
   connect(online: boolean): void;
   /** The tab leads: takes what the storage holds, and goes online if that is wanted. Without a snapshot, goes on with what is in memory. */
@@ -447,6 +449,13 @@ export function createClientCore<C extends CustomData>(
   }
 
   return {
+    async push(subscription, settings) {
+      const { providers, provider } = await ask(
+        subscription === undefined ? { type: "get-push" } : { type: "set-push", ...subscription },
+        settings,
+      );
+      return { providers, ...(provider && { provider }) };
+    },
     conversations: conversations.list,
     users: users.directory,
     ask,

@@ -27,6 +27,8 @@ export type {
   PageOptions,
   ReceiptCounts,
   PagingOptions,
+  PushState,
+  PushTarget,
   RequestOptions,
   SendOptions,
   SentMessage,

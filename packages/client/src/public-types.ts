@@ -392,6 +392,21 @@ export interface ChatClientEvents<C extends CustomData = CustomData> {
   }): void;
 }
 
+/** Where pushes for this device go. */
+export interface PushTarget {
+  /** One of {@link PushState.providers}. */
+  readonly provider: string;
+  /** What the provider needs: of `web-push` the browser's PushSubscription as JSON. */
+  readonly target: JsonObject;
+}
+
+/** How this device can be reached while it is not connected. */
+export interface PushState {
+  readonly providers: readonly { readonly name: string; readonly publicKey?: string | undefined }[];
+  /** The provider that it is subscribed with; absent: it is not. */
+  readonly provider?: string | undefined;
+}
+
 /** One user's chat on one device. */
 export interface ChatClient<C extends CustomData = CustomData> {
   readonly userId: string;
@@ -403,6 +418,11 @@ export interface ChatClient<C extends CustomData = CustomData> {
   subscribe(listener: () => void): Unsubscribe;
   on<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
   off<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
+  /**
+   * How this device can be reached while the page is closed; with a subscription subscribes it, with `null` takes that back.
+   * Browsers do it by `@chat/client/push`. @throws ChatError `invalid_argument`, `limit_exceeded` (devices of the user), `timeout`…
+   */
+  push(subscription?: PushTarget | null, options?: RequestOptions): Promise<PushState>;
   /** Resolves once the cache is loaded and what it holds can be read. @throws ChatError `aborted`, `closed` (the client is closed before) */
   ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Goes online again after `disconnect()` or a refusal, or tries at once while waiting. A new client goes online by itself. Holds for all tabs. */

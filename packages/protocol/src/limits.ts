@@ -59,6 +59,10 @@ export const LIMITS = {
   presencesPerRequest: 200,
   /** Users of whose presence all connections of one user to one server together are told. */
   watchedPresences: 2_000,
+  /** Ways by which one server can reach devices that are not connected. */
+  pushProviders: 16,
+  /** Bytes of the name of one. */
+  pushProviderBytes: 64,
   /** Capabilities named in a hello or a welcome. */
   capabilities: 32,
   /** Bytes of an opaque cursor. */

@@ -4,6 +4,7 @@ import type { Metrics } from "./admission/metrics.js";
 import type { Discovery } from "./discovery/discovery.js";
 import type { Fanout } from "./fanout/fanout.js";
 import type { HookOptions } from "./operations/hooks.js";
+import type { PushOptions } from "./push/push-provider.js";
 import type { Registry } from "./registry/registry.js";
 import type { Authenticate } from "./session/authenticate.js";
 import type { Peer } from "./session/socket.js";
@@ -20,6 +21,8 @@ export interface ChatServerOptions extends HookOptions {
   readonly fanout?: Fanout;
   /** Which server holds which session; goes with `fanout`. */
   readonly registry?: Registry;
+  /** How users are told of messages that none of their devices takes; see docs/guides/push.md. No pushes by default. */
+  readonly push?: PushOptions;
   /** Names this server among those on one store; a random UUID by default. With `regionalFanout` its region comes first: `us-east/…`. */
   readonly serverId?: string;
   /** Where this server stands, `us-east` say; nowhere in particular by default. */

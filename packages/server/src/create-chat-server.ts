@@ -42,6 +42,8 @@ import { followLog } from "./operations/follow-log.js";
 import { importHistory } from "./operations/import-history.js";
 import type { OperationContext } from "./operations/operation-context.js";
 import { SERVER_SIDE_DEVICE, SYSTEM } from "./operations/system-caller.js";
+import { pushProvidersOf } from "./push/push-providers-of.js";
+import { PushDispatcher } from "./push/push-dispatcher.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
 import { mayObserve } from "./operations/presence.js";
@@ -134,11 +136,21 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     connections: () => host.size,
   });
   const listeners = new Set<() => void>();
+  const pushProviders = pushProvidersOf(options.push);
+  const pusher =
+    options.push &&
+    new PushDispatcher({
+      ...{ runtime, store, providers: pushProviders, owner: identity.incarnation },
+      compose: options.push.compose,
+      ...{ delay: settings.pushDelay, maxAge: settings.pushMaxAge, interval: settings.reconcileInterval },
+    });
   const context: OperationContext = {
     runtime,
     settings,
     messages: metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
     conversations: store.conversations,
+    pushes: store.pushes,
+    pushProviders,
     contested: new OneAtATime(),
     directory,
     hooks: new Hooks(runtime, options, settings.hookDeadline),
@@ -205,6 +217,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     directory.begin();
     presence.start();
     keeper.start();
+    pusher?.start();
     void resumeErasures();
     return info;
   }
@@ -301,6 +314,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     cancelErasures();
     stopped.abort();
     await keeper.close();
+    await pusher?.close();
     await follower.close();
     deliverer.close();
     try {

@@ -34,6 +34,7 @@ export type {
   OutgoingMessage,
   RewrittenMessage,
 } from "./operations/hooks.js";
+export type { Push, PushNotification, PushOptions, PushOutcome, PushProvider } from "./push/push-provider.js";
 export { inProcessRegistry } from "./registry/in-process-registry.js";
 export type { Registry, ServerIdentity, SessionRecord } from "./registry/registry.js";
 export type { Authenticate, Authenticated, AuthenticateRequest } from "./session/authenticate.js";
@@ -78,4 +79,5 @@ export type {
   ReadQuery,
   RedactionTarget,
 } from "./store/message-store.js";
+export type { PushLead, PushStore, PushSubscription } from "./store/push-store.js";
 export type { StoredEntry } from "./store/stored-entry.js";

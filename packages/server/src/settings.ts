@@ -10,6 +10,12 @@ export interface ServerSettings {
   readonly receiptMembers: number;
   /** In conversations of more members nobody is told who is writing. */
   readonly typingMembers: number;
+  /** Devices of one user that may be subscribed to pushes. */
+  readonly pushDevices: number;
+  /** How long a device of a user has to take a message before the others are told of it by push. */
+  readonly pushDelay: number;
+  /** After how long nobody is told of a message by push any more, also for how long a push service keeps it for a device that is away. */
+  readonly pushMaxAge: number;
   /** From the socket's opening to a valid hello. */
   readonly helloDeadline: number;
   /** How long the application's `authenticate` may take. */
@@ -81,6 +87,10 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   groupMembers: LIMITS.groupMembers,
   receiptMembers: LIMITS.receiptMembers,
   typingMembers: 100,
+  pushDevices: 50,
+  // A connected device has said so after some 300 ms; one on a poor line is given a chance.
+  pushDelay: 5_000,
+  pushMaxAge: 86_400_000,
   helloDeadline: 10_000,
   authenticateDeadline: 10_000,
   tokenRefreshLead: 60_000,

@@ -34,6 +34,8 @@ const ANSWERS = {
   "redact-message": "conversation",
   "send-receipts": "receipts",
   "count-receipts": "receipt-counts",
+  "get-push": "push",
+  "set-push": "push",
   "list-members": "members",
   "get-users": "users",
   "set-profile": "users",

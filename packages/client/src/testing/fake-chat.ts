@@ -92,6 +92,8 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   const { clock } = runtime;
   const users = new Map<string, UserProfile>();
   const presence = createFakePresence(runtime, sessions);
+  /** How devices are subscribed to pushes. */
+  const pushes = new Map<string, string | undefined>();
 
   const cursorNow = (): string => cursorOf(chat.state);
 
@@ -375,6 +377,13 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         const page = rows.slice(0, frame.limit);
         const next = page.length < rows.length ? { next: page.at(-1)!.userId } : {};
         return { type: "members", requestId, members: page, ...next };
+      }
+      case "get-push":
+      case "set-push": {
+        if (frame.type === "set-push") pushes.set(session.deviceId, frame.provider);
+        const provider = pushes.get(session.deviceId);
+        const providers = [{ name: "web-push", publicKey: "AQID" }];
+        return { type: "push", requestId, providers, ...(provider !== undefined && { provider }) };
       }
       case "get-users": {
         for (const { userId } of frame.users) session.watched.add(userId);

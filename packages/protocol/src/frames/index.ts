@@ -9,6 +9,7 @@ import { createConversation } from "./create-conversation.js";
 import { entries } from "./entries.js";
 import { error } from "./error.js";
 import { getConversation } from "./get-conversation.js";
+import { getPush } from "./get-push.js";
 import { getRange } from "./get-range.js";
 import { getUsers } from "./get-users.js";
 import { goingAway } from "./going-away.js";
@@ -23,6 +24,7 @@ import { ping } from "./ping.js";
 import { pong } from "./pong.js";
 import { presenceChanged } from "./presence-changed.js";
 import { presences } from "./presences.js";
+import { push } from "./push.js";
 import { range } from "./range.js";
 import { receiptCounts } from "./receipt-counts.js";
 import { receipts } from "./receipts.js";
@@ -34,6 +36,7 @@ import { sendMessage } from "./send-message.js";
 import { sendReceipts } from "./send-receipts.js";
 import { setPresence } from "./set-presence.js";
 import { setProfile } from "./set-profile.js";
+import { setPush } from "./set-push.js";
 import { setRole } from "./set-role.js";
 import { setTyping } from "./set-typing.js";
 import { updateConversation } from "./update-conversation.js";
@@ -69,6 +72,8 @@ export const CLIENT_FRAMES = [
   refreshToken,
   watchPresence,
   setPresence,
+  getPush,
+  setPush,
 ] as const;
 
 /** What a server may send. */
@@ -86,6 +91,7 @@ export const SERVER_FRAMES = [
   receipts,
   receiptCounts,
   presences,
+  push,
   tokenRefreshed,
   entries,
   conversationChanged,
@@ -121,6 +127,9 @@ export type { SetRoleFrame } from "./set-role.js";
 export type { RedactMessageFrame } from "./redact-message.js";
 export type { SendReceiptsFrame } from "./send-receipts.js";
 export type { CountReceiptsFrame } from "./count-receipts.js";
+export type { GetPushFrame } from "./get-push.js";
+export type { SetPushFrame } from "./set-push.js";
+export type { PushFrame } from "./push.js";
 export type { SetTypingFrame } from "./set-typing.js";
 export type { WatchPresenceFrame } from "./watch-presence.js";
 export type { SetPresenceFrame } from "./set-presence.js";

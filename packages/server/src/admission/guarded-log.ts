@@ -28,6 +28,7 @@ const FIELDS: Readonly<Record<string, (value: Field) => Field | undefined>> = {
   serverId: matches(ID),
   error: errorName,
   code: matches(WORD),
+  provider: matches(WORD),
   cause: matches(WORD),
   stack: matches(FRAMES),
   /** Why the server could not start: a sentence of its own, made before anybody has written anything. */

@@ -24,6 +24,7 @@ import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { getPresence, setPresence } from "../operations/presence.js";
 import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
+import { getPush, type PushState, setPush } from "../operations/push-subscriptions.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { sendMessages } from "../operations/send-messages.js";
 import { setTyping } from "../operations/set-typing.js";
@@ -162,6 +163,10 @@ export interface ChatActor {
   presence(userIds: readonly string[]): Promise<readonly UserPresence[]>;
   /** Whether the actor wants to be seen by others. Kept for all devices, until it is set again. */
   setInvisible(invisible: boolean): Promise<UserPresence>;
+  /** How this server can reach the device of `as(userId, { deviceId })`, and whether it is subscribed to pushes. */
+  push(): Promise<PushState>;
+  /** Subscribes that device to pushes, in place of what it had; without a subscription takes it back. */
+  setPush(subscription?: { readonly provider: string; readonly target: JsonObject }): Promise<PushState>;
 
   /** Profiles; a user without one has version 0. */
   users(userIds: readonly string[]): Promise<readonly UserProfile[]>;
@@ -291,6 +296,14 @@ export function createActor(
     async setInvisible(invisible) {
       await ready();
       return setPresence(context, caller, { invisible });
+    },
+    async push() {
+      await ready();
+      return getPush(context, caller);
+    },
+    async setPush(subscription) {
+      await ready();
+      return setPush(context, caller, subscription ?? {});
     },
 
     async users(userIds) {

@@ -222,6 +222,23 @@ export const ANSWER_SCHEMAS = {
   get Presences(): JsonSchema {
     return object("Presence.", { items: listOf("UserPresence", "Of those whom the caller may see.") });
   },
+  PushState: object(
+    "How pushes reach a device.",
+    {
+      providers: {
+        schema: {
+          type: "array",
+          items: object(
+            "A push provider of this server.",
+            { name: text("Its name.") },
+            { publicKey: text("What a device needs in order to subscribe: the applicationServerKey.") },
+          ),
+          description: "Those that this server has.",
+        },
+      },
+    },
+    { provider: text("The one that the device is subscribed with; absent: it is not.") },
+  ),
   Health: object("The server is ready.", {
     status: word(["ok"], "Always `ok`; else the answer is an error."),
   }),

@@ -52,6 +52,7 @@ export async function eraseUser(
   assertId(userId, "userId");
   const erasureId = await housekeeping.beginErasure(userId, newUuid(context.runtime.random));
   context.userChanged(await context.conversations.setUser({ userId }));
+  await context.pushes.forget(userId);
   let progress: ErasureProgress = { conversations: 0, messages: 0 };
   let page: string | undefined;
   do {

@@ -31,6 +31,8 @@ export type OperationName =
   | "set-typing"
   | "get-presence"
   | "set-presence"
+  | "get-push"
+  | "set-push"
   | "get-users"
   | "set-profile"
   | "list-servers";

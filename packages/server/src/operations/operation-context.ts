@@ -3,9 +3,11 @@ import type { MovedReceipts } from "../delivery/receipt-sender.js";
 import type { Presence } from "../delivery/presence/presence.js";
 import type { Typing } from "../delivery/typing.js";
 import type { ServerDirectory } from "../discovery/server-directory.js";
+import type { PushProvider } from "../push/push-provider.js";
 import type { ServerSettings } from "../settings.js";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { IdempotencyKey, MessageStore } from "../store/message-store.js";
+import type { PushStore } from "../store/push-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Hooks } from "./hooks.js";
 import type { OneAtATime } from "./one-at-a-time.js";
@@ -16,6 +18,9 @@ export interface OperationContext {
   readonly settings: ServerSettings;
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
+  readonly pushes: PushStore;
+  /** By their names; none where the server sends no pushes. */
+  readonly pushProviders: ReadonlyMap<string, PushProvider>;
   /** Appends that a membership change overtook take turns here, by conversation. */
   readonly contested: OneAtATime;
   readonly hooks: Hooks;

@@ -9,6 +9,7 @@ import { listMembers } from "../operations/list-members.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { setPresence, watchPresence } from "../operations/presence.js";
+import { getPush, setPush } from "../operations/push-subscriptions.js";
 import { countReceipts, sendReceipts } from "../operations/receipts.js";
 import { redactMessage } from "../operations/redact-message.js";
 import { setRole } from "../operations/set-role.js";
@@ -39,6 +40,8 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "count-receipts": "list",
   "watch-presence": "list",
   "set-presence": "write",
+  "get-push": "read",
+  "set-push": "write",
 };
 
 /** What a request is counted as. */
@@ -97,6 +100,10 @@ export async function answerRequest(
       return { type: "presences", requestId, presences: await watchPresence(context, caller, request) };
     case "set-presence":
       return { type: "presences", requestId, presences: [await setPresence(context, caller, request)] };
+    case "get-push":
+      return { type: "push", requestId, ...(await getPush(context, caller)) };
+    case "set-push":
+      return { type: "push", requestId, ...(await setPush(context, caller, request)) };
     case "list-members": {
       const { items, next } = await listMembers(context, caller, request);
       return { type: "members", requestId, members: items, ...(next !== undefined && { next }) };

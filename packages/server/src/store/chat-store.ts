@@ -2,6 +2,7 @@ import type { Cancel, Runtime } from "@chat/protocol";
 import type { ConversationStore } from "./conversation-store.js";
 import type { Housekeeping } from "./housekeeping.js";
 import type { MessageStore } from "./message-store.js";
+import type { PushStore } from "./push-store.js";
 
 /** What is known of a store once it is open. */
 export interface StoreInfo {
@@ -23,6 +24,7 @@ export interface ChatStore {
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
   readonly housekeeping: Housekeeping;
+  readonly pushes: PushStore;
 
   /**
    * Checks that the engine is set to be durable, migrates the schema (two processes may do so at once) and makes the store ready.

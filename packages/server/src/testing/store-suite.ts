@@ -6,6 +6,7 @@ import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
 import { presenceCases } from "./cases/presence-cases.js";
 import { profileCases } from "./cases/profile-cases.js";
+import { pushCases } from "./cases/push-cases.js";
 import { receiptCases } from "./cases/receipt-cases.js";
 import { redactionCases } from "./cases/redaction-cases.js";
 import { storeLifeCases } from "./cases/store-life-cases.js";
@@ -41,6 +42,7 @@ export function storeSuite(
     ["receipts", receiptCases],
     ["profiles", profileCases],
     ["presence", presenceCases],
+    ["pushes", pushCases],
     ["opening, watching, closing", storeLifeCases],
   ];
   api.describe(`Store contract: ${name}`, () => {

@@ -124,6 +124,7 @@ function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
   return {
     conversations: store.conversations,
     housekeeping: store.housekeeping,
+    pushes: store.pushes,
     open: (options) => store.open(options),
     watch: (listener) => store.watch(listener),
     close: () => store.close(),

@@ -11,6 +11,7 @@ export function withoutWatch(store: ChatStore): ChatStore {
     messages: store.messages,
     conversations: store.conversations,
     housekeeping: store.housekeeping,
+    pushes: store.pushes,
     open: (options) => store.open(options),
     watch: () => () => {},
     close: () => store.close(),

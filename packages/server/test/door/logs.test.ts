@@ -57,6 +57,7 @@ async function watch(options: Partial<ChatServerOptions> = {}): Promise<Watched>
     messages: failing(store.messages, () => fails),
     conversations: failing(store.conversations, () => fails),
     housekeeping: failing(store.housekeeping, () => fails),
+    pushes: failing(store.pushes, () => fails),
     watch: (listener) => store.watch(listener),
   };
   const server = createChatServer({

@@ -12,11 +12,16 @@ export async function call(
   path: string,
   body?: unknown,
   as = "ana",
+  deviceId?: string,
 ): Promise<{ readonly status: number; readonly headers: Headers; readonly body: unknown }> {
   const answer = await server.fetch(
     new Request(`http://chat${path}`, {
       method,
-      headers: { authorization: `Bearer ${as}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${as}`,
+        "content-type": "application/json",
+        ...(deviceId !== undefined && { "chat-device-id": deviceId }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }),
   );

@@ -4,6 +4,7 @@ import addFormats from "ajv-formats";
 import { describe, expect, it } from "vitest";
 import { type ChatServer, inProcessDiscovery } from "../../src/index.js";
 import { openServer } from "../open-server.js";
+import { RecordingProvider } from "../push/recording-provider.js";
 import { call, uuid } from "./call.js";
 
 interface Described {
@@ -40,16 +41,21 @@ async function describer(server: ChatServer) {
 describe("every route", () => {
   it("answers what the OpenAPI document says, and nothing else", async () => {
     const discovery = inProcessDiscovery();
-    const server = await openServer({ discovery });
+    const server = await openServer({ discovery, push: { providers: [new RecordingProvider()] } });
     const problemsOf = await describer(server);
     const asked = new Set<string>();
     async function expectDescribed(
       method: string,
       path: string,
       template: string,
-      { body, as = "ana", status = 200 }: { body?: unknown; as?: string; status?: number } = {},
+      {
+        body,
+        as = "ana",
+        status = 200,
+        deviceId,
+      }: { body?: unknown; as?: string; status?: number; deviceId?: string } = {},
     ) {
-      const answer = await call(server, method, path, body, as);
+      const answer = await call(server, method, path, body, as, deviceId);
       expect(answer.status, `${method} ${path} ${JSON.stringify(answer.body)}`).toBe(status);
       expect(problemsOf(template, method.toLowerCase(), status, answer.body)).toEqual([]);
       if (status === 200) asked.add(`${method.toLowerCase()} ${template}`);
@@ -127,6 +133,16 @@ describe("every route", () => {
     await expectDescribed("PUT", "/profile", "/profile", {
       body: { name: "Ana", avatarUrl: "https://example.com/ana.png", data: { pronouns: "she" } },
     });
+    await expectDescribed("GET", "/push", "/push");
+    await expectDescribed("PUT", "/push", "/push", {
+      body: { provider: "memory", target: { token: "x" } },
+      deviceId: uuid(10),
+    });
+    await expectDescribed("PUT", "/push", "/push", {
+      body: { provider: "memory", target: { token: "x" } },
+      status: 400,
+    });
+    await expectDescribed("DELETE", "/push", "/push");
     await expectDescribed("GET", "/users?userId=ana&userId=bo", "/users");
     await discovery.announce(
       {

@@ -182,6 +182,7 @@ describe("importing history", () => {
       messages: store.messages,
       conversations: store.conversations,
       housekeeping: store.housekeeping,
+      pushes: store.pushes,
       watch: (listener) => store.watch(listener),
     };
     const server = createChatServer({ store: slow, authenticate: () => ({ userId: "ana" }) });

@@ -274,6 +274,21 @@ export const ANYWHERE: readonly OperationCase[] = [
     outcomes: all,
   },
   {
+    name: "ask how pushes reach the device",
+    frame: () => ({ type: "get-push" }),
+    http: () => ["GET", "/push"],
+    call: (actor) => actor.push(),
+    // The system has no devices.
+    outcomes: [ok, ok, ok, ok, ok, "invalid_argument"],
+  },
+  {
+    name: "take the subscription to pushes back",
+    frame: () => ({ type: "set-push" }),
+    http: () => ["DELETE", "/push"],
+    call: (actor) => actor.setPush(),
+    outcomes: [ok, ok, ok, ok, ok, "invalid_argument"],
+  },
+  {
     name: "set the own profile",
     frame: () => ({ type: "set-profile", name: "Somebody" }),
     http: () => ["PUT", "/profile", { name: "Somebody" }],

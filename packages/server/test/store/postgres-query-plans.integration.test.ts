@@ -29,6 +29,8 @@ const FILL = `
   INSERT INTO chat_receipt (conversation, user_id, delivered, read, read_ordinal, change)
   SELECT conversation, user_id, 1, 1, 1, 1 FROM chat_participation;
   INSERT INTO chat_presence SELECT 'u' || i, i, false FROM generate_series(1, 20000) i;
+  INSERT INTO chat_push SELECT 'a' || i, 'u' || i, 'd', 'web-push', '{}' FROM generate_series(1, 20000) i;
+  INSERT INTO chat_push_lead VALUES (1, 's1', 1, NULL);
   INSERT INTO chat_message SELECT i, n, 10, '\\x00' FROM generate_series(1, 20000) i, generate_series(1, 5) n;
   INSERT INTO chat_key SELECT i, n, 'u' || i, '\\x01', decode(md5(i || '.' || n), 'hex')
   FROM generate_series(1, 20000) i, generate_series(1, 5) n;
@@ -40,11 +42,19 @@ const FILL = `
   ANALYZE`;
 
 // One row, the erasures that are under way, the few servers.
-const MAY_SCAN = ["chat_store", "chat_erasure", "chat_server"];
+const MAY_SCAN = ["chat_store", "chat_erasure", "chat_server", "chat_push_lead"];
 // What is sorted is a page, the drafts of a batch, or one user's conversations by number; nothing else is.
 const MAY_SORT = [
   ...["lock", "bodies", "written", "list", "listChanges", "changes", "log", "firstInLine", "memberOf"],
-  ...["conversationsOf", "ascending", "descending", "reserved", "setLastActive", "acquaintances"],
+  ...[
+    "conversationsOf",
+    "ascending",
+    "descending",
+    "reserved",
+    "setLastActive",
+    "acquaintances",
+    "pushAudience",
+  ],
 ];
 
 interface PlanNode {

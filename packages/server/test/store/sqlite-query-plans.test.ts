@@ -3,6 +3,7 @@ import { sqlite } from "../../src/store/sqlite/index.js";
 import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
 import { HOUSEKEEPING_QUERIES } from "../../src/store/sqlite/sqlite-housekeeping.js";
 import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
+import { PUSH_QUERIES } from "../../src/store/sqlite/sqlite-push-store.js";
 import { RECEIPT_QUERIES } from "../../src/store/sqlite/sqlite-receipts.js";
 import { REDACTION_QUERIES } from "../../src/store/sqlite/sqlite-redactions.js";
 import { REGISTRY_QUERIES } from "../../src/store/sqlite/sqlite-registry.js";
@@ -13,13 +14,14 @@ const QUERIES = Object.entries({
   ...MESSAGE_QUERIES,
   ...CONVERSATION_QUERIES,
   ...REGISTRY_QUERIES,
+  ...PUSH_QUERIES,
   ...RECEIPT_QUERIES,
   ...REDACTION_QUERIES,
   ...HOUSEKEEPING_QUERIES,
 });
 
-// What may be gone through whole: the list that the caller gave, the page that was chosen, the few servers.
-const MAY_SCAN = /^SCAN (json_each|wanted|page|chat_server|CONSTANT ROW)\b/;
+// What may be gone through whole: the list that the caller gave, the page that was chosen or where it begins, the few servers.
+const MAY_SCAN = /^SCAN (json_each|wanted|page|place|chat_server|CONSTANT ROW)\b/;
 // What is sorted is one user's conversations, by number; nothing else is.
 const MAY_SORT = [
   "firstInLine",
@@ -29,6 +31,8 @@ const MAY_SORT = [
   "conversationsOf",
   "written",
   "acquaintances",
+  // Those of one conversation whom a message has not reached.
+  "pushAudience",
 ];
 
 describe.each([["no statistics"], ["statistics of a small database"]])(

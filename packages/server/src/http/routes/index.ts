@@ -3,6 +3,7 @@ import { conversationRoutes } from "./conversations.js";
 import { memberRoutes } from "./members.js";
 import { messageRoutes } from "./messages.js";
 import { presenceRoutes } from "./presence.js";
+import { pushRoutes } from "./push.js";
 import { receiptRoutes } from "./receipts.js";
 import { serverRoutes } from "./servers.js";
 import { userRoutes } from "./users.js";
@@ -16,4 +17,5 @@ export const ROUTES: readonly Route[] = [
   ...presenceRoutes,
   ...userRoutes,
   ...serverRoutes,
+  ...pushRoutes,
 ];

@@ -148,6 +148,22 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     invisible boolean NOT NULL DEFAULT false
   );
 
+  -- Where pushes go; and who sends them until when, and how far they have come: at most one row.
+  CREATE TABLE chat_push (
+    address text COLLATE "C" PRIMARY KEY,
+    user_id text COLLATE "C" NOT NULL,
+    device text NOT NULL,
+    provider text NOT NULL,
+    target text NOT NULL
+  );
+  CREATE INDEX chat_push_user ON chat_push (user_id, address);
+  CREATE TABLE chat_push_lead (
+    id smallint PRIMARY KEY CHECK (id = 1),
+    owner text NOT NULL,
+    expires bigint NOT NULL,
+    reached text
+  );
+
   -- The registry. What a crash empties it of, the servers register again: so it needs no write-ahead log.
   CREATE UNLOGGED TABLE chat_server (
     id text COLLATE "C" PRIMARY KEY,

@@ -115,6 +115,11 @@ function range(order: "ASC" | "DESC"): string {
     WHERE before IS NULL OR before <= $5 ORDER BY id`;
 }
 
+const PUSH_COLUMNS = 's.user_id AS "userId", s.device AS "deviceId", s.provider, s.address, s.target';
+
+// PostgreSQL's own clock, so the servers' clocks need not agree.
+const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /** The statements of the shared stores on PostgreSQL. The tests look at their plans. */
 export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   // In the order of the keys, so that two transactions never wait for each other.
@@ -235,6 +240,28 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
       JOIN chat_participation own ON own.user_id = $1 AND own.conversation = theirs.conversation
       WHERE theirs.user_id = wanted.user_id AND theirs.left_at IS NULL AND own.left_at IS NULL
     )`,
+
+  otherPushes: "SELECT device FROM chat_push WHERE user_id = $1 AND device <> $2 LIMIT $3",
+  subscribePush: `INSERT INTO chat_push (address, user_id, device, provider, target) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (address) DO UPDATE SET user_id = excluded.user_id, device = excluded.device,
+      provider = excluded.provider, target = excluded.target`,
+  replacePush: "DELETE FROM chat_push WHERE user_id = $1 AND device = $2 AND address <> $3",
+  unsubscribePush: `DELETE FROM chat_push
+    WHERE user_id = $1 AND device = $2 AND ($3::text IS NULL OR address = $3::text)`,
+  forgetPushes: "DELETE FROM chat_push WHERE user_id = $1",
+  pushes: `SELECT ${PUSH_COLUMNS} FROM chat_push s WHERE s.user_id = $1 ORDER BY s.address`,
+  pushAudience: `SELECT ${PUSH_COLUMNS} FROM chat_participation p
+    JOIN chat_push s ON s.user_id = p.user_id
+    JOIN chat_receipt r ON r.conversation = p.conversation AND r.user_id = p.user_id
+    WHERE p.conversation = (SELECT key FROM chat_conversation WHERE id = $1) AND p.left_at IS NULL
+      AND r.delivered < $2 AND p.user_id >= $3 AND (s.user_id, s.address) > ($3, $4)
+      AND ($5::text IS NULL OR p.user_id = $5::text)
+    ORDER BY s.user_id, s.address LIMIT $6`,
+  leadPush: `INSERT INTO chat_push_lead AS lead (id, owner, expires) VALUES (1, $1, ${NOW} + $2::bigint)
+    ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires = excluded.expires
+      WHERE lead.owner = excluded.owner OR lead.expires <= ${NOW}`,
+  pushLead: "SELECT owner, reached FROM chat_push_lead WHERE id = 1",
+  advancePush: "UPDATE chat_push_lead SET reached = $2 WHERE id = 1 AND owner = $1",
 
   conversationsOf: `SELECT c.id AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,

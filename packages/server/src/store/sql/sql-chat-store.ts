@@ -5,12 +5,14 @@ import { SqlConversationStore } from "./sql-conversation-store.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { SqlHousekeeping } from "./sql-housekeeping.js";
 import { SqlMessageStore } from "./sql-message-store.js";
+import { SqlPushStore } from "./sql-push-store.js";
 
 /** The chat store on a SQL server: the same for all of them but for their statements. */
 export class SqlChatStore implements ChatStore {
   readonly messages: SqlMessageStore;
   readonly conversations: SqlConversationStore;
   readonly housekeeping: SqlHousekeeping;
+  readonly pushes: SqlPushStore;
   readonly #engine: SqlEngine;
   readonly #watch: PositionWatch;
   readonly #limits: { groupMembers: number; receiptMembers: number } = {
@@ -24,6 +26,7 @@ export class SqlChatStore implements ChatStore {
     this.messages = new SqlMessageStore(engine, this.#limits);
     this.conversations = new SqlConversationStore(engine, this.#limits);
     this.housekeeping = new SqlHousekeeping(engine);
+    this.pushes = new SqlPushStore(engine);
   }
 
   open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {

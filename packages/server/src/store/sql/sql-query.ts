@@ -38,6 +38,17 @@ export type SqlQuery =
   | "acquaintances"
   | "position"
   | "changes"
+  // Pushes.
+  | "otherPushes"
+  | "subscribePush"
+  | "replacePush"
+  | "unsubscribePush"
+  | "forgetPushes"
+  | "pushes"
+  | "pushAudience"
+  | "leadPush"
+  | "pushLead"
+  | "advancePush"
   // Housekeeping.
   | "conversationsOf"
   | "beginErasure"

@@ -146,6 +146,22 @@ const MIGRATIONS: readonly string[] = [
     invisible INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
 
+  -- Where pushes go; and who sends them until when, and how far they have come: at most one row.
+  CREATE TABLE chat_push (
+    address TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    device TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    target TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX chat_push_user ON chat_push (user, address);
+  CREATE TABLE chat_push_lead (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    owner TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    reached TEXT
+  );
+
   -- The registry.
   CREATE TABLE chat_server (
     id TEXT PRIMARY KEY,

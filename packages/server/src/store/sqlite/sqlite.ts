@@ -3,6 +3,7 @@ import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
 import type { ConversationStore } from "../conversation-store.js";
 import type { Housekeeping } from "../housekeeping.js";
 import type { MessageStore } from "../message-store.js";
+import type { PushStore } from "../push-store.js";
 import { ConversationStates } from "./conversation-states.js";
 import { DataVersionWatch } from "./data-version-watch.js";
 import { GroupCommit } from "./group-commit.js";
@@ -12,6 +13,7 @@ import { SqliteConversationStore } from "./sqlite-conversation-store.js";
 import type { SqliteDatabase } from "./sqlite-database.js";
 import { SqliteHousekeeping } from "./sqlite-housekeeping.js";
 import { SqliteMessageStore } from "./sqlite-message-store.js";
+import { SqlitePushStore } from "./sqlite-push-store.js";
 
 const VACUUM_BYTES = 268_435_456;
 
@@ -40,6 +42,7 @@ class SqliteChatStore implements ChatStore {
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
   readonly housekeeping: Housekeeping;
+  readonly pushes: PushStore;
   readonly #options: SqliteOptions;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
@@ -61,6 +64,7 @@ class SqliteChatStore implements ChatStore {
       this.#commits,
       options.vacuumBytes ?? VACUUM_BYTES,
     );
+    this.pushes = new SqlitePushStore(this.#connection, this.#commits);
   }
 
   async open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {

@@ -1,0 +1,323 @@
+import { createHash } from "node:crypto";
+import {
+  type Cancel,
+  type ConversationRow,
+  firstCharacters,
+  isChatError,
+  isSendableKind,
+  type JsonObject,
+  LIMITS,
+  type Runtime,
+} from "@chat/protocol";
+import type { ChatStore } from "../store/chat-store.js";
+import type { PushSubscription } from "../store/push-store.js";
+import type { StoredEntry } from "../store/stored-entry.js";
+import type { PushNotification, PushOptions, PushProvider } from "./push-provider.js";
+import { PushSender } from "./push-sender.js";
+
+/** ms that the server which sends pushes may be silent before another one does. */
+const LEASE = 30_000;
+/** Entries of the feed that are read at once, and pages in one round. */
+const PAGE = 200;
+const PAGES = 25;
+/** Rounds whose pushes are not done with; beyond it nothing more is read. */
+const ROUNDS = 256;
+/** Rounds whose pushes are tried at once, and conversations of one of them. */
+const ROUNDS_AT_ONCE = 4;
+const CONVERSATIONS_AT_ONCE = 8;
+/** Subscriptions that are read at once. */
+const AUDIENCE = 500;
+/** Messages at the end of what is new among which the one to tell of is looked for. */
+const CANDIDATES = 20;
+/** ms for each member by which devices may be late in saying what they have taken: those of a large group spread what they say. */
+const RECEIPT_SPREAD = 1;
+/** The most that is waited for those. */
+const LONGEST_SPREAD = 20_000;
+
+/** Who of some users wants to hear of messages by push. */
+export type WantedBy = (
+  conversationId: string,
+  entries: readonly StoredEntry[],
+  userIds: readonly string[],
+) => Promise<ReadonlySet<string>>;
+
+/** What the dispatcher works with. */
+export interface PushDispatcherOptions {
+  readonly runtime: Runtime;
+  readonly store: Pick<ChatStore, "messages" | "conversations" | "housekeeping" | "pushes">;
+  readonly providers: ReadonlyMap<string, PushProvider>;
+  readonly compose?: PushOptions["compose"];
+  /** Everybody, without it. */
+  readonly wantedBy?: WantedBy;
+  /** Names this run of this server among those on the store. */
+  readonly owner: string;
+  /** ms for a device of the user to take a message, before there is a push. */
+  readonly delay: number;
+  /** ms after which nobody is told of a message any more. */
+  readonly maxAge: number;
+  /** ms between two looks at the feed. */
+  readonly interval: number;
+}
+
+/** What was read in one look at the feed. */
+interface Round {
+  readonly cursor: string;
+  readonly dueAt: number;
+  /** The first and the last new message by conversation. */
+  readonly news: ReadonlyMap<string, { readonly first: number; readonly last: number }>;
+  /** Under way are its first tries, pending the further ones. */
+  state: "waiting" | "under-way" | "pending" | "settled";
+}
+
+/**
+ * Sends pushes for messages that no device of their recipients has taken within a delay.
+ *
+ * Nothing is noted per message: of the servers on one store, the one that holds the lease follows the store-wide feed, and
+ * its durable cursor passes a message once its pushes are sent or given up. After a crash another server goes on
+ * from the cursor: a push may come twice, none is lost. One notification a conversation and look is sent, of the newest message.
+ */
+export class PushDispatcher {
+  readonly #options: PushDispatcherOptions;
+  readonly #sender: PushSender;
+  #rounds: Round[] = [];
+  /** How far the feed was read. Undefined while another server leads. */
+  #cursor: string | undefined;
+  #claimedAt = -Infinity;
+  #closed = false;
+  #cancelTimer: Cancel | undefined;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: PushDispatcherOptions) {
+    this.#options = options;
+    const { runtime, store, providers } = options;
+    this.#sender = new PushSender({ runtime, pushes: store.pushes, providers });
+  }
+
+  /** Begins. */
+  start(): void {
+    this.#turn = this.#look().then(() => this.#scheduleNext());
+  }
+
+  /** Ends what is under way and lets another server go on with it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    this.#sender.close();
+    await this.#turn;
+    if (this.#cursor === undefined) return;
+    try {
+      await this.#options.store.pushes.lead({ owner: this.#options.owner, duration: 0 });
+    } catch (error) {
+      // It runs out by itself.
+      this.#options.runtime.log("warn", "push_lease_failed", { error: String(error) });
+    }
+  }
+
+  #scheduleNext(): void {
+    if (this.#closed) return;
+    const { runtime, interval } = this.#options;
+    this.#cancelTimer = runtime.clock.schedule(this.#cursor === undefined ? LEASE / 3 : interval, () => {
+      this.#turn = this.#look().then(() => this.#scheduleNext());
+    });
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    try {
+      await this.#claim();
+      if (this.#cursor === undefined) return;
+      if (this.#rounds.length < ROUNDS) await this.#read();
+      const now = this.#options.runtime.clock.monotonic();
+      let free = ROUNDS_AT_ONCE - this.#rounds.filter(({ state }) => state === "under-way").length;
+      for (const round of this.#rounds) {
+        if (round.state === "waiting" && round.dueAt <= now && free-- > 0) void this.#run(round);
+      }
+      await this.#advance();
+    } catch (error) {
+      if (isChatError(error) && error.code === "cursor_invalid") {
+        // The store has lost that history. Who missed a message finds it in the conversation.
+        this.#options.runtime.log("error", "store_lost_history", {});
+        this.#cursor = undefined;
+        this.#rounds = [];
+        this.#claimedAt = -Infinity;
+        await this.#beginAnew().catch(() => {});
+      } else this.#options.runtime.log("warn", "push_feed_failed", { error: String(error) });
+    }
+  }
+
+  async #beginAnew(): Promise<void> {
+    const { store, owner } = this.#options;
+    const cursor = await store.conversations.position();
+    await store.pushes.advance({ owner, cursor });
+  }
+
+  /** Takes or renews the lease. */
+  async #claim(): Promise<void> {
+    const { runtime, store, owner } = this.#options;
+    const now = runtime.clock.monotonic();
+    if (now - this.#claimedAt < LEASE / 3) return;
+    const lead = await store.pushes.lead({ owner, duration: LEASE });
+    this.#claimedAt = now;
+    if (lead === undefined) {
+      // What is under way ends; whoever leads goes on from the cursor.
+      this.#cursor = undefined;
+      this.#rounds = [];
+    } else if (this.#cursor === undefined) {
+      if (lead.cursor === undefined) await this.#beginAnew();
+      this.#cursor = lead.cursor ?? (await store.conversations.position());
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { runtime, store, delay, maxAge } = this.#options;
+    const now = runtime.clock.now();
+    const news = new Map<string, { first: number; last: number }>();
+    let newest: number | undefined;
+    let cursor = this.#cursor!;
+    let more = true;
+    for (let pages = 0; more && pages < PAGES; pages++) {
+      const page = await store.housekeeping.log({ limit: PAGE, cursor });
+      for (const { conversationId, messageId, kind, createdAt } of page.entries) {
+        newest = Math.max(newest ?? createdAt, createdAt);
+        if (!isSendableKind(kind) || createdAt < now - maxAge) continue;
+        const known = news.get(conversationId);
+        if (known === undefined) news.set(conversationId, { first: messageId, last: messageId });
+        else known.last = messageId;
+      }
+      ({ cursor, more } = page);
+    }
+    this.#cursor = cursor;
+    if (newest === undefined) return;
+    // What a server before this one has let lie is late already. No clock makes it later than the delay.
+    const wait = Math.max(0, Math.min(delay, newest + delay - now));
+    const dueAt = runtime.clock.monotonic() + wait;
+    this.#rounds.push({ cursor, dueAt, news, state: "waiting" });
+  }
+
+  /** Moves the durable cursor past the rounds that are done with. */
+  async #advance(): Promise<void> {
+    let cursor: string | undefined;
+    while (this.#rounds[0]?.state === "settled") ({ cursor } = this.#rounds.shift()!);
+    if (cursor === undefined) return;
+    await this.#options.store.pushes.advance({ owner: this.#options.owner, cursor });
+  }
+
+  /** Never rejects. */
+  async #run(round: Round): Promise<void> {
+    round.state = "under-way";
+    const rest: Promise<void>[] = [];
+    try {
+      const news = round.news.entries();
+      const work = async (): Promise<void> => {
+        for (const [conversationId, { first, last }] of news) {
+          rest.push(...(await this.#notifyOf(conversationId, first, last)));
+        }
+      };
+      await Promise.all(Array.from({ length: CONVERSATIONS_AT_ONCE }, work));
+      round.state = "pending";
+      await Promise.all(rest);
+      round.state = "settled";
+    } catch (error) {
+      // The store does not answer: all of it once more with the next look. Some pushes may come twice.
+      this.#options.runtime.log("warn", "push_round_failed", { error: String(error) });
+      if (!this.#closed) round.state = "waiting";
+    }
+  }
+
+  /** Tells those of a conversation whom it concerns. Resolves to what is tried again. */
+  async #notifyOf(conversationId: string, first: number, last: number): Promise<Promise<void>[]> {
+    const { store } = this.#options;
+    const entries = (
+      await store.messages.read({
+        ...{ conversationId, after: first - 1, before: last + 1 },
+        ...{ order: "descending", limit: CANDIDATES, maxBytes: Number.MAX_SAFE_INTEGER },
+      })
+    ).filter(({ kind, redacted }) => isSendableKind(kind) && redacted !== true);
+    const entry = entries[entries.length - 1];
+    if (entry === undefined) return [];
+    const { memberCount = 0 } = (await store.conversations.participation(undefined, conversationId)) ?? {};
+    const tell = async (): Promise<Promise<void>[]> => {
+      const rest: Promise<void>[] = [];
+      let page: string | undefined;
+      do {
+        const query = { messageId: entry.messageId, limit: AUDIENCE, ...(page !== undefined && { page }) };
+        const { items, next } = await store.pushes.audience(conversationId, query);
+        if (items.length > 0) rest.push(...(await this.#tell(conversationId, entries, items)));
+        page = next;
+      } while (page !== undefined && !this.#closed);
+      return rest;
+    };
+    const spread = Math.min(LONGEST_SPREAD, memberCount * RECEIPT_SPREAD);
+    if (spread <= this.#options.delay / 2) return tell();
+    return [
+      new Promise<void>((resolve) => void this.#options.runtime.clock.schedule(spread, resolve)).then(
+        async () => void (await Promise.all(await tell())),
+      ),
+    ];
+  }
+
+  async #tell(
+    conversationId: string,
+    entries: readonly StoredEntry[],
+    subscriptions: readonly PushSubscription[],
+  ): Promise<Promise<void>[]> {
+    const { store, wantedBy, maxAge } = this.#options;
+    const entry = entries[entries.length - 1]!;
+    const userIds = [...new Set(subscriptions.map(({ userId }) => userId))];
+    const wanted =
+      wantedBy === undefined ? new Set(userIds) : await wantedBy(conversationId, entries, userIds);
+    const rows = await store.conversations.rows(conversationId, [...wanted]);
+    const [sender] = await store.conversations.users([entry.senderId]);
+    const results = await Promise.all(
+      subscriptions.map(async (subscription) => {
+        const { userId, address } = subscription;
+        const row = rows.get(userId);
+        if (!wanted.has(userId) || row === undefined) return {};
+        const notification = notificationOf(entry, row, userId, sender?.name);
+        const payload = await this.#compose(notification);
+        if (payload === undefined) return {};
+        const push = { payload, collapseKey: collapseKeyOf(conversationId), timeToLive: maxAge };
+        const isWanted = async (): Promise<boolean> => {
+          const query = { messageId: entry.messageId, userId, limit: AUDIENCE };
+          const { items } = await store.pushes.audience(conversationId, query);
+          return items.some((item) => item.address === address);
+        };
+        return this.#sender.send(subscription, push, isWanted);
+      }),
+    );
+    return results.flatMap(({ rest }) => rest ?? []);
+  }
+
+  async #compose(notification: PushNotification): Promise<JsonObject | undefined> {
+    const { compose, runtime } = this.#options;
+    const { userId: _, ...payload } = notification;
+    try {
+      return compose === undefined ? payload : await compose(notification);
+    } catch (error) {
+      runtime.log("error", "push_compose_failed", { error: error instanceof Error ? error.name : "error" });
+      return undefined;
+    }
+  }
+}
+
+function notificationOf(
+  entry: StoredEntry,
+  row: ConversationRow,
+  userId: string,
+  senderName: string | undefined,
+): PushNotification {
+  const { conversationId, messageId, senderId, kind, createdAt } = entry;
+  const text = entry.text === undefined ? undefined : firstCharacters(entry.text, LIMITS.snippetCharacters);
+  return {
+    ...{ userId, conversationId, conversationType: row.type, messageId, senderId, kind, createdAt },
+    ...(row.name !== undefined && { conversationName: row.name }),
+    ...(senderName !== undefined && { senderName }),
+    ...(text !== undefined && { text }),
+    unread: Math.max(0, row.headOrdinal - (row.unread?.ordinal ?? row.readOrdinal)),
+  };
+}
+
+/** 32 characters, whatever the conversation's id is made of. */
+function collapseKeyOf(conversationId: string): string {
+  return createHash("sha256").update(conversationId).digest("base64url").slice(0, 32);
+}

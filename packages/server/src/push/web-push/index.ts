@@ -1,0 +1,1 @@
+export { type VapidDetails, webPush, type WebPushModule, type WebPushOptions } from "./web-push.js";

@@ -1,0 +1,264 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { ChatServer, ChatServerOptions } from "../../src/index.js";
+import { openServer, temporaryFolder } from "../open-server.js";
+import { RawDevice } from "../raw-device.js";
+import { VirtualClock } from "../virtual-clock.js";
+import { RecordingProvider } from "./recording-provider.js";
+
+const SECOND = 1_000;
+
+/** A server whose time the test moves, with a room of ana, bo and cy; bo and cy have phones. */
+async function world(options: Partial<ChatServerOptions> = {}) {
+  const clock = new VirtualClock();
+  const provider = new RecordingProvider();
+  const file = join(temporaryFolder(), "chat.db");
+  const open = (more: Partial<ChatServerOptions> = {}) =>
+    openServer({ push: { providers: [provider] }, ...options, runtime: clock.runtime, ...more }, file);
+  const server = await open();
+  await server.as("ana").createGroup({ id: "room", name: "Room", members: ["bo", "cy"] });
+  for (const userId of ["bo", "cy"]) await subscribe(server, userId);
+  /** Time goes by in small steps, between which all that is due gets done. */
+  async function pass(duration: number): Promise<void> {
+    for (let left = duration; left > 0; left -= 250) {
+      await clock.settle();
+      clock.advance(Math.min(left, 250));
+    }
+    await clock.settle();
+  }
+  await pass(2 * SECOND);
+  return { clock, provider, server, open, pass };
+}
+
+function subscribe(server: ChatServer, userId: string, token = `${userId}'s phone`) {
+  const deviceId = crypto.randomUUID();
+  return server.as(userId, { deviceId }).setPush({ provider: "memory", target: { token } });
+}
+
+it("tells whom no device of has taken a message, once the delay is over, and not before", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("ana").setProfile({ name: "Ana" });
+  const { createdAt } = await server.as("ana").send("room", "hello");
+  await pass(4 * SECOND);
+  expect(provider.sent).toEqual([]);
+  await pass(3 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: hello (1)", "cy's phone: hello (1)"]);
+  const [push] = provider.sent;
+  expect(push).toMatchObject({
+    payload: {
+      ...{ conversationId: "room", conversationType: "group", conversationName: "Room", messageId: 2 },
+      ...{ senderId: "ana", senderName: "Ana", kind: "text", text: "hello", createdAt, unread: 1 },
+    },
+    timeToLive: 86_400_000,
+  });
+  expect(push!.payload).not.toHaveProperty("userId");
+  expect(push!.collapseKey).toMatch(/^[\w-]{32}$/);
+  await pass(60 * SECOND);
+  expect(provider.sent).toHaveLength(2);
+});
+
+it("tells nobody of whom a device has it, nor the sender, nor of what is no message", async () => {
+  const { provider, server, pass } = await world();
+  await subscribe(server, "ana");
+  const { messageId } = await server.as("ana").send("room", "hello");
+  await server.as("bo").sendReceipt("room", { delivered: messageId });
+  await server.as("ana").update("room", { name: "Another name" });
+  await server.as("ana").addMembers("room", ["di"]);
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["cy's phone: hello (1)"]);
+});
+
+it("is quiet about what was redacted, and tells of the message before", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("bo").sendReceipt("room", { delivered: 1 });
+  await server.as("ana").send("room", "stays");
+  const { messageId } = await server.as("ana").send("room", "slipped");
+  await server.as("ana").redact("room", messageId);
+  await pass(10 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: stays (2)", "cy's phone: stays (2)"]);
+});
+
+it("tells of many messages by one push, of the newest, with what is unread", async () => {
+  const { provider, server, pass } = await world();
+  for (let number = 1; number <= 30; number++) await server.as("ana").send("room", `message ${number}`);
+  await pass(10 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: message 30 (30)", "cy's phone: message 30 (30)"]);
+});
+
+it("lets the application write what is said, or say nothing", async () => {
+  const provider = new RecordingProvider();
+  const compose: NonNullable<ChatServerOptions["push"]>["compose"] = ({ userId, unread }) => {
+    if (userId === "cy") throw new Error("a defect");
+    return userId === "bo" ? { title: `${unread} new` } : undefined;
+  };
+  const { server, pass } = await world({ push: { providers: [provider], compose } });
+  await server.as("ana").addMembers("room", ["di"]);
+  await subscribe(server, "di");
+  await server.as("ana").send("room", "secret");
+  await pass(10 * SECOND);
+  expect(provider.sent.map(({ payload }) => payload)).toEqual([{ title: "1 new" }]);
+});
+
+it("removes a subscription that leads nowhere", async () => {
+  const { provider, server, pass } = await world();
+  provider.answer = ({ target }) => ({ status: target["token"] === "bo's phone" ? "gone" : "sent" });
+  await server.as("ana").send("room", "one");
+  await pass(10 * SECOND);
+  await server.as("ana").send("room", "two");
+  await pass(10 * SECOND);
+  expect(provider.told.sort()).toEqual([
+    "bo's phone: one (1)",
+    "cy's phone: one (1)",
+    "cy's phone: two (2)",
+  ]);
+});
+
+it("tries three times, no earlier than it is asked to, and goes on with others meanwhile", async () => {
+  const { provider, server, pass } = await world();
+  const failed = { status: "failed", retryable: true, retryAfter: 20 * SECOND, reason: "503" } as const;
+  provider.answer = ({ target }) => (target["token"] === "bo's phone" ? failed : { status: "sent" });
+  const ofBo = () => provider.told.filter((line) => line.startsWith("bo")).length;
+  await server.as("ana").send("room", "one");
+  await pass(10 * SECOND);
+  expect([ofBo(), provider.sent.length]).toEqual([1, 2]);
+  await server.as("bo").createDirect({ id: "pair", members: ["cy"] });
+  await server.as("bo").send("pair", "aside");
+  await pass(12 * SECOND);
+  expect(provider.told).toContain("cy's phone: aside (1)");
+  await pass(8 * SECOND);
+  expect(ofBo()).toBe(2);
+  await pass(300 * SECOND);
+  expect(ofBo()).toBe(3);
+});
+
+it("does not try again what was taken meanwhile, nor what will never work", async () => {
+  const { provider, server, pass } = await world();
+  provider.answer = ({ target }) => {
+    return { status: "failed", retryable: target["token"] === "bo's phone", reason: "400" };
+  };
+  const { messageId } = await server.as("ana").send("room", "one");
+  await pass(7 * SECOND);
+  expect(provider.sent).toHaveLength(2);
+  await server.as("bo").sendReceipt("room", { delivered: messageId });
+  await pass(300 * SECOND);
+  expect(provider.sent).toHaveLength(2);
+});
+
+it("waits for no service that does not answer", async () => {
+  const { provider, server, pass } = await world();
+  const aborted: string[] = [];
+  provider.answer = ({ target }, signal) =>
+    new Promise(() => signal.addEventListener("abort", () => aborted.push(String(target["token"]))));
+  await server.as("ana").send("room", "one");
+  await pass(120 * SECOND);
+  expect(aborted.filter((token) => token === "bo's phone")).toHaveLength(3);
+});
+
+it("is done by one of several servers, and gone on with by another after a crash", async () => {
+  const { provider, server, open, pass } = await world();
+  const second = await open();
+  await server.as("ana").send("room", "one");
+  await second.as("ana").send("room", "two");
+  await pass(10 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: two (2)", "cy's phone: two (2)"]);
+  // The one that leads ends before the delay is over.
+  await second.as("ana").send("room", "three");
+  await pass(2 * SECOND);
+  await server.close();
+  expect(provider.sent).toHaveLength(2);
+  await pass(25 * SECOND);
+  expect(provider.told.slice(2).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
+});
+
+it("takes over from a server that was killed, and loses nothing that it had not told of", async () => {
+  const { provider, server, open, pass } = await world();
+  await server.as("ana").send("room", "one");
+  await pass(8 * SECOND);
+  await server.as("ana").send("room", "two");
+  await pass(2 * SECOND);
+  // Its timers run no more, and it gives nothing back.
+  const other = new VirtualClock();
+  other.advance(13 * SECOND);
+  const second = await open({ runtime: other.runtime });
+  await second.as("ana").send("room", "three");
+  for (let waited = 0; waited < 60 * SECOND; waited += 250) {
+    await other.settle();
+    other.advance(250);
+  }
+  await other.settle();
+  expect(provider.told.slice(2).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
+});
+
+it("does not tell of what is older than it is worth", async () => {
+  const { provider, server, open, pass } = await world({ settings: { pushMaxAge: 60 * SECOND } });
+  const silent = await open({ push: undefined as never });
+  await server.close();
+  await silent.as("ana").send("room", "old");
+  await pass(61 * SECOND);
+  await silent.as("ana").createDirect({ id: "pair", members: ["bo"] });
+  await silent.as("ana").send("pair", "fresh");
+  await open();
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["bo's phone: fresh (1)"]);
+});
+
+it("waits longer in a large group, whose devices take their time to say what they have", async () => {
+  const { provider, server, pass } = await world();
+  const many = Array.from({ length: 4_000 }, (_, at) => `u${at}`);
+  for (let at = 0; at < many.length; at += 500)
+    await server.as("ana").addMembers("room", many.slice(at, at + 500));
+  await pass(2 * SECOND);
+  await server.as("ana").send("room", "hello");
+  await pass(8 * SECOND);
+  expect(provider.sent).toEqual([]);
+  await pass(4 * SECOND);
+  expect(provider.told).toHaveLength(2);
+});
+
+it("tells nobody twice whom a second device of has subscribed under the same address", async () => {
+  const { provider, server, pass } = await world();
+  await subscribe(server, "bo", "shared tablet");
+  await subscribe(server, "cy", "shared tablet");
+  await server.as("ana").send("room", "hello");
+  await pass(10 * SECOND);
+  expect(provider.told.filter((line) => line.startsWith("shared"))).toEqual(["shared tablet: hello (1)"]);
+});
+
+it("refuses 10,000 devices of one user, and forgets them with the user", async () => {
+  const { server } = await world();
+  const outcomes = new Map<string, number>();
+  for (let number = 0; number < 10_000; number++) {
+    const outcome = await subscribe(server, "eve", `phone ${number}`).then(
+      () => "kept",
+      ({ code }: { code: string }) => code,
+    );
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  expect(Object.fromEntries(outcomes)).toEqual({ kept: 50, limit_exceeded: 9_950 });
+  const device = await RawDevice.open(server, "eve");
+  expect(await device.ask({ type: "set-push", provider: "memory", target: { token: "x" } })).toMatchObject({
+    type: "error",
+    code: "limit_exceeded",
+  });
+  await server.eraseUser("eve");
+  expect(await device.ask({ type: "set-push", provider: "memory", target: { token: "x" } })).toMatchObject({
+    type: "push",
+    providers: [{ name: "memory", publicKey: "public" }],
+    provider: "memory",
+  });
+  expect(await device.ask({ type: "set-push" })).toMatchObject({ type: "push", providers: [{}] });
+  expect(await device.ask({ type: "get-push" })).not.toHaveProperty("provider");
+});
+
+it("refuses what names no device and no provider", async () => {
+  const { server } = await world();
+  const device = server.as("bo", { deviceId: crypto.randomUUID() });
+  const push = { provider: "memory", target: { token: "x" } };
+  await expect(server.as("bo").setPush(push)).rejects.toMatchObject({ code: "invalid_argument" });
+  await expect(server.system.setPush(push)).rejects.toMatchObject({ code: "invalid_argument" });
+  await expect(device.setPush({ ...push, provider: "pigeon" })).rejects.toMatchObject({
+    code: "invalid_argument",
+  });
+  const huge = { ...push, target: { token: "x".repeat(5_000) } };
+  await expect(device.setPush(huge)).rejects.toMatchObject({ code: "data_invalid" });
+});
