@@ -7,16 +7,16 @@ import { build } from "esbuild";
 // What they may not grow beyond. They go down with every step, and up only with what a page can do more. The goal of the first load is 20,000.
 const BUDGETS = {
   /** What a page loads before it can do anything. */
-  "first load": 32_250,
+  "first load": 32_350,
   /** That, and what is loaded only where it is needed: plain HTTP where no WebSocket gets through, jumps into history, asking which server is the best. */
-  everything: 34_750,
+  everything: 34_850,
   /** What `@chat/client/presence` adds. */
   presence: 2_000,
   /** What `@chat/client/react` adds. */
   hooks: 1_400,
   /** What of `@chat/client/push` a page loads, and what its service worker does. */
-  "subscribing to pushes": 2_000,
-  "showing pushes": 800,
+  "subscribing to pushes": 1_000,
+  "showing pushes": 700,
 };
 
 /** Leaves what is imported dynamically where it is, as bundlers do that split. */
@@ -59,6 +59,7 @@ const sizes = {
   }),
   "subscribing to pushes": await sizeOf(
     'export { subscribeToPush, renewPush, unsubscribeFromPush } from "./packages/client/dist/push.js";',
+    { external: ["@chat/protocol"] },
   ),
   "showing pushes": await sizeOf('export { showPushes } from "./packages/client/dist/push.js";'),
 };

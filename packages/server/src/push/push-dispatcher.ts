@@ -35,7 +35,7 @@ const RECEIPT_SPREAD = 1;
 const LONGEST_SPREAD = 20_000;
 
 /** Who of some users wants to hear of messages by push. */
-export type WantedBy = (
+type WantedBy = (
   conversationId: string,
   entries: readonly StoredEntry[],
   userIds: readonly string[],

@@ -106,11 +106,7 @@ it("removes a subscription that leads nowhere", async () => {
   await pass(10 * SECOND);
   await server.as("ana").send("room", "two");
   await pass(10 * SECOND);
-  expect(provider.told.sort()).toEqual([
-    "bo's phone: one (1)",
-    "cy's phone: one (1)",
-    "cy's phone: two (2)",
-  ]);
+  expect(provider.told.sort()).toEqual(["bo's phone: one (1)", "cy's phone: one (1)", "cy's phone: two (2)"]);
 });
 
 it("tries three times, no earlier than it is asked to, and goes on with others meanwhile", async () => {
@@ -148,7 +144,7 @@ it("waits for no service that does not answer", async () => {
   const { provider, server, pass } = await world();
   const aborted: string[] = [];
   provider.answer = ({ target }, signal) =>
-    new Promise(() => signal.addEventListener("abort", () => aborted.push(String(target["token"]))));
+    new Promise(() => signal.addEventListener("abort", () => aborted.push(target["token"] as string)));
   await server.as("ana").send("room", "one");
   await pass(120 * SECOND);
   expect(aborted.filter((token) => token === "bo's phone")).toHaveLength(3);

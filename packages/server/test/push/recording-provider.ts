@@ -12,7 +12,7 @@ export class RecordingProvider implements PushProvider {
   });
 
   accept(target: JsonObject): { readonly address: string; readonly target: JsonObject } {
-    return { address: String(target["token"]), target };
+    return { address: target["token"] as string, target };
   }
 
   async send(push: Push, signal: AbortSignal): Promise<PushOutcome> {
@@ -22,9 +22,9 @@ export class RecordingProvider implements PushProvider {
 
   /** Whom it went to, and what it says of how much is unread. */
   get told(): string[] {
-    return this.sent.map(
-      ({ target, payload }) =>
-        `${String(target["token"])}: ${String(payload["text"])} (${String(payload["unread"])})`,
-    );
+    return this.sent.map(({ target, payload }) => {
+      const { text, unread } = payload as { readonly text?: string; readonly unread?: number };
+      return `${target["token"] as string}: ${text} (${unread})`;
+    });
   }
 }

@@ -8,14 +8,14 @@ const ANSWER_BYTES = 4_096;
 const CONNECTIONS = 32;
 
 /** A request that is about to be made. */
-export interface PostedPush {
+interface PostedPush {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: Uint8Array | null;
 }
 
 /** What a push service has answered. */
-export interface PushAnswer {
+interface PushAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
 }
