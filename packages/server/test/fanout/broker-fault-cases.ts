@@ -5,7 +5,7 @@ import type { EngineProcess } from "../engines/engine-process.js";
 
 /** A broker that belongs to one case alone. */
 interface OwnBroker {
-  readonly engine: EngineProcess;
+  readonly engine: Pick<EngineProcess, "kill" | "start">;
   fanout(log: Logger): Promise<Fanout>;
   dispose(): Promise<void>;
 }
