@@ -119,13 +119,13 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   ),
   client(
     "a resend has another key",
-    "outbox/outbox.ts",
+    "outbox/lane-sender.ts",
     "const { clientMessageId, conversationId } = slot.item;\n    const content",
     "const { conversationId } = slot.item;\n    const clientMessageId = newUuid(runtime.random);\n    const content",
   ),
   client(
     "every send says that it is the first",
-    "outbox/outbox.ts",
+    "outbox/lane-sender.ts",
     "first: first || undefined,",
     "first: first || true,",
     BURSTS,
@@ -141,7 +141,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   ),
   client(
     "a message leaves the outbox before it is acknowledged",
-    "outbox/outbox.ts",
+    "outbox/lane-sender.ts",
     `slot.state = "sent";
     try {`,
     `slot.state = "sent";
@@ -149,7 +149,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     try {`,
     CRASHES,
   ),
-  client("a failure holds nothing up", "outbox/outbox.ts", "        lane.stalled = true;\n", "", BURSTS),
+  client("a failure holds nothing up", "outbox/lane-sender.ts", "        lane.stalled = true;\n", "", BURSTS),
   client(
     "the acknowledgement goes past the reorder buffer",
     "sync/acknowledge.ts",
@@ -158,9 +158,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   ),
   client(
     "no heartbeat",
-    "connection/connection.ts",
-    "      ping(CLIENT_LIMITS.pongTimeout);\n      beat(interval);",
-    "      beat(interval);",
+    "connection/heartbeat.ts",
+    "      ping(CLIENT_LIMITS.pongTimeout);\n      beat(interval, interval);",
+    "      beat(interval, interval);",
     RECONNECTS,
   ),
   client(

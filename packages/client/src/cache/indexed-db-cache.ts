@@ -1,19 +1,19 @@
+import { ChatError, type Clock, isChatError, newUuid, type Random } from "@chat/protocol";
+import { wrap } from "idb";
+import { applyChanges } from "./apply-changes.js";
+import type { Cache, CacheChanges, CacheReadQuery } from "./cache.js";
 import {
-  ChatError,
-  type Clock,
-  type Entry,
-  isChatError,
-  newUuid,
-  type Random,
-  tombstoneOf,
-  type UserProfile,
-} from "@chat/protocol";
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, wrap } from "idb";
-import type { Cache, CachedConversation, CacheChanges, CacheReadQuery, OutboxItem } from "./cache.js";
-import { isRedacted } from "./is-redacted.js";
+  begin,
+  between,
+  type Database,
+  leaderOf,
+  SCHEMA_VERSION,
+  settle,
+  STORES,
+  upgrade,
+  write,
+} from "./database.js";
 
-/** Rises with every change of the stores; `upgrade` brings older databases up to it. */
-const SCHEMA_VERSION = 1;
 /** Some browsers never answer where storage is forbidden (private windows), or while an older tab blocks. */
 const ANSWER_DEADLINE_MS = 5_000;
 /** What IndexedDB takes as a count at most; more is a TypeError. */
@@ -28,128 +28,6 @@ export interface IndexedDbCacheOptions {
   readonly indexedDB: Pick<IDBFactory, "open" | "deleteDatabase">;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-interface Schema extends DBSchema {
-  /** `deviceId`, `epoch`, `cursor`; `generation` names this database for as long as it exists; `leader`, a number; `probe`. */
-  meta: { key: string; value: string };
-  conversations: { key: string; value: CachedConversation };
-  entries: { key: [conversationId: string, messageId: number]; value: Entry };
-  outbox: { key: string; value: OutboxItem; indexes: { sequence: number } };
-  users: { key: string; value: UserProfile };
-}
-type Database = IDBPDatabase<Schema>;
-type StoreName = "meta" | "conversations" | "entries" | "outbox" | "users";
-type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<Schema, StoreName[], Mode>;
-
-const STORES: StoreName[] = ["meta", "conversations", "entries", "outbox", "users"];
-
-function upgrade(database: IDBDatabase, oldVersion: number): void {
-  if (oldVersion < 1) {
-    database.createObjectStore("meta");
-    database.createObjectStore("conversations", { keyPath: "row.conversationId" });
-    database.createObjectStore("entries");
-    database.createObjectStore("outbox", { keyPath: "clientMessageId" }).createIndex("sequence", "sequence");
-    database.createObjectStore("users", { keyPath: "userId" });
-  }
-}
-
-function begin<Mode extends "readonly" | "readwrite">(
-  database: Database,
-  mode: Mode,
-  durability: IDBTransactionDurability = "default",
-): Transaction<Mode> {
-  const transaction = database.transaction(STORES, mode, { durability });
-  // idb makes this promise in any case; where nobody waits for it, its failure is told by the requests.
-  transaction.done.catch(() => {});
-  return transaction;
-}
-
-/** Keys of a conversation's entries between two ids, both excluded. */
-function between(conversationId: string, after: number, before: number): IDBKeyRange {
-  return IDBKeyRange.bound([conversationId, after], [conversationId, before], true, true);
-}
-
-function* apply(transaction: Transaction<"readwrite">, changes: CacheChanges): Generator<Promise<unknown>> {
-  const meta = transaction.objectStore("meta");
-  const conversations = transaction.objectStore("conversations");
-  const entries = transaction.objectStore("entries");
-  const outbox = transaction.objectStore("outbox");
-  const users = transaction.objectStore("users");
-
-  if (changes.reset) {
-    for (const store of [conversations, entries, users]) yield store.clear();
-    for (const key of ["epoch", "cursor"]) yield meta.delete(key);
-  }
-  for (const [key, value] of Object.entries(changes.meta ?? {})) yield meta.put(value, key);
-  for (const id of changes.removeConversations ?? []) {
-    yield conversations.delete(id);
-    yield entries.delete(between(id, -Infinity, Infinity));
-  }
-  for (const { conversationId, above } of changes.truncate ?? []) {
-    yield entries.delete(between(conversationId, above, Infinity));
-  }
-  for (const { conversationId, through } of changes.forget ?? []) {
-    yield entries.delete(between(conversationId, -Infinity, through + 1));
-  }
-  for (const conversation of changes.conversations ?? []) yield conversations.put(conversation);
-  for (const { conversationId, entries: added } of changes.entries ?? []) {
-    for (const entry of added) yield entries.put(entry, [conversationId, entry.messageId]);
-  }
-  for (const { conversationId, messageId, userId, below } of changes.redact ?? []) {
-    const range = messageId
-      ? between(conversationId, messageId - 1, messageId + 1)
-      : between(conversationId, -Infinity, below);
-    yield (async () => {
-      for (let cursor = await entries.openCursor(range); cursor; cursor = await cursor.continue()) {
-        const { value } = cursor;
-        if (isRedacted(value, messageId, userId, below)) void cursor.update(tombstoneOf(value));
-      }
-    })();
-  }
-  for (const item of changes.putOutbox ?? []) yield outbox.put(item);
-  for (const id of changes.removeOutbox ?? []) yield outbox.delete(id);
-  for (const user of changes.users ?? []) yield users.put(user);
-}
-
-/** The number of the newest leader; 0 before the first. */
-async function leaderOf(transaction: Transaction<"readwrite">): Promise<number> {
-  return Number((await transaction.objectStore("meta").get("leader")) ?? 0);
-}
-
-/** Waits for requests and their commit; fails with the transaction's own reason, not with what followed from it. */
-async function settle(
-  transaction: Transaction<"readwrite">,
-  requests: readonly Promise<unknown>[],
-): Promise<void> {
-  try {
-    await Promise.all([...requests, transaction.done]);
-  } catch (error) {
-    throw transaction.error ?? error;
-  }
-}
-
-async function write(
-  database: Database,
-  durability: "strict" | "relaxed",
-  leader: number | undefined,
-  steps: (transaction: Transaction<"readwrite">) => Iterable<Promise<unknown>>,
-): Promise<void> {
-  const transaction = begin(database, "readwrite", durability);
-  const requests: Promise<unknown>[] = [];
-  if (leader !== undefined && (await leaderOf(transaction)) !== leader) {
-    transaction.abort();
-    throw new ChatError("conflict", "Another tab leads now, and writes.");
-  }
-  try {
-    for (const request of steps(transaction)) requests.push(request);
-  } catch (cause) {
-    // Without this, IndexedDB would commit the steps before the one that threw.
-    transaction.abort();
-    await Promise.allSettled(requests);
-    throw new ChatError("storage_failed", "A value can't be stored.", { cause, retryable: false });
-  }
-  await settle(transaction, requests);
 }
 
 function deleted(): ChatError {
@@ -322,7 +200,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
 
     commit: (changes: CacheChanges, durability: "strict" | "relaxed") =>
       enqueue(() =>
-        run((database) => write(database, durability, leader, (transaction) => apply(transaction, changes))),
+        run((database) => write(database, durability, leader, (stores) => applyChanges(changes, stores))),
       ),
 
     lead: (known) =>
@@ -339,9 +217,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
       const wiped = enqueue(async () => {
         // Emptied first: another connection may put off the deletion.
         const emptied = run((database) =>
-          write(database, "strict", leader, (transaction) =>
-            STORES.map((store) => transaction.objectStore(store).clear()),
-          ),
+          write(database, "strict", leader, ({ clear }) => STORES.forEach(clear)),
         );
         const failed = await emptied.then(
           () => false,

@@ -1,4 +1,5 @@
-import { ChatError, type Entry, newUuid, type Random, tombstoneOf, type UserProfile } from "@chat/protocol";
+import { ChatError, type Entry, newUuid, type Random, type UserProfile } from "@chat/protocol";
+import { applyChanges, type Stores } from "./apply-changes.js";
 import type {
   Cache,
   CachedConversation,
@@ -7,7 +8,6 @@ import type {
   CacheReadQuery,
   OutboxItem,
 } from "./cache.js";
-import { isRedacted } from "./is-redacted.js";
 
 /** What {@link memoryCache} needs. */
 export interface MemoryCacheOptions {
@@ -29,61 +29,44 @@ function indexOf(entries: readonly Entry[], id: number): number {
 
 /** A {@link Cache} that lasts as long as the page: where there is no storage, or none for this tab. */
 export function memoryCache({ random }: MemoryCacheOptions): Cache {
-  let meta: CacheMeta = { deviceId: newUuid(random) };
-  const conversations = new Map<string, CachedConversation>();
-  /** Per conversation, ascending. */
-  const log = new Map<string, Entry[]>();
-  const outbox = new Map<string, OutboxItem>();
-  const users = new Map<string, UserProfile>();
+  const maps = {
+    meta: new Map<string, unknown>([["deviceId", newUuid(random)]]),
+    conversations: new Map<string, CachedConversation>(),
+    /** Per conversation, ascending. */
+    entries: new Map<string, Entry[]>(),
+    outbox: new Map<string, OutboxItem>(),
+    users: new Map<string, UserProfile>(),
+  };
   let closed = false;
 
-  function clear(): void {
-    conversations.clear();
-    log.clear();
-    users.clear();
+  function logOf(conversationId: string): Entry[] {
+    let log = maps.entries.get(conversationId);
+    if (log === undefined) maps.entries.set(conversationId, (log = []));
+    return log;
   }
 
-  function put(conversationId: string, entry: Entry): void {
-    let entries = log.get(conversationId);
-    if (entries === undefined) log.set(conversationId, (entries = []));
-    const index = indexOf(entries, entry.messageId);
-    entries.splice(index, entries[index]?.messageId === entry.messageId ? 1 : 0, entry);
-  }
-
-  function apply(changes: CacheChanges): void {
-    if (changes.reset) {
-      clear();
-      meta = { deviceId: meta.deviceId };
-    }
-    meta = { ...meta, ...changes.meta };
-    for (const id of changes.removeConversations ?? []) {
-      conversations.delete(id);
-      log.delete(id);
-    }
-    for (const { conversationId, above } of changes.truncate ?? []) {
-      const entries = log.get(conversationId);
-      entries?.splice(indexOf(entries, above + 1));
-    }
-    for (const { conversationId, through } of changes.forget ?? []) {
-      const entries = log.get(conversationId);
-      entries?.splice(0, indexOf(entries, through + 1));
-    }
-    for (const conversation of changes.conversations ?? []) {
-      conversations.set(conversation.row.conversationId, conversation);
-    }
-    for (const { conversationId, entries } of changes.entries ?? []) {
-      for (const entry of entries) put(conversationId, entry);
-    }
-    for (const { conversationId, messageId, userId, below } of changes.redact ?? []) {
-      const entries = log.get(conversationId) ?? [];
-      for (const [index, entry] of entries.entries()) {
-        if (isRedacted(entry, messageId, userId, below)) entries[index] = tombstoneOf(entry);
+  const stores: Stores = {
+    clear: (store) => maps[store].clear(),
+    put(store, key, value) {
+      if (store !== "entries") return void (maps[store] as Map<unknown, unknown>).set(key, value);
+      const [conversationId, messageId] = key as [string, number];
+      const log = logOf(conversationId);
+      const index = indexOf(log, messageId);
+      log.splice(index, log[index]?.messageId === messageId ? 1 : 0, value as Entry);
+    },
+    remove: (store, key) => maps[store].delete(key),
+    removeEntries(conversationId, after, before) {
+      const log = logOf(conversationId);
+      const from = indexOf(log, after + 1);
+      log.splice(from, indexOf(log, before) - from);
+    },
+    replaceEntries(conversationId, after, before, replace) {
+      const log = logOf(conversationId);
+      for (let index = indexOf(log, after + 1); index < indexOf(log, before); index++) {
+        log[index] = replace(log[index]!) ?? log[index]!;
       }
-    }
-    for (const item of changes.putOutbox ?? []) outbox.set(item.clientMessageId, item);
-    for (const id of changes.removeOutbox ?? []) outbox.delete(id);
-    for (const user of changes.users ?? []) users.set(user.userId, user);
-  }
+    },
+  };
 
   function assertOpen(): void {
     if (closed) throw new ChatError("closed", "This cache was closed.");
@@ -96,21 +79,21 @@ export function memoryCache({ random }: MemoryCacheOptions): Cache {
     async load() {
       assertOpen();
       return {
-        meta,
-        conversations: [...conversations.values()],
-        outbox: [...outbox.values()].sort((a, b) => a.sequence - b.sequence),
-        users: [...users.values()],
+        meta: Object.fromEntries(maps.meta) as unknown as CacheMeta,
+        conversations: [...maps.conversations.values()],
+        outbox: [...maps.outbox.values()].sort((a, b) => a.sequence - b.sequence),
+        users: [...maps.users.values()],
       };
     },
 
     async read(conversationId: string, { after, before, limit, order }: CacheReadQuery) {
       assertOpen();
-      const entries = log.get(conversationId) ?? [];
-      const from = indexOf(entries, after + 1);
-      const to = indexOf(entries, before);
+      const log = logOf(conversationId);
+      const from = indexOf(log, after + 1);
+      const to = Math.max(from, indexOf(log, before));
       return order === "ascending"
-        ? entries.slice(from, Math.min(to, from + limit))
-        : entries.slice(Math.max(from, to - limit), Math.max(from, to));
+        ? log.slice(from, Math.min(to, from + limit))
+        : log.slice(Math.max(from, to - limit), to);
     },
 
     async commit(changes: CacheChanges) {
@@ -122,13 +105,12 @@ export function memoryCache({ random }: MemoryCacheOptions): Cache {
       } catch (cause) {
         throw new ChatError("storage_failed", "A value can't be stored.", { cause, retryable: false });
       }
-      apply(copy);
+      applyChanges(copy, stores);
     },
 
     async wipe() {
       assertOpen();
-      clear();
-      outbox.clear();
+      for (const map of Object.values(maps)) map.clear();
       closed = true;
     },
 

@@ -14,6 +14,7 @@ import {
 import * as CLIENT_LIMITS from "../client-limits.js";
 import { backoff } from "../runtime/backoff.js";
 import { createFrameWriter } from "./frame-writer.js";
+import { createHeartbeat } from "./heartbeat.js";
 import type { NetworkSignals } from "./network-signals.js";
 import type { Transport, Socket } from "./socket.js";
 
@@ -74,18 +75,22 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   let onlineSince = 0;
   /** When the server wants the device back, once it has said that it is going away. */
   let backAt: number | undefined;
-  let interval = 0;
-  let heardAt = 0;
   /** Why the server is about to close. */
   let refusal: ChatError | undefined;
   /** True while nothing is tried until a time has passed. */
   let waiting = false;
   /** When the last try began. */
   let triedAt = 0;
-  /** When a pong is due at the latest; 0 while none is expected. */
-  let pongDue = 0;
-  let cancelTimer: Cancel = () => {};
-  let cancelPong: Cancel = () => {};
+  let cancelTimeout: Cancel = () => {};
+  const heartbeat = createHeartbeat({
+    clock,
+    sendPing: () => send({ type: "ping", requestId: environment.nextRequestId() }),
+    silent() {
+      const silent = new ChatError("disconnected", "The server did not answer a ping.");
+      over(silent, false, CLOSE_CODES.heartbeatMissed.code);
+    },
+    slept: wake,
+  });
 
   function become(next: ConnectionState): void {
     state = next;
@@ -99,10 +104,9 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   /** Lets go of the socket, which need not answer any more. */
   function drop(code = NORMAL_CLOSURE): void {
     generation++;
-    pongDue = 0;
     waiting = false;
-    cancelTimer();
-    cancelPong();
+    cancelTimeout();
+    heartbeat.stop();
     if (socket) abandon(socket, code);
     socket = write = undefined;
     if (state === "online") environment.lost();
@@ -121,7 +125,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     refusal = backAt = undefined;
     triedAt = clock.monotonic();
     if (state !== "connecting") become("connecting");
-    cancelTimer = clock.schedule(CLIENT_LIMITS.connectTimeout, () =>
+    cancelTimeout = clock.schedule(CLIENT_LIMITS.connectTimeout, () =>
       over(new ChatError("timeout", "The server could not be reached in time.")),
     );
     try {
@@ -159,7 +163,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       });
     };
     opened.onmessage = ({ data }) => {
-      heardAt = clock.monotonic();
+      heartbeat.heard();
       receive(data);
     };
     // What went wrong, onclose tells.
@@ -197,10 +201,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       else if (frame.type === "error" && (frame.requestId === 0 || state !== "online")) {
         refusal = new ChatError(frame.code, frame.message, frame);
       } else if (state === "online") {
-        if (frame.type === "pong") {
-          pongDue = 0;
-          cancelPong();
-        }
+        if (frame.type === "pong") heartbeat.answered();
         try {
           environment.received(frame);
         } catch (error) {
@@ -222,54 +223,14 @@ export function createConnection(environment: ConnectionEnvironment): Connection
       refusal = new ChatError("unauthenticated", "The token belongs to another user.");
       return over(refusal, true);
     }
-    cancelTimer();
+    cancelTimeout();
     refusedTokens = 0;
     onlineSince = clock.monotonic();
-    interval = Math.max(frame.heartbeatInterval, CLIENT_LIMITS.heartbeatFloor);
+    const interval = Math.max(frame.heartbeatInterval, CLIENT_LIMITS.heartbeatFloor);
     become("online");
     environment.welcomed(frame);
     // At random, so that the devices of a server that restarted do not ping at the same moment.
-    beat(random.float() * interval);
-  }
-
-  /**
-   * Calls back after a time, looking every few seconds whether the device has slept: then a look comes late, by the wall clock at least, as
-   * others stand still in a sleep.
-   */
-  function after(delay: number, callback: () => void): void {
-    const step = Math.min(delay, CLIENT_LIMITS.wakeInterval);
-    const [wall, since] = [clock.now(), clock.monotonic()];
-    cancelTimer = clock.schedule(step, () => {
-      if (delay > step) after(delay - step, callback);
-      else callback();
-      const passed = Math.max(clock.now() - wall, clock.monotonic() - since);
-      if (passed > step + CLIENT_LIMITS.wakeDelay) wake();
-    });
-  }
-
-  function beat(delay: number): void {
-    after(delay, () => {
-      ping(CLIENT_LIMITS.pongTimeout);
-      beat(interval);
-    });
-  }
-
-  function ping(patience: number): void {
-    const now = clock.monotonic();
-    send({ type: "ping", requestId: environment.nextRequestId() });
-    if (pongDue === 0 || now + patience < pongDue) expectPong(patience);
-  }
-
-  function expectPong(patience: number): void {
-    const since = clock.monotonic();
-    pongDue = since + patience;
-    cancelPong();
-    cancelPong = clock.schedule(patience, () => {
-      // A pong behind much else on a slow line: what comes shows that the line is alive.
-      if (heardAt > since) return expectPong(patience);
-      const silent = new ChatError("disconnected", "The server did not answer a ping.");
-      over(silent, false, CLOSE_CODES.heartbeatMissed.code);
-    });
+    heartbeat.beat(random.float() * interval, interval);
   }
 
   /** This connection, or the try to make one, has come to its end. */
@@ -289,14 +250,14 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     const wanted = backAt === undefined ? undefined : Math.max(0, backAt - clock.monotonic());
     const delay = wanted ?? (refused ? error.retryAfter : undefined) ?? backoff(random, attempt++);
     waiting = true;
-    after(delay, () => void open());
+    heartbeat.after(delay, () => void open());
   }
 
   function wake(): void {
     // No timer can be trusted after a sleep: the line, or the one that is being opened, may be dead, or the wait long over.
     // And what failed before tells nothing of now: whoever looks at the screen shall not wait out an old backoff.
     attempt = 0;
-    if (state === "online") ping(CLIENT_LIMITS.wakeTimeout);
+    if (state === "online") heartbeat.ping(CLIENT_LIMITS.wakeTimeout);
     else if (waiting || (state === "connecting" && clock.monotonic() - triedAt > CLIENT_LIMITS.wakeTimeout)) {
       void open();
     }

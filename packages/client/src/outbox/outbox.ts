@@ -1,35 +1,11 @@
-import {
-  type Cancel,
-  ChatError,
-  type Entry,
-  ENTRY_KINDS,
-  isChatError,
-  newUuid,
-  type Runtime,
-  tombstoneOf,
-} from "@chat/protocol";
+import { ChatError, type Entry, newUuid } from "@chat/protocol";
 import type { CacheChanges, OutboxItem } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
-import type { Ask } from "../connection/requests.js";
 import { aborted } from "../runtime/abortable.js";
-import { backoff } from "../runtime/backoff.js";
-import { defined } from "../runtime/defined.js";
 import { checkContent, type Content } from "./check-content.js";
-
-/** What the outbox needs of its surroundings. */
-export interface OutboxEnvironment {
-  readonly runtime: Runtime;
-  readonly ask: Ask;
-  commit(changes: CacheChanges, durability: "strict"): Promise<void>;
-  /** Code points of one message's text that the server accepts. */
-  textCharacters(): number;
-  /** The server has stored it as this entry. It stays in the outbox until that is committed. */
-  acknowledged(entry: Entry, conversationId: string): void;
-  /** A message had no answer in time: asks for a new connection. */
-  stuck(): void;
-  /** What waits in a conversation changed. */
-  changed(conversationId: string): void;
-}
+import { contentOf, type Lane, newLane, newSlot, type Slot } from "./lane.js";
+import { createLaneSender } from "./lane-sender.js";
+import type { OutboxEnvironment } from "./outbox-environment.js";
 
 /** A message in the outbox. */
 interface Sent {
@@ -68,66 +44,21 @@ export interface Outbox {
   readonly pending: number;
 }
 
-interface Slot {
-  item: OutboxItem;
-  /** `saving`: not durable yet. `waiting`: to be sent. `sent`: unanswered. `stored`: acknowledged, its entry not yet committed. */
-  state: "saving" | "waiting" | "sent" | "stored";
-  /** Names the send whose answer counts. */
-  ticket: number;
-  /** What it became, once acknowledged. */
-  entry?: Entry;
-  resolve(entry: Entry): void;
-  reject(error: ChatError): void;
-  readonly stored: Promise<Entry>;
-}
-
-interface Lane {
-  /** By sequence. */
-  slots: Slot[];
-  /** What `of` returns, until something changes. */
-  items: readonly OutboxItem[] | undefined;
-  /** After a retryable failure nothing is sent until everything in flight was answered and the wait is over. */
-  stalled: boolean;
-  wait: number | undefined;
-  attempt: number;
-  cancel: Cancel;
-}
-
-function newSlot(item: OutboxItem, state: Slot["state"]): Slot {
-  let resolve: Slot["resolve"] = () => {};
-  let reject: Slot["reject"] = () => {};
-  const stored = new Promise<Entry>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  // Nobody has to wait for it.
-  stored.catch(() => {});
-  return { item, state, ticket: 0, resolve, reject, stored };
-}
-
-/** What entries and outbox items have in common. */
-function contentOf({ text, kind, data, replyTo }: Content): Content {
-  return defined({ text, kind: kind === ENTRY_KINDS.text ? undefined : kind, data, replyTo });
-}
-
 /**
  * @param senderId the user
  */
 export function createOutbox(environment: OutboxEnvironment, senderId: string): Outbox {
-  const { runtime, ask, commit, changed } = environment;
+  const { runtime, commit, changed } = environment;
   const slots = new Map<string, Slot>();
   const lanes = new Map<string, Lane>();
+  const sender = createLaneSender(environment, senderId, touched);
+  const { pump } = sender;
   let sequence = 0;
-  let tickets = 0;
-  let online = false;
   let closed = false;
 
   function laneOf(conversationId: string): Lane {
     let lane = lanes.get(conversationId);
-    if (lane === undefined) {
-      lane = { slots: [], items: [], stalled: false, wait: undefined, attempt: 0, cancel: () => {} };
-      lanes.set(conversationId, lane);
-    }
+    if (lane === undefined) lanes.set(conversationId, (lane = newLane()));
     return lane;
   }
 
@@ -161,88 +92,13 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     if (slot) take(slot);
   }
 
-  /** Sends what may be sent now. */
-  function pump(lane: Lane): void {
-    if (!online || lane.stalled) return;
-    let inFlight = lane.slots.filter(({ state }) => state === "sent").length;
-    for (const slot of lane.slots) {
-      // What is not durable yet holds up what is behind it, or else the order would depend on the storage.
-      if (slot.state === "saving" || inFlight >= CLIENT_LIMITS.sendWindow) return;
-      if (slot.state === "waiting" && !slot.item.failure) void transmit(lane, slot, inFlight++ === 0);
-    }
-  }
-
-  async function transmit(lane: Lane, slot: Slot, first: boolean): Promise<void> {
-    const { clientMessageId, conversationId } = slot.item;
-    const content = contentOf(slot.item);
-    const ticket = (slot.ticket = ++tickets);
-    slot.state = "sent";
-    try {
-      const { messageId, createdAt, ordinal, fingerprint, rewritten, redacted } = await ask(
-        {
-          type: "send-message",
-          conversationId,
-          clientMessageId,
-          ...content,
-          first: first || undefined,
-        },
-        { mode: "once" },
-      );
-      if (slot.ticket !== ticket) return;
-      slot.state = "stored";
-      lane.attempt = 0;
-      const entry = defined({
-        ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
-        ...(rewritten && { text: rewritten.text, data: rewritten.data }),
-      });
-      slot.entry = redacted ? tombstoneOf(entry) : entry;
-      environment.acknowledged(slot.entry, conversationId);
-    } catch (error) {
-      // Answered by its entry meanwhile, or sent again over another connection.
-      if (slot.ticket !== ticket) return;
-      slot.state = "waiting";
-      const { code, message, retryable, retryAfter } = isChatError(error)
-        ? error
-        : new ChatError("internal", String(error));
-      if (!retryable && code !== "closed") {
-        lane.attempt = 0;
-        fail(slot, new ChatError(code, message));
-      } else {
-        lane.stalled = true;
-        // Perhaps it is still under way: only over a new connection is it known to be the first.
-        if (code === "timeout") environment.stuck();
-        if (code !== "out_of_order") lane.wait ??= retryAfter;
-      }
-    }
-    settleLane(lane);
-  }
-
-  function settleLane(lane: Lane): void {
-    if (!lane.stalled) return pump(lane);
-    if (!online || lane.slots.some(({ state }) => state === "sent")) return;
-    lane.cancel();
-    lane.cancel = runtime.clock.schedule(lane.wait ?? backoff(runtime.random, lane.attempt++), () => {
-      lane.stalled = false;
-      pump(lane);
-    });
-    lane.wait = undefined;
-  }
-
-  function fail(slot: Slot, error: ChatError): void {
-    const { code, message } = error;
-    slot.item = { ...slot.item, failure: { code, message } };
-    touched(slot.item.conversationId);
-    void commit({ putOutbox: [slot.item] }, "strict");
-    slot.reject(error);
-  }
-
   function take(slot: Slot): void {
     const { clientMessageId, conversationId } = slot.item;
     slot.ticket = 0;
     slots.delete(clientMessageId);
     const lane = touched(conversationId);
     lane.slots = lane.slots.filter((other) => other !== slot);
-    settleLane(lane);
+    sender.settle(lane);
   }
 
   function failed(clientMessageId: string): OutboxItem {
@@ -351,7 +207,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     },
 
     connected() {
-      online = true;
+      sender.online = true;
       for (const lane of lanes.values()) {
         lane.cancel();
         lane.stalled = false;
@@ -361,12 +217,12 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     },
 
     disconnected() {
-      online = false;
+      sender.online = false;
     },
 
     close() {
       closed = true;
-      online = false;
+      sender.online = false;
       for (const [, lane] of lanes) lane.cancel();
       for (const [, slot] of slots) slot.reject(new ChatError("closed", "This client was closed."));
     },

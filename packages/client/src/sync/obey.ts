@@ -1,5 +1,5 @@
 import { type ConversationRow, type Entry, redactionOf, tombstoneOf } from "@chat/protocol";
-import { isRedacted } from "../cache/is-redacted.js";
+import { isRedacted } from "../cache/apply-changes.js";
 import type { CacheChanges } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import { curMax } from "./held-ranges.js";

@@ -1,6 +1,7 @@
 import type { ConversationRow, Entry } from "@chat/protocol";
-import type { CachedConversation, HeldRange } from "../cache/cache.js";
-import { curMax } from "./held-ranges.js";
+import type { CacheChanges, CachedConversation, HeldRange } from "../cache/cache.js";
+import { curMax, forgetRanges } from "./held-ranges.js";
+import { emptyView, type View } from "./view.js";
 
 /** A piece of a log, with authority: what lies in (after, through] is `entries`, and nothing else exists there for this user. */
 export interface Span {
@@ -12,16 +13,6 @@ export interface Span {
   readonly head?: number;
   readonly firstId?: number;
   readonly lastRedaction?: number;
-}
-
-/** What is in memory of a log, for a timeline: the end of its newest held range. */
-export interface View {
-  /** The id from which on everything up to the range's end is in `entries`; Infinity while nothing is. */
-  from: number;
-  /** Ascending. A new array whenever it changes. */
-  entries: readonly Entry[];
-  /** False until the cache was read; `entries` are then those that arrived meanwhile. */
-  loaded: boolean;
 }
 
 /** One conversation as this device has it in memory. Only `sync/` changes it. */
@@ -69,6 +60,35 @@ export interface Replica {
   view: View | undefined;
 }
 
+/** A replica of which nothing but the row is held. */
+export function newReplica(row: ConversationRow): Replica {
+  return {
+    id: row.conversationId,
+    row,
+    rowVersion: 0,
+    ackedRead: row.read,
+    mark: undefined,
+    ranges: [],
+    obeyed: 0,
+    redacted: new Map(),
+    early: [],
+    target: row.head,
+    trust: "sure",
+    reread: 0,
+    appliedAt: 0,
+    known: true,
+    filling: undefined,
+    touched: 0,
+    heard: 0,
+    view: undefined,
+  };
+}
+
+/** What the cache keeps of it. */
+export function cachedOf({ row, ranges, obeyed, ackedRead, mark }: Replica): CachedConversation {
+  return { row, ranges, obeyed, ...(ackedRead < row.read && { ackedRead }), ...(mark && { mark }) };
+}
+
 /** True if everything that is known to exist above the start of the newest range is held. */
 export function isCaughtUp(replica: Replica): boolean {
   // Where nothing is kept any more, nothing is missing.
@@ -79,4 +99,31 @@ export function isCaughtUp(replica: Replica): boolean {
 /** True if this device keeps the conversation's log, rather than its row only. */
 export function isFollowed(replica: Replica): boolean {
   return replica.ranges.length > 0 || replica.view !== undefined;
+}
+
+/** The highest id that waits for those before it. */
+export function earlyEnd({ early }: Replica): number {
+  return Math.max(0, ...early.map(({ through }) => through));
+}
+
+/** Forgets what is held up to an id; returns what to commit. */
+export function forgetThrough(replica: Replica, through: number): CacheChanges {
+  const ranges = forgetRanges(replica.ranges, through);
+  if (ranges === replica.ranges) return {};
+  const { view } = replica;
+  replica.ranges = ranges;
+  replica.early = replica.early.filter((span) => span.through > through);
+  if (view && ranges.length === 0) replica.view = emptyView(true);
+  else if (view) {
+    view.from = Math.max(view.from, through + 1);
+    view.entries = view.entries.filter(({ messageId }) => messageId > through);
+  }
+  return { forget: [{ conversationId: replica.id, through }] };
+}
+
+/** Forgets the log, not the row. */
+export function forgetLog(replica: Replica): void {
+  const { row, view, filling } = replica;
+  Object.assign(replica, { ...newReplica(row), target: 0, known: false, view, filling });
+  if (replica.view) replica.view = emptyView(true);
 }

@@ -2,11 +2,17 @@ import type { ConversationRow, Entry, MemberReceipt, OwnReceipt } from "@chat/pr
 import * as CLIENT_LIMITS from "../client-limits.js";
 import type { CachedConversation, CacheChanges, OutboxItem } from "../cache/cache.js";
 import type { CacheWriter } from "./cache-writer.js";
+import { createViews } from "./create-views.js";
 import { deriveRow } from "./derive-row.js";
-import { addSpan, curMax, forgetRanges, rangeAt, truncateRanges } from "./held-ranges.js";
-import { mergeOthers, mergeOwn, mergeRow } from "./merge-receipts.js";
+import { dumpReplicas } from "./dump-replicas.js";
+import { addSpan, curMax, rangeAt, truncateRanges } from "./held-ranges.js";
+import { mergeOthers } from "./merge-receipts.js";
+import { mirrorChanges } from "./mirror-changes.js";
 import { obey, obeying, obeyingRow } from "./obey.js";
-import type { Replica, Span, View } from "./replica.js";
+import { cachedOf, forgetLog, forgetThrough, newReplica, type Replica, type Span } from "./replica.js";
+import { takeMark, takeOwnReceipt, takeRefusal } from "./take-receipts.js";
+import { seenIn, takeRow } from "./take-row.js";
+import { cut, mergeEntries } from "./view.js";
 
 /** What replicas need of their surroundings. */
 export interface ReplicasEnvironment {
@@ -72,66 +78,6 @@ export interface Replicas {
   dump(): CacheChanges;
 }
 
-function newReplica(row: ConversationRow): Replica {
-  return {
-    id: row.conversationId,
-    row,
-    rowVersion: 0,
-    ackedRead: row.read,
-    mark: undefined,
-    ranges: [],
-    obeyed: 0,
-    redacted: new Map(),
-    early: [],
-    target: row.head,
-    trust: "sure",
-    reread: 0,
-    appliedAt: 0,
-    known: true,
-    filling: undefined,
-    touched: 0,
-    heard: 0,
-    view: undefined,
-  };
-}
-
-function emptyView(loaded: boolean): View {
-  return { from: Infinity, entries: [], loaded };
-}
-
-/** The highest id that waits for those before it. */
-function earlyEnd({ early }: Replica): number {
-  return Math.max(0, ...early.map(({ through }) => through));
-}
-
-function cachedOf({ row, ranges, obeyed, ackedRead, mark }: Replica): CachedConversation {
-  return { row, ranges, obeyed, ...(ackedRead < row.read && { ackedRead }), ...(mark && { mark }) };
-}
-
-/** The row with what an answer says of the log beyond its entries. */
-function seenIn(row: ConversationRow, { firstId = 1, lastRedaction = 0 }: Span): ConversationRow {
-  if (firstId <= row.firstId && lastRedaction <= (row.lastRedaction ?? 0)) return row;
-  return {
-    ...row,
-    firstId: Math.max(firstId, row.firstId),
-    ...(lastRedaction > 0 && { lastRedaction: Math.max(lastRedaction, row.lastRedaction ?? 0) }),
-  };
-}
-
-/** True if both rows say the same. */
-function isSame(a: ConversationRow, b: ConversationRow): boolean {
-  const keys = Object.keys({ ...a, ...b }) as (keyof ConversationRow)[];
-  return keys.every((key) => JSON.stringify(a[key]) === JSON.stringify(b[key]));
-}
-
-/** Both lists in one, ascending, each id once. */
-function mergeEntries(a: readonly Entry[], b: readonly Entry[]): readonly Entry[] {
-  if (b.length === 0) return a;
-  if (a.length === 0 || a.at(-1)!.messageId < b[0]!.messageId) return [...a, ...b];
-  const byId = new Map([...b, ...a].map((entry) => [entry.messageId, entry]));
-  return [...byId.values()].sort((x, y) => x.messageId - y.messageId);
-}
-
 export function createReplicas({
   userId,
   writer,
@@ -142,6 +88,7 @@ export function createReplicas({
   rowUnknown,
 }: ReplicasEnvironment): Replicas {
   const byId = new Map<string, Replica>();
+  const views = createViews(writer, changed);
   let maxActivity = 0;
   let touches = 0;
   let applied = 0;
@@ -176,43 +123,6 @@ export function createReplicas({
     return kept;
   }
 
-  /** A mark that is based on an older one than the server's has been taken, or came too late. */
-  function supersede(replica: Replica, { unread }: Pick<OwnReceipt, "unread">): void {
-    if ((unread?.version ?? 0) > (replica.mark?.version ?? Infinity)) replica.mark = undefined;
-  }
-
-  /** Keeps the view inside the newest range. */
-  function cut({ view, ranges }: Replica): void {
-    const newest = ranges.at(-1);
-    if (!view?.loaded || newest === undefined) return;
-    view.from = view.from > newest.to ? newest.from : Math.max(view.from, newest.from);
-    if (view.entries.some((entry) => entry.messageId < view.from)) {
-      view.entries = view.entries.filter((entry) => entry.messageId >= view.from);
-    }
-  }
-
-  /** Forgets what is held up to an id; returns what to commit. */
-  function forgetThrough(replica: Replica, through: number): CacheChanges {
-    const ranges = forgetRanges(replica.ranges, through);
-    if (ranges === replica.ranges) return {};
-    const { view } = replica;
-    replica.ranges = ranges;
-    replica.early = replica.early.filter((span) => span.through > through);
-    if (view && ranges.length === 0) replica.view = emptyView(true);
-    else if (view) {
-      view.from = Math.max(view.from, through + 1);
-      view.entries = view.entries.filter(({ messageId }) => messageId > through);
-    }
-    return { forget: [{ conversationId: replica.id, through }] };
-  }
-
-  /** Forgets the log, not the row. */
-  function forgetLog(replica: Replica): void {
-    const { row, view, filling } = replica;
-    Object.assign(replica, { ...newReplica(row), target: 0, known: false, view, filling });
-    if (replica.view) replica.view = emptyView(true);
-  }
-
   function forgetAll(): void {
     maxActivity = 0;
     for (const replica of byId.values()) {
@@ -237,32 +147,6 @@ export function createReplicas({
     changed(replica);
   }
 
-  /** Reads anew what is on the screen, as far back as it was. */
-  function reopen(replica: Replica): void {
-    const { view } = replica;
-    if (view) void open(replica, view.loaded && view.from <= curMax(replica.ranges) ? view.from : 0);
-    changed(replica);
-  }
-
-  /** @param from where the view is to begin, if that is held; else a page from its end */
-  async function open(replica: Replica, from = 0): Promise<void> {
-    const view = (replica.view = emptyView(false));
-    const newest = replica.ranges.at(-1);
-    const limit = from > 0 ? Infinity : CLIENT_LIMITS.pageEntries;
-    const query = { limit, order: "descending" } as const;
-    const first = newest ? Math.max(newest.from, from) : 0;
-    const entries = newest
-      ? await writer.read(replica.id, { ...query, after: first - 1, before: newest.to + 1 })
-      : [];
-    // Replaced: what was read is no longer so.
-    if (replica.view !== view) return;
-    view.loaded = true;
-    if (newest) view.from = entries.length < limit ? first : entries[0]!.messageId;
-    view.entries = mergeEntries(entries.map(obeying(replica)), view.entries);
-    cut(replica);
-    changed(replica);
-  }
-
   function truncate(
     replica: Replica,
     above: number,
@@ -282,13 +166,12 @@ export function createReplicas({
       "strict",
     );
     // A new view, so that a read which is under way is not believed.
-    reopen(replica);
+    views.reopen(replica);
   }
 
   return {
     get: (id) => byId.get(id),
     all: () => byId.values(),
-    open,
 
     load(cached) {
       const gone = new Set(byId.values());
@@ -300,76 +183,20 @@ export function createReplicas({
         replica.appliedAt = index < CLIENT_LIMITS.comparedConversations ? ++applied : 0;
       }
       gone.forEach(lose);
-      for (const replica of byId.values()) reopen(replica);
+      for (const replica of byId.values()) views.reopen(replica);
     },
 
-    mirror({ reset, removeConversations = [], truncate = [], forget = [], redact = [], ...changes }) {
-      const { conversations = [], entries = [] } = changes;
-      if (reset) forgetAll();
-      for (const id of removeConversations) {
-        const replica = byId.get(id);
-        if (replica) lose(replica);
-      }
-      for (const { conversationId, through } of forget) {
-        const replica = byId.get(conversationId);
-        if (replica) forgetThrough(replica, through);
-      }
-      for (const conversation of conversations) hold(conversation);
-      for (const { conversationId, entries: added } of entries) {
-        settle(added);
-        const replica = byId.get(conversationId);
-        if (!replica?.view) continue;
-        replica.view.entries = mergeEntries(replica.view.entries, added);
-        cut(replica);
-      }
-      for (const { conversationId, messageId, userId, below } of redact) {
-        const replica = byId.get(conversationId);
-        replica?.redacted.set(messageId ?? userId!, below);
-        if (replica?.view) replica.view.entries = replica.view.entries.map(obeying(replica));
-      }
-      for (const { conversationId, above } of truncate) {
-        const replica = byId.get(conversationId);
-        if (replica) replica.heard = above;
-        if (replica) reopen(replica);
-      }
-      for (const { row } of conversations) changed(byId.get(row.conversationId)!);
-    },
+    mirror: (changes) =>
+      mirrorChanges(changes, { byId, hold, lose, forgetAll, settle, changed, reopen: views.reopen }),
 
     applyRow(row, force = false) {
       let replica = byId.get(row.conversationId);
       if (replica === undefined) {
         byId.set(row.conversationId, (replica = { ...newReplica(row), rowVersion: row.version }));
       } else {
-        const { row: old, ranges, known } = replica;
-        if (row.version < replica.rowVersion) return replica;
-        replica.ackedRead = row.read;
-        if (known && !force && row.joinedAt === old.joinedAt) {
-          supersede(replica, row);
-          row = mergeRow(old, row, replica.rowVersion === 0, replica.mark !== undefined);
-        } else replica.mark = undefined;
-        replica.rowVersion = row.version;
-        if (known && !force && ranges.length > 0) {
-          const differs = row.head === old.head && row.headFingerprint !== old.headFingerprint;
-          if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
-          // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
-          if (row.head < old.head) {
-            const { delivered, read, readOrdinal, unread, receipts = old.receipts } = row;
-            const told = { ...(unread && { unread }), ...(receipts && { receipts }) };
-            replica.row = { ...old, delivered, read, readOrdinal, ...told };
-            void commit(replica);
-            return replica;
-          }
-        }
-        if (row.joinedAt > old.joinedAt && row.visibleFrom <= curMax(ranges)) {
-          replica.reread = row.visibleFrom;
-          replica.trust = "suspect";
-        }
-        replica.target = Math.max(row.head, force ? earlyEnd(replica) : replica.target);
-        replica.known = true;
-        replica.touched = 0;
-        // An entry that was derived here already moved the version, and nothing else.
-        if (known && isSame(row, { ...old, version: row.version })) return replica;
-        replica.row = obeyingRow(replica, row);
+        const outcome = takeRow(replica, row, force);
+        if (outcome === "partly") void commit(replica);
+        if (outcome !== "taken") return replica;
       }
       sawActivity(row);
       replica.appliedAt = ++applied;
@@ -455,38 +282,23 @@ export function createReplicas({
     ownReceipt({ conversationId, ...receipt }, answered = false) {
       const replica = byId.get(conversationId);
       if (!replica?.row.member) return;
-      replica.ackedRead = Math.max(replica.ackedRead, receipt.read);
-      supersede(replica, receipt);
-      const { unread: _, ...row } = replica.row;
-      replica.row = { ...row, ...mergeOwn(replica.row, receipt, answered && !replica.mark) };
+      takeOwnReceipt(replica, receipt, answered);
       void commit(replica);
     },
 
     refused(replica) {
-      const { row, ranges } = replica;
-      Object.assign(replica, { ackedRead: row.read, mark: undefined });
-      replica.row = { ...row, delivered: Math.max(row.delivered, curMax(ranges)) };
+      takeRefusal(replica);
       void commit(replica);
     },
 
-    mark(replica, { unread, ...place }) {
-      const { version = 0, from, ordinal } = unread ?? {};
-      if (unread) replica.mark = { version, ...(from && { from }) };
-      const shown = { version, ...(from && { from, ordinal: ordinal! }) };
-      replica.row = { ...replica.row, ...place, ...(unread && { unread: shown }) };
+    mark(replica, own) {
+      takeMark(replica, own);
       return commit(replica);
     },
 
-    prepend(replica, from, entries) {
-      const { view } = replica;
-      if (!view?.loaded || from >= view.from) return;
-      view.from = from;
-      view.entries = mergeEntries(entries.map(obeying(replica)), view.entries);
-      cut(replica);
-      changed(replica);
-    },
-
     truncate,
+    open: (replica) => views.open(replica),
+    prepend: views.prepend,
 
     reset() {
       forgetAll();
@@ -509,19 +321,6 @@ export function createReplicas({
       }
     },
 
-    dump() {
-      const known = [...byId.values()].filter((replica) => replica.known);
-      for (const replica of known) {
-        const { view } = replica;
-        const to = curMax(replica.ranges);
-        const kept = view?.loaded && view.from <= to;
-        replica.ranges = kept ? [{ from: view.from, to }] : [];
-        if (view && !kept) replica.view = emptyView(true);
-      }
-      return {
-        conversations: known.map(cachedOf),
-        entries: known.map(({ id, view }) => ({ conversationId: id, entries: view?.entries ?? [] })),
-      };
-    },
+    dump: () => dumpReplicas(byId.values()),
   };
 }
