@@ -1,23 +1,37 @@
-// What a page pays that imports the client: bundled for browsers into one file, minified, gzipped.
-import { dirname } from "node:path";
+// What a page pays that imports the client: bundled for browsers, minified, gzipped. By Oxc, with which Vite minifies; by esbuild it is 5 % more.
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { minify } from "vite";
 
-// What they may not grow beyond. They go down with every step, and up only with what a page can do more. The goal of the first load is 20,000.
+// What they may not grow beyond. They go down with every step, and up only with what a page can do more. docs/size.md says what the goal is.
 const BUDGETS = {
   /** What a page loads before it can do anything. */
-  "first load": 32_350,
-  /** That, and what is loaded only where it is needed: plain HTTP where no WebSocket gets through, jumps into history, asking which server is the best. */
-  everything: 34_850,
+  "first load": 31_000,
+  "first load, minified by esbuild": 32_500,
+  /** Jumps into history. */
+  "open-window": 1_700,
+  /** Server-sent events and POSTs, where no WebSocket gets through. */
+  "connect-plainly": 1_000,
+  /** Asking which of several servers is the best. */
+  "locate-server": 500,
+  /** All of these. */
+  everything: 34_000,
   /** What `@chat/client/presence` adds. */
   presence: 2_000,
   /** What `@chat/client/react` adds. */
-  hooks: 1_400,
+  react: 1_300,
   /** What of `@chat/client/push` a page loads, and what its service worker does. */
   "subscribing to pushes": 1_000,
   "showing pushes": 700,
 };
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "packages/client/dist");
+const PAGE =
+  'import { createChatClient } from "@chat/client"; globalThis.createChatClient = createChatClient;';
 
 /** Leaves what is imported dynamically where it is, as bundlers do that split. */
 const splitting = {
@@ -29,34 +43,57 @@ const splitting = {
   },
 };
 
-async function sizeOf(contents, options) {
+async function bundle(contents, options = {}) {
   const { outputFiles } = await build({
-    stdin: { contents, resolveDir: dirname(dirname(fileURLToPath(import.meta.url))) },
+    stdin: { contents, resolveDir: root },
     bundle: true,
-    minify: true,
     format: "esm",
     platform: "browser",
     target: "es2022",
     write: false,
+    plugins: [splitting],
     // Without this the paths of the root's tsconfig lead to the sources, and not to what is published.
     tsconfigRaw: {},
     logOverride: { "import-is-undefined": "error" },
     ...options,
   });
-  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  return outputFiles[0].text;
 }
 
-const CLIENT =
-  'import { createChatClient } from "@chat/client"; globalThis.createChatClient = createChatClient;';
+function gzipped(code) {
+  return gzipSync(code, { level: 9 }).length;
+}
+
+async function sizeOf(contents, options) {
+  const { code, errors } = await minify("page.js", await bundle(contents, options), { module: true });
+  if (errors.length > 0) throw new Error(errors[0].message);
+  return gzipped(code);
+}
+
+/** What an entry, or a part that is loaded later, adds: its own code, without what the page has already. */
+function sizeOfFile(file) {
+  const contents = `export * from "./${file}";`;
+  const external = ["./chunk-*", "@chat/*", "react"];
+  return sizeOf(contents, { stdin: { contents, resolveDir: dist }, external });
+}
+
+/** The file of a part that is loaded later. */
+function partOf(name) {
+  const file = readdirSync(dist).find((file) => file.startsWith(`${name}-`) && file.endsWith(".js"));
+  if (file === undefined) throw new Error(`there is no part named ${name}; build the client first`);
+  return file;
+}
+
+const loaded = { "first load": await sizeOf(PAGE) };
+for (const part of ["open-window", "connect-plainly", "locate-server"]) {
+  loaded[part] = await sizeOfFile(partOf(part));
+}
 const sizes = {
-  "first load": await sizeOf(CLIENT, { plugins: [splitting] }),
-  everything: await sizeOf(CLIENT),
-  presence: await sizeOf('export * from "./packages/client/dist/presence.js";', {
-    external: ["@chat/protocol"],
-  }),
-  hooks: await sizeOf('export * from "./packages/client/dist/react.js";', {
-    external: ["react", "@chat/client", "@chat/client/presence"],
-  }),
+  ...loaded,
+  everything: Object.values(loaded).reduce((sum, size) => sum + size),
+  "first load, minified by esbuild": gzipped(await bundle(PAGE, { minify: true })),
+  presence: await sizeOfFile("presence.js"),
+  react: await sizeOfFile("react.js"),
   "subscribing to pushes": await sizeOf(
     'export { subscribeToPush, renewPush, unsubscribeFromPush } from "./packages/client/dist/push.js";',
     { external: ["@chat/protocol"] },
@@ -66,7 +103,7 @@ const sizes = {
 
 for (const [name, bytes] of Object.entries(sizes)) {
   const figures = `${bytes.toLocaleString("en")} of ${BUDGETS[name].toLocaleString("en")} bytes`;
-  console.log(`@chat/client in a browser, ${name}, minified and gzipped: ${figures}`);
+  console.log(`@chat/client in a browser, ${name}, gzipped: ${figures}`);
   if (bytes > BUDGETS[name]) {
     console.error("That is over the budget.");
     process.exitCode = 1;
