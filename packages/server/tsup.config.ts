@@ -7,6 +7,7 @@ export default defineConfig(
       index: "src/index.ts",
       fastify: "src/mount/fastify.ts",
       kafka: "src/fanout/kafka/index.ts",
+      mysql: "src/store/mysql/index.ts",
       nats: "src/fanout/nats/index.ts",
       postgres: "src/store/postgres/index.ts",
       rabbitmq: "src/fanout/rabbitmq/index.ts",

@@ -2,33 +2,11 @@ import type { Runtime } from "@chat/protocol";
 import { postgres } from "@chat/server/postgres";
 import { Pool, type PoolClient } from "pg";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { ChatStore } from "../../src/store/chat-store.js";
 import type { StoredEntry } from "../../src/store/stored-entry.js";
 import { hasPostgres, PostgresServer } from "../engines/start-postgres.js";
+import { heard, insist, pause } from "./insist.js";
 import { openPostgres } from "./postgres-drafts.js";
 import { createConversation, draft, logIds, result, runtime, upTo, uuid } from "./sqlite-drafts.js";
-
-/** What was logged above debug, by event. */
-function heard(): { readonly runtime: Runtime; readonly events: string[] } {
-  const events: string[] = [];
-  return {
-    events,
-    runtime: { ...runtime, log: (level, event) => void (level !== "debug" && events.push(event)) },
-  };
-}
-
-const pause = (duration: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, duration));
-
-/** Stores a draft, sending it again until it is acknowledged, as a device does. */
-async function insist(store: ChatStore, overrides: Parameters<typeof draft>[0] = {}): Promise<StoredEntry> {
-  const sent = draft(overrides);
-  for (;;) {
-    const [outcome] = await store.messages.append([sent]);
-    if (outcome!.status !== "refused") return outcome!.entry;
-    expect(outcome!.error).toMatchObject({ code: "store_unavailable", retryable: true });
-    await pause(20);
-  }
-}
 
 /** Has a pool's clients call back before they send a statement whose text matches. */
 function beforeStatement(pool: Pool, pattern: RegExp, act: (client: PoolClient) => unknown): void {

@@ -1,8 +1,8 @@
-import { type Runtime, systemRuntime } from "@chat/protocol";
 import { migratePostgres, postgres, type PostgresPool, POSTGRES_MIGRATIONS } from "@chat/server/postgres";
 import { Pool } from "pg";
 import { describe, expect, expectTypeOf, it, onTestFinished } from "vitest";
 import { isUp } from "../engines/engine-urls.js";
+import { hastyRuntime } from "./hasty-runtime.js";
 import { openPostgres } from "./postgres-drafts.js";
 import { PostgresSchema } from "./postgres-schema.js";
 import { draft, result, runtime, upTo } from "./sqlite-drafts.js";
@@ -116,7 +116,7 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, opened", () => {
     const config = { connectionString: undefined, host: "127.0.0.1", user: "postgres" };
     const nowhere = new Pool({ ...config, database: "no_such_database" });
     onTestFinished(() => nowhere.end());
-    await expect(postgres(nowhere).open({ ...OPTIONS, runtime: hasty() })).rejects.toMatchObject(
+    await expect(postgres(nowhere).open({ ...OPTIONS, runtime: hastyRuntime() })).rejects.toMatchObject(
       unavailable(/does not exist/),
     );
   });
@@ -132,21 +132,3 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, opened", () => {
     expect((await pool.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
   });
 });
-
-/** Time that passes at once when it is waited for. */
-function hasty(): Runtime {
-  const system = systemRuntime();
-  let passed = 0;
-  return {
-    ...system,
-    clock: {
-      ...system.clock,
-      monotonic: () => system.clock.monotonic() + passed,
-      schedule(delay, callback) {
-        if (delay > 1_000) return system.clock.schedule(delay, callback);
-        passed += delay;
-        return system.clock.schedule(0, callback);
-      },
-    },
-  };
-}

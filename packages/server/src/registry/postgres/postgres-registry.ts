@@ -1,11 +1,8 @@
 import { type Runtime, systemRuntime } from "@chat/protocol";
 import { PostgresEngine } from "../../store/postgres/postgres-engine.js";
 import type { PostgresPool } from "../../store/postgres/postgres-pool.js";
-import { leaseRanOut } from "../in-process-registry.js";
-import type { Registry, ServerIdentity, SessionRecord } from "../registry.js";
-
-/** In a larger conversation nobody is looked for: it has members wherever anybody is. */
-const SMALL_CONVERSATION = 500;
+import type { Registry } from "../registry.js";
+import { SMALL_CONVERSATION, SqlRegistry } from "../sql/sql-registry.js";
 
 // PostgreSQL's own clock, so the servers' clocks need not agree.
 const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
@@ -64,60 +61,8 @@ export interface PostgresRegistryOptions {
  * @param pool the pool that `postgres()` has, or another one of the same database and schema
  */
 export function postgresRegistry(pool: PostgresPool, options: PostgresRegistryOptions = {}): Registry {
-  return new PostgresRegistry(pool, options);
-}
-
-class PostgresRegistry implements Registry {
-  readonly #engine: PostgresEngine;
-  readonly #runtime: Runtime;
-  #ready: Promise<void> | undefined;
-
-  constructor(pool: PostgresPool, { runtime, migrate = true, prepare = true }: PostgresRegistryOptions) {
-    this.#runtime = runtime ?? systemRuntime();
-    // Nothing here has to survive a crash.
-    this.#engine = new PostgresEngine(pool, { allowVolatile: true, migrate, prepare });
-  }
-
-  async join({ serverId, incarnation }: ServerIdentity, lease: number): Promise<void> {
-    await this.#run("join", [serverId, incarnation, lease]);
-  }
-
-  async renew({ serverId, incarnation }: ServerIdentity): Promise<boolean> {
-    return (await this.#run("renew", [serverId, incarnation])).length > 0;
-  }
-
-  async leave({ serverId, incarnation }: ServerIdentity): Promise<void> {
-    await this.#run("leave", [serverId, incarnation]);
-  }
-
-  async register(server: ServerIdentity, session: SessionRecord): Promise<void> {
-    const { userId, deviceId, connectionId } = session;
-    const values = [server.serverId, server.incarnation, userId, deviceId, connectionId];
-    if ((await this.#run("register", values)).length === 0) throw leaseRanOut();
-  }
-
-  async unregister({ serverId }: ServerIdentity, { userId, connectionId }: SessionRecord): Promise<void> {
-    await this.#run("unregister", [serverId, userId, connectionId]);
-  }
-
-  async serversOf(conversationId: string): Promise<readonly string[]> {
-    return (await this.#run("serversOf", [conversationId])).map(({ id }) => id);
-  }
-
-  async servers(): Promise<readonly string[]> {
-    return (await this.#run("servers", [])).map(({ id }) => id);
-  }
-
-  async #run(
-    query: keyof typeof POSTGRES_REGISTRY_QUERIES,
-    values: readonly (string | number)[],
-  ): Promise<readonly { readonly id: string }[]> {
-    // The tables are the store's; whoever comes first makes them. A failure is tried again with the next call.
-    this.#ready ??= this.#engine.attach(this.#runtime).catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    await this.#ready;
-    return this.#engine.statement(`registry_${query}`, POSTGRES_REGISTRY_QUERIES[query], values);
-  }
+  const { runtime = systemRuntime(), migrate = true, prepare = true } = options;
+  // Nothing here has to survive a crash.
+  const engine = new PostgresEngine(pool, { allowVolatile: true, migrate, prepare });
+  return new SqlRegistry(engine, POSTGRES_REGISTRY_QUERIES, runtime);
 }

@@ -1,13 +1,9 @@
 import type { Runtime } from "@chat/protocol";
-import { unavailable } from "../sql/unavailable.js";
-import { AnswerOverdue, failureOf } from "./postgres-failure.js";
+import { ANSWER_DEADLINE, connectInTime } from "../sql/connect-in-time.js";
+import { AnswerOverdue } from "../sql/engine-failure.js";
+import { failureOf } from "./postgres-failure.js";
 import type { PostgresClient, PostgresPool } from "./postgres-pool.js";
 import { POSTGRES_TYPES } from "./postgres-types.js";
-
-/** How long is waited for a connection of the pool, ms. */
-const CONNECT_DEADLINE = 5_000;
-/** How long a statement or a transaction may take before its connection is closed, ms. */
-const ANSWER_DEADLINE = 15_000;
 
 /** Clients of the application's pool, borrowed for one statement or transaction at a time. */
 export class PostgresConnections {
@@ -22,7 +18,7 @@ export class PostgresConnections {
 
   /** Runs work on a client. One that failed in any other way than by a refused statement is not used again. */
   async use<T>(runtime: Runtime, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-    const client = await this.#acquire(runtime);
+    const client = await connectInTime(runtime, "PostgreSQL", this.#pool.connect(), (late) => late.release());
     let broken: Error | undefined;
     let released = false;
     const release = (): void => {
@@ -65,28 +61,5 @@ export class PostgresConnections {
       ...(this.#isPrepared && { name: `chat_${name}` }),
     });
     return rows as Row[];
-  }
-
-  async #acquire({ clock }: Runtime): Promise<PostgresClient> {
-    let isLate = false;
-    const connecting = this.#pool.connect();
-    return new Promise((resolve, reject) => {
-      const cancel = clock.schedule(CONNECT_DEADLINE, () => {
-        isLate = true;
-        const sentence = `The pool gave no connection for ${CONNECT_DEADLINE} ms: PostgreSQL does not answer, or all are taken.`;
-        reject(new AnswerOverdue(sentence));
-      });
-      connecting.then(
-        (client) => {
-          cancel();
-          if (isLate) client.release();
-          else resolve(client);
-        },
-        (error: unknown) => {
-          cancel();
-          reject(error instanceof Error ? error : unavailable("The pool gave no connection.", error));
-        },
-      );
-    });
   }
 }

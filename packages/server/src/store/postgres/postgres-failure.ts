@@ -1,24 +1,12 @@
 import { ChatError, isChatError } from "@chat/protocol";
+import { AnswerOverdue, type EngineFailure } from "../sql/engine-failure.js";
 import { unavailable } from "../sql/unavailable.js";
-
-/**
- * What a failure means for what is to be done next.
- * `again`: two transactions were in each other's way; the same again.
- * `lost`: the connection is gone; another one may do.
- * `engine`: the server can't be reached, or can't write; whoever waits for it is told so.
- * `busy`: somebody holds a lock for long.
- * `statement`: one statement failed; others may not.
- */
-export interface PostgresFailure {
-  readonly kind: "again" | "lost" | "engine" | "busy" | "statement";
-  readonly error: ChatError;
-}
 
 const AWAY = "PostgreSQL can't be reached; check that it runs and what the pool connects to.";
 const LOST = "The connection to PostgreSQL was lost.";
 
 /** Sentences by SQLSTATE, or by its first two characters; Node's codes of sockets that never were connected beside them. */
-const SENTENCES: Readonly<Record<string, readonly [PostgresFailure["kind"], string]>> = {
+const SENTENCES: Readonly<Record<string, readonly [EngineFailure["kind"], string]>> = {
   "40001": ["again", "Transactions were in each other's way, again and again."],
   "40P01": ["again", "Transactions waited for each other, again and again."],
   "55P03": ["busy", "Another transaction has locked rows of the chat for seconds; see pg_stat_activity."],
@@ -56,11 +44,8 @@ const SENTENCES: Readonly<Record<string, readonly [PostgresFailure["kind"], stri
 /** A text that PostgreSQL can't keep: a NUL, or what is no UTF-8. */
 const UNKEEPABLE = new Set(["22021", "22P05"]);
 
-/** The answer did not come in time, and the connection was closed. */
-export class AnswerOverdue extends Error {}
-
 /** Sorts what a pool, a client or our own work threw. */
-export function failureOf(thrown: unknown): PostgresFailure {
+export function failureOf(thrown: unknown): EngineFailure {
   if (isChatError(thrown)) return { kind: "statement", error: thrown };
   if (thrown instanceof AnswerOverdue) return { kind: "engine", error: unavailable(thrown.message) };
   const code = codeOf(thrown);

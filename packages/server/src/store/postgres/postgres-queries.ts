@@ -284,7 +284,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
       FROM (
         SELECT *, sum(last_id - first_id + 1) OVER (ORDER BY change) <= $3
           OR row_number() OVER (ORDER BY change) = 1 AS fits
-        FROM (SELECT * FROM chat_log WHERE change > $2 ORDER BY change LIMIT $3 + 1) read
+        FROM (SELECT * FROM chat_log WHERE change > $2 ORDER BY change LIMIT $4) read
       ) page
       LEFT JOIN LATERAL (
         SELECT id, body FROM chat_message

@@ -89,7 +89,12 @@ export function toRow(raw: RawRow): ConversationRow {
 
 function receiptsIn(json: string): readonly MemberReceipt[] {
   const receipts = JSON.parse(json) as readonly [string, number, number][];
-  return receipts.map(([userId, delivered, read]) => ({ userId, delivered, read }));
+  return (
+    receipts
+      .map(([userId, delivered, read]) => ({ userId, delivered, read }))
+      // Not every server's aggregates keep an order.
+      .sort((left, right) => (left.userId < right.userId ? -1 : 1))
+  );
 }
 
 /** What a row's numbers take on the wire, at the most. */

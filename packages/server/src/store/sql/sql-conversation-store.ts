@@ -78,7 +78,7 @@ export class SqlConversationStore implements ConversationStore {
 
   async advance(entries: readonly StoredEntry[]): Promise<void> {
     const inOrder = [...entries].sort((left, right) => left.messageId - right.messageId);
-    const ids = [...new Set(inOrder.map(({ conversationId }) => conversationId))];
+    const ids = [...new Set(inOrder.map(({ conversationId }) => conversationId))].sort();
     if (ids.length === 0) return;
     await this.#engine.transact(async (transaction) => {
       const locked = await transaction.all<LockedConversation>("lock", [ids, ids]);

@@ -122,7 +122,7 @@ export class SqlHousekeeping implements Housekeeping {
   }
 
   async log({ limit, cursor }: { readonly limit: number; readonly cursor?: string }): Promise<LogPage> {
-    const values = (since: number) => [since, limit];
+    const values = (since: number) => [since, limit, limit + 1];
     const isRow = ({ moved }: LogRow): boolean => moved !== null;
     const { now, since, rows } = await feedRows(this.#engine, "log", cursor, values, isRow);
     const taken = rows.filter(({ conversationId }) => conversationId !== null);

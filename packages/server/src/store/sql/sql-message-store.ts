@@ -111,7 +111,8 @@ export class SqlMessageStore implements MessageStore {
   }
 
   async #store(transaction: SqlTransaction, drafts: readonly QueuedDraft[]): Promise<void> {
-    const ids = [...new Set(drafts.map(({ draft }) => draft.conversationId))];
+    // Some servers lock in the order of the list.
+    const ids = [...new Set(drafts.map(({ draft }) => draft.conversationId))].sort();
     const isWhole = ({ draft }: QueuedDraft): boolean =>
       draft.membership !== undefined || draft.update !== undefined;
     const whole = [...new Set(drafts.filter(isWhole).map(({ draft }) => draft.conversationId))];

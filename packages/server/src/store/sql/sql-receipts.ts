@@ -64,7 +64,7 @@ export class SqlReceipts {
   }
 
   #advance(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
-    const ids = [...new Set(advances.map(({ conversationId }) => conversationId))];
+    const ids = [...new Set(advances.map(({ conversationId }) => conversationId))].sort();
     return this.#engine.transact(async (transaction) => {
       const locked = await transaction.all<LockedConversation>("lock", [ids, []]);
       const keys = new Map(locked.map(({ id, key }) => [id, key]));

@@ -1,0 +1,309 @@
+import type { SqlQuery } from "../sql/sql-query.js";
+import { jsonTable } from "./json-rows.js";
+
+/** One statement, or several of which the last one's rows are the answer. */
+export type MysqlText = string | readonly string[];
+
+/** What each answer of the change feed begins with; `$1` is the boot of the cursor. */
+const FEED = `feed AS (
+    SELECT s.last_change AS at_change,
+      (SELECT CONVERT(b.id USING utf8mb4) FROM chat_boot b ORDER BY b.number DESC LIMIT 1) AS newest_boot,
+      (SELECT COALESCE(
+          (SELECT later.first_change FROM chat_boot later WHERE later.number > minted.number
+            ORDER BY later.number LIMIT 1),
+          s.last_change + 1)
+        FROM chat_boot minted WHERE minted.id = $1) AS ends_at,
+      CONCAT($instance, '') AS run
+    FROM chat_store s WHERE s.id = 1
+  )`;
+const FEED_COLUMNS = `feed.at_change AS "position", feed.newest_boot AS "boot", feed.ends_at AS "ends", feed.run AS "instance"`;
+
+/** An id as text. */
+function text(column: string): string {
+  return `CONVERT(${column} USING utf8mb4)`;
+}
+
+const CONVERSATION = (id: string): string =>
+  `(SELECT known.pk FROM chat_conversation known WHERE known.id = ${id})`;
+
+const IDS = (parameter: string): string => jsonTable(parameter, "wanted", { id: "hex" }, true);
+
+/**
+ * The change number of one user's view. A former member's ended with the membership, but they hear of every redaction:
+ * it may take away what they hold. `p` participation, `c` conversation.
+ */
+const VIEW_CHANGE =
+  "CASE WHEN p.left_at IS NULL THEN GREATEST(c.view_change, p.changed) ELSE GREATEST(p.changed, c.redaction_change) END";
+
+const RECEIPT_COLUMNS = `r.delivered AS "delivered", r.read_to AS "read", r.read_ordinal AS "readOrdinal",
+  r.unread_version AS "unreadVersion", r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal"`;
+
+/**
+ * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (the user's receipt).
+ * A member sees the latest message unless it lies outside the user's intervals; a former member sees what was there.
+ * @param receiptMembers the parameter that says up to how many members the others' receipts are told
+ */
+function rowColumns(receiptMembers: string): string {
+  return `
+  ${VIEW_CHANGE} AS "change",
+  ${text("c.id")} AS "conversationId",
+  c.type AS "type",
+  CASE WHEN p.left_at IS NULL THEN c.activity ELSE p.left_activity END AS "activity",
+  CASE WHEN p.left_at IS NULL THEN c.head ELSE p.left_at - 1 END AS "head",
+  CASE WHEN p.left_at IS NULL THEN c.fingerprint ELSE p.left_fingerprint END AS "headFingerprint",
+  CASE WHEN p.left_at IS NULL THEN c.ordinal ELSE p.left_ordinal END AS "headOrdinal",
+  CASE WHEN p.left_at IS NULL THEN c.member_count ELSE p.left_member_count END AS "memberCount",
+  p.left_at IS NULL AS "member",
+  p.role AS "role",
+  p.joined_at AS "joinedAt",
+  p.visible_from AS "visibleFrom",
+  c.created_at AS "createdAt",
+  CASE WHEN p.left_at IS NULL THEN c.name ELSE p.left_name END AS "name",
+  CASE WHEN p.left_at IS NULL THEN c.data ELSE p.left_data END AS "data",
+  CASE WHEN p.left_at IS NULL THEN c.history END AS "history",
+  ${text("CASE p.user_id WHEN c.pair_low THEN c.pair_high WHEN c.pair_high THEN c.pair_low END")} AS "peerId",
+  CASE
+    WHEN p.left_at IS NOT NULL THEN NULL
+    WHEN c.latest_id >= p.visible_from OR (p.intervals > 1 AND EXISTS (
+      SELECT 1 FROM chat_interval earlier
+      WHERE earlier.user_id = p.user_id AND earlier.conversation = p.conversation
+        AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
+    )) THEN c.latest
+  END AS "latest",
+  CASE WHEN p.left_at IS NOT NULL THEN (
+    SELECT m.body FROM chat_message m WHERE m.conversation = p.conversation AND m.id = p.left_latest_id
+  ) END AS "leftLatest",
+  p.left_latest_id AS "leftLatestId",
+  c.first_id AS "firstId",
+  c.last_redaction AS "lastRedaction",
+  ${RECEIPT_COLUMNS},
+  CASE WHEN p.left_at IS NULL AND c.member_count <= ${receiptMembers} THEN (
+    SELECT CAST(COALESCE(JSON_ARRAYAGG(JSON_ARRAY(${text("theirs.user_id")}, theirs.delivered, theirs.read_to)), '[]') AS CHAR)
+    FROM chat_receipt theirs WHERE theirs.conversation = c.pk AND NOT (theirs.user_id <=> p.user_id)
+  ) END AS "receipts"`;
+}
+
+/** In place of a participation, where the application itself looks: an owner from the first entry on. */
+const NOBODY = `(SELECT 'owner' AS role, 1 AS joined_at, 1 AS visible_from, 1 AS intervals, CAST(NULL AS BINARY) AS user_id,
+  CAST(NULL AS SIGNED) AS conversation, 0 AS changed, CAST(NULL AS SIGNED) AS left_at,
+  CAST(NULL AS SIGNED) AS left_fingerprint, CAST(NULL AS SIGNED) AS left_ordinal, CAST(NULL AS SIGNED) AS left_activity,
+  CAST(NULL AS SIGNED) AS left_member_count, CAST(NULL AS SIGNED) AS left_latest_id, CAST(NULL AS CHAR) AS left_name,
+  CAST(NULL AS CHAR) AS left_data)`;
+
+/** A participation's conversation beside it, and the receipt of its user, who has none any more as a former member. */
+const ROW_SOURCES = `STRAIGHT_JOIN chat_conversation c ON c.pk = p.conversation
+  LEFT JOIN chat_receipt r ON r.conversation = p.conversation AND r.user_id = p.user_id`;
+
+const OWN = "chat_participation p STRAIGHT_JOIN chat_conversation c ON c.pk = p.conversation";
+
+const EARLIER = `CASE WHEN p.intervals > 1 THEN (
+    SELECT CAST(JSON_ARRAYAGG(JSON_ARRAY(i.from_id, i.to_id)) AS CHAR) FROM chat_interval i
+    WHERE i.user_id = p.user_id AND i.conversation = p.conversation
+  ) END AS "earlier"`;
+
+/** The page is chosen by keys and numbers alone; only its own rows are read whole. */
+function pageOfRows(where: string, order: string): string {
+  return `SELECT ${rowColumns("$5")} FROM (
+      SELECT c.pk, ${VIEW_CHANGE} AS moved FROM ${OWN} WHERE p.user_id = $2 AND ${where} ORDER BY ${order} LIMIT $4
+    ) page
+    STRAIGHT_JOIN chat_participation p ON p.user_id = $2 AND p.conversation = page.pk ${ROW_SOURCES}`;
+}
+
+/** Entries between exclusive bounds; the sum of what lies before an entry of the page decides whether it still fits. */
+function range(order: "ASC" | "DESC"): string {
+  return `SELECT page.id, page.body FROM (
+      SELECT part.id, part.body,
+        SUM(part.bytes) OVER (ORDER BY part.id ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead
+      FROM (
+        SELECT m.id, m.bytes, m.body FROM chat_message m
+        WHERE m.conversation = ${CONVERSATION("$1")} AND m.id > $2 AND m.id < $3
+        ORDER BY m.id ${order} LIMIT $4
+      ) part
+    ) page
+    WHERE page.ahead IS NULL OR page.ahead <= $5 ORDER BY page.id`;
+}
+
+/** True if an id is in the list. */
+const isIn = (column: string, parameter: string): string =>
+  `INSTR(${parameter}, CONCAT('"', LOWER(HEX(${column})), '"')) > 0`;
+
+const CANDIDATE = `c.pk AS "key", ${text("c.id")} AS "id", c.head, c.first_id AS "firstId", c.retention_age AS "age",
+  c.retention_count AS "count" FROM chat_conversation c`;
+
+const USER_COLUMNS = `${text("u.id")} AS "userId", u.version AS "version", u.name AS "name", u.avatar_url AS "avatarUrl",
+  u.data AS "data"`;
+
+/** The statements of the shared stores on MySQL and MariaDB. The tests look at their plans. */
+export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
+  // In the order of the list, which is sorted, so that two transactions never wait for each other. By the key whatever
+  // the plan may cost: a scan of a small table would wait for other conversations.
+  lock: `SELECT c.pk AS "key", ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal,
+      c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
+      c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.activity, c.latest_id AS "latestId",
+      CASE WHEN ${isIn("c.id", "$2")} THEN c.name END AS "name", CASE WHEN ${isIn("c.id", "$2")} THEN c.data END AS "data",
+      CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history"
+    FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c FORCE INDEX (chat_conversation_id) ON c.id = UNHEX(wanted.id)
+    FOR UPDATE`,
+  // The last two columns come as two digits a byte, and are packed like any text once more.
+  findKeys: `SELECT d.n AS "place", k.message AS "id", m.body AS "body"
+    FROM ${jsonTable("$rows", "d", { conversation: "int", sender: "hex", device: "hex", client_message: "hex" })}
+    STRAIGHT_JOIN chat_key k ON k.conversation = d.conversation AND k.sender = UNHEX(d.sender)
+      AND k.device = UNHEX(UNHEX(d.device)) AND k.client_message = UNHEX(UNHEX(d.client_message))
+    LEFT JOIN chat_message m ON m.conversation = k.conversation AND m.id = k.message`,
+  standings: `SELECT p.conversation AS "conversation", ${text("p.user_id")} AS "userId", p.joined_at AS "joinedAt",
+      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", p.role AS "role", p.intervals AS "intervals", ${EARLIER}
+    FROM ${jsonTable("$rows", "named", { conversation: "int", user_id: "hex" })}
+    STRAIGHT_JOIN chat_participation p ON p.user_id = UNHEX(named.user_id) AND p.conversation = named.conversation`,
+  bodies: `SELECT m.id, m.body FROM ${jsonTable("$2", "wanted", { id: "int" }, true)}
+    STRAIGHT_JOIN chat_message m ON m.conversation = $1 AND m.id = wanted.id ORDER BY m.id`,
+  // By the idempotency keys, which name the author: no other index does.
+  written: `SELECT k.message FROM chat_key k WHERE k.conversation = $1 AND k.sender = $2 AND k.message > $3
+    ORDER BY k.message LIMIT $4`,
+  find: `SELECT k.message AS "id", m.body AS "body", c.created_at AS "createdAt" FROM chat_conversation c
+    STRAIGHT_JOIN chat_key k ON k.conversation = c.pk AND k.sender = $2 AND k.device = UNHEX($3)
+      AND k.client_message = UNHEX($4)
+    LEFT JOIN chat_message m ON m.conversation = c.pk AND m.id = k.message
+    WHERE c.id = $1`,
+  ascending: range("ASC"),
+  descending: range("DESC"),
+  heads: `SELECT ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal, c.membership_version AS "membershipVersion",
+      c.first_id AS "firstId", c.last_redaction AS "lastRedaction"
+    FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c ON c.id = UNHEX(wanted.id)`,
+
+  // Of two at once the second fails at a unique key once the first is committed, and is told so by the next try.
+  reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM (SELECT 1 AS one) one
+    WHERE NOT EXISTS (SELECT 1 FROM chat_conversation known WHERE known.id = $1)
+      AND NOT EXISTS (SELECT 1 FROM chat_conversation known WHERE known.pair_low = $4 AND known.pair_high = $5)`,
+  reserved: `SELECT ${text("there.id")} AS "conversationId", there.type AS "type", ${text("there.creator")} AS "creatorId" FROM (
+      SELECT 1 AS place, c.id, c.type, c.creator FROM chat_conversation c WHERE c.pair_low = $2 AND c.pair_high = $3
+      UNION ALL SELECT 2, c.id, c.type, c.creator FROM chat_conversation c WHERE c.id = $1
+    ) there ORDER BY there.place LIMIT 1`,
+  row: `SELECT ${rowColumns("$3")} FROM chat_participation p ${ROW_SOURCES}
+    WHERE p.user_id = $1 AND p.conversation = ${CONVERSATION("$2")}`,
+  rows: `SELECT ${text("p.user_id")} AS "userId", ${rowColumns("$3")} FROM ${IDS("$1")}
+    STRAIGHT_JOIN chat_participation p ON p.user_id = UNHEX(wanted.id) AND p.conversation = ${CONVERSATION("$2")}
+    ${ROW_SOURCES}`,
+  ownRow: `SELECT ${rowColumns("$2")} FROM ${NOBODY} p STRAIGHT_JOIN chat_conversation c ON c.id = $1 AND c.head > 0
+    LEFT JOIN chat_receipt r ON r.conversation = p.conversation AND r.user_id = p.user_id`,
+  list: `WITH ${FEED} SELECT ${FEED_COLUMNS}, own.* FROM feed LEFT JOIN (
+      ${pageOfRows("p.left_at IS NULL AND c.activity < $3", "c.activity DESC")}
+    ) own ON TRUE ORDER BY own.activity DESC`,
+  listChanges: `WITH ${FEED} SELECT ${FEED_COLUMNS}, own.* FROM feed LEFT JOIN (
+      ${pageOfRows(`${VIEW_CHANGE} > $3`, "moved")}
+    ) own ON TRUE ORDER BY own.change`,
+  participation: `SELECT c.type AS "type", p.left_at IS NULL AS "member", p.role AS "role",
+      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", c.membership_version AS "membershipVersion",
+      c.member_count AS "memberCount", c.history AS "historyVisibility", c.head AS "head", c.ordinal AS "ordinal",
+      c.first_id AS "firstId", c.last_redaction AS "lastRedaction", ${EARLIER}
+    FROM ${OWN} WHERE p.user_id = $1 AND p.conversation = ${CONVERSATION("$2")}`,
+  ownParticipation: `SELECT c.type AS "type", 1 AS "member", 'owner' AS "role", 1 AS "visibleFrom", NULL AS "leftAt",
+      c.membership_version AS "membershipVersion", c.member_count AS "memberCount", c.history AS "historyVisibility",
+      c.head AS "head", c.ordinal AS "ordinal", c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
+      NULL AS "earlier"
+    FROM chat_conversation c WHERE c.id = $1 AND c.head > 0`,
+  members: `SELECT ${text("p.user_id")} AS "userId", p.role AS "role", p.joined_at AS "joinedAt" FROM chat_participation p
+    WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL AND p.user_id > $2
+    ORDER BY p.user_id LIMIT $3`,
+  roles: `SELECT ${text("p.user_id")} AS "userId", p.role AS "role" FROM ${IDS("$1")}
+    STRAIGHT_JOIN chat_participation p ON p.user_id = UNHEX(wanted.id) AND p.conversation = ${CONVERSATION("$2")}
+    WHERE p.left_at IS NULL`,
+  firstInLine: `SELECT ${text("p.user_id")} AS "userId" FROM chat_participation p
+    WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL AND NOT (${isIn("p.user_id", "$2")})
+    ORDER BY CASE p.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, p.joined_at, p.user_id LIMIT 1`,
+  memberOf: `SELECT ${text("c.id")} AS "conversationId", c.head AS "head", p.visible_from AS "from" FROM ${OWN}
+    WHERE p.user_id = $1 AND p.left_at IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3`,
+  users: `SELECT ${USER_COLUMNS} FROM ${IDS("$1")} STRAIGHT_JOIN chat_user u ON u.id = UNHEX(wanted.id)`,
+  claimUser: "INSERT INTO chat_user (id, version) VALUES ($1, 0) ON DUPLICATE KEY UPDATE id = id",
+  lockUser: `SELECT ${USER_COLUMNS} FROM chat_user u WHERE u.id = $1 FOR UPDATE`,
+  setUser: [
+    "UPDATE chat_store SET last_change = last_change + 1 WHERE id = 1",
+    `UPDATE chat_user SET version = $2, changed = (SELECT s.last_change FROM chat_store s WHERE s.id = 1), name = $3,
+      avatar_url = $4, data = $5
+    WHERE id = $1`,
+  ],
+  position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
+  changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head,
+      found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved"
+    FROM feed LEFT JOIN (
+      SELECT * FROM (
+        SELECT c.changed AS moved, c.id, c.head, c.membership_change > $2 AS membership_moved,
+          c.receipts_change > $2 AS receipts_moved
+        FROM chat_conversation c WHERE c.changed > $2 ORDER BY c.changed LIMIT $3
+      ) conversations
+      UNION ALL
+      SELECT * FROM (
+        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved
+        FROM chat_user u WHERE u.changed > $2 ORDER BY u.changed LIMIT $3
+      ) profiles
+      ORDER BY moved LIMIT $3
+    ) found ON TRUE ORDER BY found.moved`,
+
+  receiptsOf: `SELECT r.conversation AS "conversation", ${text("r.user_id")} AS "userId", ${RECEIPT_COLUMNS}
+    FROM ${jsonTable("$rows", "named", { conversation: "int", user_id: "hex" })}
+    STRAIGHT_JOIN chat_receipt r ON r.conversation = named.conversation AND r.user_id = UNHEX(named.user_id)`,
+  receipts: `SELECT ${text("r.user_id")} AS "userId", r.delivered AS "delivered", r.read_to AS "read" FROM chat_receipt r
+    WHERE r.conversation = ${CONVERSATION("$1")} AND r.user_id > $2 ORDER BY r.user_id LIMIT $3`,
+  receiptChanges: `WITH ${FEED} SELECT ${FEED_COLUMNS}, moved.* FROM feed LEFT JOIN (
+      SELECT ${text("r.user_id")} AS "userId", ${RECEIPT_COLUMNS} FROM chat_receipt r
+      WHERE r.conversation = ${CONVERSATION("$3")} AND r.changed > $2
+    ) moved ON TRUE`,
+  countReceipts: `SELECT COUNT(*) AS "members", CAST(COALESCE(SUM(r.delivered >= $2), 0) AS SIGNED) AS "delivered",
+      CAST(COALESCE(SUM(r.read_to >= $2), 0) AS SIGNED) AS "read" FROM chat_receipt r
+    WHERE r.conversation = ${CONVERSATION("$1")}`,
+  // In one order, so that two of them never wait for each other.
+  setLastActive: `INSERT INTO chat_presence (user_id, last_active_at)
+    SELECT newest.user_id, newest.seen_at FROM (
+      SELECT UNHEX(seen.user_id) AS user_id, MAX(seen.seen_at) AS seen_at
+      FROM ${jsonTable("$rows", "seen", { user_id: "hex", seen_at: "int" })} GROUP BY seen.user_id ORDER BY seen.user_id
+    ) newest
+    ON DUPLICATE KEY UPDATE last_active_at = GREATEST(COALESCE(chat_presence.last_active_at, 0), newest.seen_at)`,
+  setInvisible: `INSERT INTO chat_presence (user_id, invisible) VALUES ($1, $2) ON DUPLICATE KEY UPDATE invisible = $2`,
+  presences: `SELECT ${text("s.user_id")} AS "userId", s.last_active_at AS "lastActiveAt", s.invisible AS "invisible"
+    FROM ${IDS("$1")} STRAIGHT_JOIN chat_presence s ON s.user_id = UNHEX(wanted.id)`,
+  acquaintances: `SELECT DISTINCT ${text("theirs.user_id")} AS "userId" FROM ${IDS("$2")}
+    STRAIGHT_JOIN chat_participation theirs ON theirs.user_id = UNHEX(wanted.id) AND theirs.left_at IS NULL
+    STRAIGHT_JOIN chat_participation own ON own.user_id = $1 AND own.conversation = theirs.conversation
+      AND own.left_at IS NULL`,
+
+  conversationsOf: `SELECT ${text("c.id")} AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
+    ORDER BY c.id LIMIT $3`,
+  beginErasure:
+    "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON DUPLICATE KEY UPDATE user_id = user_id",
+  erasure: `SELECT ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing WHERE erasing.user_id = $1`,
+  erasures: `SELECT ${text("erasing.user_id")} AS "userId", ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing`,
+  endErasure: "DELETE FROM chat_erasure WHERE user_id = $1",
+  candidates: `SELECT ${CANDIDATE} WHERE c.pk > $1 ORDER BY c.pk LIMIT $2`,
+  ownCandidates: `SELECT ${CANDIDATE} WHERE c.retention_age IS NOT NULL AND c.pk > $1 ORDER BY c.pk LIMIT $2`,
+  setRetention: [
+    "UPDATE chat_conversation SET retention_age = $1, retention_count = $2 WHERE id = $3",
+    `SELECT c.pk AS "key" FROM chat_conversation c WHERE c.id = $3`,
+  ],
+  oldest:
+    "SELECT m.id, m.body FROM chat_message m WHERE m.conversation = $1 AND m.id >= $2 ORDER BY m.id LIMIT $3",
+  prune: "DELETE FROM chat_message WHERE conversation = $1 AND id <= $2",
+  // Commits are taken while their entries fit; one at least. A commit's entries are looked up id by id: no join of MySQL's
+  // goes by the bounds that another table says.
+  log: `WITH RECURSIVE ${FEED},
+    page AS (
+      SELECT part.*, SUM(part.last_id - part.first_id + 1) OVER (ORDER BY part.changed) <= $3
+        OR ROW_NUMBER() OVER (ORDER BY part.changed) = 1 AS fits
+      FROM (SELECT * FROM chat_log l WHERE l.changed > $2 ORDER BY l.changed LIMIT $4) part
+    ),
+    longest AS (SELECT COALESCE(MAX(page.last_id - page.first_id), 0) AS steps FROM page WHERE page.fits),
+    step AS (
+      SELECT 0 AS n
+      UNION ALL
+      SELECT step.n + 1 FROM step CROSS JOIN longest WHERE step.n < longest.steps
+    )
+    SELECT ${FEED_COLUMNS}, logged.* FROM feed LEFT JOIN (
+      SELECT page.changed AS moved, m.id, m.body,
+        CASE WHEN page.fits THEN (
+          SELECT ${text("c.id")} FROM chat_conversation c WHERE c.pk = page.conversation
+        ) END AS "conversationId"
+      FROM page
+      STRAIGHT_JOIN step ON step.n = 0 OR (page.fits AND step.n <= page.last_id - page.first_id)
+      LEFT JOIN chat_message m ON page.fits AND m.conversation = page.conversation AND m.id = page.first_id + step.n
+      WHERE step.n = 0 OR m.id IS NOT NULL
+    ) logged ON TRUE ORDER BY logged.moved, logged.id`,
+};
