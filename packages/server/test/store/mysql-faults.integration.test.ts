@@ -128,7 +128,8 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
   it("stores once what was sent again after the connection was lost during the commit", async () => {
     let cuts = 0;
     const pool = watchedMysql(await newPool(), (sql, { connection }) => {
-      if (/^COMMIT/.test(sql) && cuts-- > 0) setImmediate(() => (connection as Socketed).stream.destroy());
+      if (/^COMMIT/.test(sql) && cuts-- > 0)
+        setImmediate(() => (connection as unknown as Socketed).stream.destroy());
     });
     const store = await openMysql(pool);
     for (const index of upTo(10)) {

@@ -49,14 +49,14 @@ export class MysqlConnections {
   }
 
   /** Which run of which server a connection in use was made to. */
-  instanceOf({ connection }: MysqlConnection): string {
-    return this.#instances.get(connection)!;
+  instanceOf(connection: MysqlConnection): string {
+    return this.#instances.get(identityOf(connection))!;
   }
 
   async #inspect(connection: MysqlConnection): Promise<void> {
-    if (this.#instances.has(connection.connection)) return;
+    if (this.#instances.has(identityOf(connection))) return;
     const { server, startedAt } = await inspectSession(connection, this.#allowVolatile);
-    this.#instances.set(connection.connection, `${server} ${this.#startOf({ server, startedAt })}`);
+    this.#instances.set(identityOf(connection), `${server} ${this.#startOf({ server, startedAt })}`);
   }
 
   #startOf({ server, startedAt }: MysqlSession): number {
@@ -65,4 +65,9 @@ export class MysqlConnections {
     this.#starts.set(server, startedAt);
     return startedAt;
   }
+}
+
+/** Each time that a connection is taken it comes in a new wrapper. */
+function identityOf(connection: MysqlConnection): object {
+  return connection.connection ?? connection;
 }

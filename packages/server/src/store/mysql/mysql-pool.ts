@@ -10,8 +10,8 @@ export interface MysqlQuery {
 
 /** A connection that was taken from the pool, as far as it is called. */
 export interface MysqlConnection {
-  /** The same object each time that this connection is taken. */
-  readonly connection: object;
+  /** The same object each time that this connection is taken; the driver's major before says nothing of it in its types. */
+  readonly connection?: object;
   query(query: MysqlQuery): Promise<readonly [unknown, unknown]>;
   /** Prepared once per connection. */
   execute(query: MysqlQuery): Promise<readonly [unknown, unknown]>;
