@@ -39,6 +39,8 @@ const FILL = [
   ),
   "INSERT INTO chat_log SELECT i, i, 1, 5 FROM numbers",
   "INSERT INTO chat_user SELECT 1, i, i, 'User', NULL, NULL FROM numbers",
+  "INSERT INTO chat_push SELECT i, i, '5', 'web-push', '{}' FROM numbers",
+  "INSERT INTO chat_push_lead VALUES (1, '5', 1, NULL)",
   "INSERT INTO chat_server SELECT i, '5', 1, 9999999999999 FROM numbers WHERE i <= 5",
   "INSERT INTO chat_session SELECT i % 5, '5', i, 'd', 'c' FROM numbers",
   "INSERT INTO chat_boot (id, first_change) SELECT i, 1 FROM numbers WHERE i <= 2000",
@@ -72,7 +74,7 @@ const MAY_SORT = [
     "memberOf",
     "conversationsOf",
   ],
-  ...["ascending", "descending", "reserved", "setLastActive", "ownCandidates"],
+  ...["ascending", "descending", "reserved", "setLastActive", "ownCandidates", "pushAudience"],
 ];
 
 interface Step {

@@ -1,12 +1,10 @@
 import { type Runtime, systemRuntime } from "@chat/protocol";
 import { MysqlEngine } from "../../store/mysql/mysql-engine.js";
 import type { MysqlPool } from "../../store/mysql/mysql-pool.js";
-import type { MysqlText } from "../../store/mysql/mysql-queries.js";
+import { type MysqlText, NOW } from "../../store/mysql/mysql-queries.js";
 import type { Registry } from "../registry.js";
 import { type RegistryQuery, SMALL_CONVERSATION, SqlRegistry } from "../sql/sql-registry.js";
 
-// MySQL's own clock, so the servers' clocks need not agree; in UTC, so that no hour comes twice.
-const NOW = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000";
 const LIVE = `s.id = $1 AND s.incarnation = $2 AND s.expires > ${NOW}`;
 const LIVE_ID = `SELECT CONVERT(s.id USING utf8mb4) AS "id" FROM chat_server s WHERE ${LIVE}`;
 const DEAD = `s.expires < ${NOW} - $3 AND s.id <> $1`;

@@ -171,6 +171,24 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "invisible TINYINT NOT NULL DEFAULT 0",
     ),
 
+    // Where pushes go; and who sends them until when, and how far they have come: at most one row.
+    table(
+      "chat_push",
+      "address VARBINARY(512) NOT NULL PRIMARY KEY",
+      `user_id ${ID} NOT NULL`,
+      `device ${ID} NOT NULL`,
+      "provider VARCHAR(64) NOT NULL",
+      "target TEXT NOT NULL",
+      "KEY chat_push_user (user_id, address)",
+    ),
+    table(
+      "chat_push_lead",
+      "id TINYINT NOT NULL PRIMARY KEY",
+      `owner ${ID} NOT NULL`,
+      "expires BIGINT NOT NULL",
+      "reached VARCHAR(64) CHARACTER SET ascii",
+    ),
+
     // The registry.
     table(
       "chat_server",

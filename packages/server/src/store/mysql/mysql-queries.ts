@@ -4,6 +4,9 @@ import { jsonTable } from "./json-rows.js";
 /** One statement, or several of which the last one's rows are the answer. */
 export type MysqlText = string | readonly string[];
 
+/** MySQL's own clock, so the servers' clocks need not agree; in UTC, so that no hour comes twice. Unix time, ms. */
+export const NOW = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000";
+
 /** What each answer of the change feed begins with; `$1` is the boot of the cursor. */
 const FEED = `feed AS (
     SELECT s.last_change AS at_change,
@@ -132,6 +135,9 @@ const CANDIDATE = `c.pk AS "key", ${text("c.id")} AS "id", c.head, c.first_id AS
 
 const USER_COLUMNS = `${text("u.id")} AS "userId", u.version AS "version", u.name AS "name", u.avatar_url AS "avatarUrl",
   u.data AS "data"`;
+
+const PUSH_COLUMNS = `${text("s.user_id")} AS "userId", ${text("s.device")} AS "deviceId", s.provider AS "provider",
+  ${text("s.address")} AS "address", s.target AS "target"`;
 
 /** The statements of the shared stores on MySQL and MariaDB. The tests look at their plans. */
 export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
@@ -265,6 +271,28 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     STRAIGHT_JOIN chat_participation theirs ON theirs.user_id = UNHEX(wanted.id) AND theirs.left_at IS NULL
     STRAIGHT_JOIN chat_participation own ON own.user_id = $1 AND own.conversation = theirs.conversation
       AND own.left_at IS NULL`,
+
+  otherPushes: `SELECT ${text("s.device")} AS "device" FROM chat_push s WHERE s.user_id = $1 AND s.device <> $2 LIMIT $3`,
+  subscribePush: `INSERT INTO chat_push (address, user_id, device, provider, target) VALUES ($1, $2, $3, $4, $5)
+    ON DUPLICATE KEY UPDATE user_id = $2, device = $3, provider = $4, target = $5`,
+  replacePush: "DELETE s FROM chat_push s WHERE s.user_id = $1 AND s.device = $2 AND s.address <> $3",
+  unsubscribePush: `DELETE s FROM chat_push s
+    WHERE s.user_id = $1 AND s.device = $2 AND ($3 IS NULL OR s.address = $3)`,
+  forgetPushes: "DELETE s FROM chat_push s WHERE s.user_id = $1",
+  pushes: `SELECT ${PUSH_COLUMNS} FROM chat_push s WHERE s.user_id = $1 ORDER BY s.address`,
+  pushAudience: `SELECT ${PUSH_COLUMNS} FROM chat_participation p
+    STRAIGHT_JOIN chat_receipt r ON r.conversation = p.conversation AND r.user_id = p.user_id AND r.delivered < $2
+    STRAIGHT_JOIN chat_push s ON s.user_id = p.user_id
+    WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL
+      AND p.user_id >= $3 AND (p.user_id > $3 OR s.address > $4) AND ($5 IS NULL OR p.user_id = $5)
+    ORDER BY p.user_id, s.address LIMIT $6`,
+  // What is assigned first is what the second assignment looks at.
+  leadPush: `INSERT INTO chat_push_lead (id, owner, expires) SELECT 1, $1, ${NOW} + $2 FROM (SELECT 1 AS one) one
+    ON DUPLICATE KEY UPDATE
+      owner = CASE WHEN chat_push_lead.owner = $1 OR chat_push_lead.expires <= ${NOW} THEN $1 ELSE chat_push_lead.owner END,
+      expires = CASE WHEN chat_push_lead.owner = $1 THEN ${NOW} + $2 ELSE chat_push_lead.expires END`,
+  pushLead: `SELECT ${text("l.owner")} AS "owner", l.reached AS "reached" FROM chat_push_lead l WHERE l.id = 1`,
+  advancePush: "UPDATE chat_push_lead SET reached = $2 WHERE id = 1 AND owner = $1",
 
   conversationsOf: `SELECT ${text("c.id")} AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,
