@@ -38,7 +38,7 @@ import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
 import { createReceipts } from "./sync/receipts.js";
 import { curMax, rangeAt } from "./sync/held-ranges.js";
-import { isCaughtUp, type Replica } from "./sync/replica.js";
+import { isCaughtUp, isFollowed, type Replica } from "./sync/replica.js";
 import { createReplicas } from "./sync/replicas.js";
 import { createLines } from "./timeline/create-lines.js";
 import { createTimeline } from "./timeline/timeline.js";
@@ -173,6 +173,9 @@ export function createClientCore<C extends CustomData>(
     },
     receiptMembers: () => receiptMembers,
     rowUnknown: (replica) => void listSync.refresh(replica.id),
+    forgot(replica) {
+      if (isOnline() && isFollowed(replica)) void filler.fill(replica);
+    },
   });
 
   function acknowledged(entry: Entry, conversationId: string): void {

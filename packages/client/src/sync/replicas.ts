@@ -28,6 +28,8 @@ export interface ReplicasEnvironment {
   receiptMembers(): number;
   /** Entries below this span were never seen, so that its row can't be derived. */
   rowUnknown(replica: Replica): void;
+  /** What was held may have missed a redaction, and is gone: it has to be fetched anew. */
+  forgot(replica: Replica): void;
 }
 
 /** All conversations of this device. Memory is changed at once and together; the cache follows in order. */
@@ -86,6 +88,7 @@ export function createReplicas({
   arrived,
   receiptMembers,
   rowUnknown,
+  forgot,
 }: ReplicasEnvironment): Replicas {
   const byId = new Map<string, Replica>();
   const views = createViews(writer, changed);
@@ -214,6 +217,8 @@ export function createReplicas({
       const { missed, redact } = obey(replica, span);
       const lowest = replica.row.firstId - 1;
       const forgotten = forgetThrough(replica, Math.max(missed, lowest));
+      // Once this span is taken in.
+      if (forgotten.forget) void Promise.resolve().then(() => forgot(replica));
       const { ranges } = replica;
       // An answer that was read before a redaction which this device has missed is no better than what was forgotten.
       const isOld = span.head !== undefined && (span.lastRedaction ?? 0) < missed;

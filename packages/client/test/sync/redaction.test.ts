@@ -177,6 +177,24 @@ describe("redaction", () => {
     expect(await kept(backLater, id)).not.toContain("secret");
   });
 
+  test("heard of from a page of history by a former member, makes what was held be fetched anew", async () => {
+    const { room: id, say } = room();
+    say(100);
+    const bo = world.device("bo");
+    await open(bo, id);
+    world.server.removeMembers(id, "ana", ["bo"]);
+    await world.clock.advance(100);
+    world.server.redact(id, "ana", 2);
+    const { timeline } = bo.conversations.get(id)!;
+    for (let page = 0; page < 5 && timeline.hasOlder; page++) await soon(timeline.loadOlder());
+    await world.clock.advance(2_000);
+    expect(timeline.state).toBe("complete");
+    expect(timeline.messages.map(({ messageId }) => messageId)).toEqual(
+      Array.from({ length: 102 }, (_, index) => index + 1),
+    );
+    expect(timeline.messages[1]).toMatchObject({ messageId: 2, redacted: true });
+  });
+
   test("is not undone by an answer that was read before it", async () => {
     const { room: id, say } = room();
     say(300);
