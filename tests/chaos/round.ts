@@ -169,6 +169,8 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     // Until all is well again nothing else happens, to the servers neither: it would be measured, too.
     await havoc.calmly(async () => {
       await all((one) => one.ask("write", { is: false }));
+      // What the servers still suffer from a crash of their engines has its own bound: those that were not parted are well first.
+      await Promise.all(players.filter((one) => one !== player).map((one) => one.ask("synced", {})));
       await measured("convergence", async (since) => {
         const heads = merged(await all((one) => one.ask("heads", {})));
         since();

@@ -104,6 +104,19 @@ export const ACTIONS: readonly Action[] = [
     }),
   },
   {
+    name: "redact a message",
+    group: "app",
+    weight: 2,
+    run: inConversation(({ oracle }, chance, who, id) => {
+      const all = oracle.visible(who.userId, id).filter(({ text }) => text !== undefined);
+      const own = all.filter(({ senderId }) => senderId === who.userId);
+      const some = chance.happens(0.8) ? own : all;
+      if (some.length === 0) return;
+      const { messageId } = chance.pick(some.slice(-20));
+      who.act((client) => client.conversations.get(id)?.redact(messageId));
+    }),
+  },
+  {
     name: "set a profile",
     group: "app",
     weight: 1,

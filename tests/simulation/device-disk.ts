@@ -134,7 +134,7 @@ export class DeviceDisk {
   }
 
   /** Whether what is held is what the store has: every entry of each held range that the user may see, and no other. */
-  async verify(conversationIds?: ReadonlySet<string>): Promise<void> {
+  async verify(conversationIds?: ReadonlySet<string>, inTheEnd = false): Promise<void> {
     const { oracle, trace, userId, name } = this.options;
     const { conversations } = await this.#live.load();
     for (const { row, ranges } of conversations) {
@@ -146,7 +146,7 @@ export class DeviceDisk {
       if (ranges.length > 1) trace.hit("an island is fetched");
       const inRange = (id: number): boolean => ranges.some(({ from, to }) => from <= id && id <= to);
       for (const entry of held) {
-        const problem = oracle.differs(conversationId, entry);
+        const problem = oracle.differs(conversationId, entry, inTheEnd);
         if (problem !== undefined)
           trace.fail("what a device holds is what is stored", `${where}: ${problem}`);
         if (!oracle.canSee(userId, conversationId, entry.messageId)) {

@@ -266,7 +266,7 @@ export class Device {
     const first = ids[0];
     if (first === undefined) return;
     const expected = oracle
-      .visible(this.userId, conversationId)
+      .shown(this.userId, conversationId)
       .map(({ messageId }) => messageId)
       .filter((id) => id >= first && id <= ids.at(-1)!);
     if (expected.join() !== ids.join()) {

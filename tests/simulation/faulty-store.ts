@@ -12,6 +12,11 @@ import type { Party } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 import { type Call, unavailable, type Weather } from "./unreliable-line.js";
 
+/** How far a member is to have come. */
+export type ReceiptAdvance = Parameters<ConversationStore["advanceReceipts"]>[0][number];
+/** How far they have. */
+export type AdvancedReceipt = NonNullable<Awaited<ReturnType<ConversationStore["advanceReceipts"]>>[number]>;
+
 /** What a server's way to the store is made of. */
 export interface FaultyStoreOptions {
   readonly inner: ChatStore;
@@ -22,6 +27,8 @@ export interface FaultyStoreOptions {
   readonly call: Call;
   /** Called for each entry in the moment in which it is committed. */
   readonly stored: (entry: StoredEntry) => void;
+  /** Called for each advance of a member's receipts, when it is committed. */
+  readonly hasCome: (advance: ReceiptAdvance, advanced: AdvancedReceipt) => void;
   /** Calls back when another server wrote, where the engine can tell. */
   readonly watch: (listener: () => void) => () => void;
 }
@@ -66,6 +73,14 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     return [...(await append(drafts.slice(0, at))), ...failedFrom(drafts, at)];
   }
 
+  async function advanceReceipts(
+    advances: readonly ReceiptAdvance[],
+  ): Promise<readonly (AdvancedReceipt | undefined)[]> {
+    const advanced = await inner.conversations.advanceReceipts(advances);
+    advanced.forEach((one, index) => one && options.hasCome(advances[index]!, one));
+    return advanced;
+  }
+
   const messages: MessageStore = {
     advancesConversations: inner.messages.advancesConversations,
     append: (drafts) =>
@@ -85,7 +100,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     advance: (entries) => call("advance", () => rows.advance(entries)),
     rows: (id, userIds) => call("rows", () => rows.rows(id, userIds)),
     row: (userId, id) => call("row", () => rows.row(userId, id)),
-    advanceReceipts: (advances) => call("advanceReceipts", () => rows.advanceReceipts(advances)),
+    advanceReceipts: (advances) => call("advanceReceipts", () => advanceReceipts(advances)),
     receipts: (id, query) => call("receipts", () => rows.receipts(id, query)),
     receiptChanges: (id, cursor) => call("receiptChanges", () => rows.receiptChanges(id, cursor)),
     countReceipts: (id, messageId) => call("countReceipts", () => rows.countReceipts(id, messageId)),

@@ -1,5 +1,6 @@
 import { sqlite } from "@chat/server/sqlite";
 import type { ConversationSummary } from "@chat/client";
+import type { ChatStore } from "@chat/server";
 import { Chance } from "./chance.js";
 import type { Device } from "./device.js";
 import { PartyClock } from "./party-clock.js";
@@ -8,7 +9,12 @@ import { DRAIN_BOUND, settle } from "./settle.js";
 import type { World } from "./world.js";
 
 /** Lets the world go on until a promise has settled. */
-async function within<T>(world: World, promise: Promise<T>, bound: number): Promise<T | undefined> {
+async function within<T>(
+  world: World,
+  promise: Promise<T>,
+  bound: number,
+  describe = (): string => "",
+): Promise<T | undefined> {
   const { scheduler, trace } = world;
   let settled = false;
   let result: T | undefined;
@@ -26,17 +32,21 @@ async function within<T>(world: World, promise: Promise<T>, bound: number): Prom
   await new Promise<void>((resolve) => setImmediate(resolve));
   await scheduler.runUntil(scheduler.now + bound, () => settled || trace.violation !== undefined);
   if (failure instanceof Error) trace.fail("everything can be read at the end", failure.message);
-  else if (!settled) trace.fail("everything can be read at the end", "no answer in time");
+  else if (!settled) trace.fail("everything can be read at the end", `no answer in time ${describe()}`);
   return result;
 }
 
-/** The store holds exactly what it said that it had committed. */
-async function judgeStore(world: World): Promise<void> {
-  const { oracle, trace, scheduler } = world;
+async function openStore(world: World): Promise<ChatStore> {
   const party = new Party("judge");
-  const runtime = new PartyClock(scheduler).runtime(party, new Chance("judge"), trace);
+  const runtime = new PartyClock(world.scheduler).runtime(party, new Chance("judge"), world.trace);
   const store = sqlite(world.database, { allowVolatile: true });
   await within(world, store.open({ runtime, groupMembers: 100 }), 1_000);
+  return store;
+}
+
+/** The store holds exactly what it said that it had committed. */
+async function judgeStore(world: World, store: ChatStore): Promise<void> {
+  const { oracle, trace } = world;
   for (const [conversationId, { entries }] of oracle.logs) {
     const query = { conversationId, after: 0, before: Infinity, order: "ascending", limit: 100_000 } as const;
     const read = store.messages.read({ ...query, before: Number.MAX_SAFE_INTEGER, maxBytes: Infinity });
@@ -84,6 +94,7 @@ function judgeOwed(world: World): void {
   for (const { text, device } of world.owed) {
     const written = oracle.written.get(text);
     if (written === undefined || oracle.entryOf(text) !== undefined || device.disk.hasFailed) continue;
+    if (oracle.redacted.has(text)) continue;
     // Where the conversation itself is lost, or its author has left, there is no way back.
     if (!neverLeft(world, written.conversationId, device.userId)) continue;
     trace.fail(
@@ -111,15 +122,18 @@ async function judgeTimelines(world: World, device: Device): Promise<void> {
         timeline.subscribe(look);
         look();
       });
-      await within(world, settled, 60_000);
+      await within(world, settled, 60_000, () => `${name} in ${id} is ${timeline.state}`);
       if (!timeline.hasOlder || trace.violation !== undefined) break;
-      await within(world, timeline.loadOlder({ limit: 7 }), 60_000);
+      const older = timeline.loadOlder({ limit: 7 });
+      await within(world, older, 60_000, () => `${name} in ${id} has nothing older`);
     }
     if (trace.violation !== undefined) return;
     const shown = timeline.messages.filter(({ state }) => state === "stored");
-    const visible = oracle.visible(userId, id);
+    const visible = oracle.shown(userId, id);
+    // In a history that has lost a redaction, who has heard of it shows a tombstone.
+    const bodyOf = (text = ""): string => (oracle.hasLostHistory && oracle.redacted.has(text) ? "" : text);
     const line = (entry: { readonly messageId?: number; readonly text?: string }): string =>
-      `${entry.messageId}:${entry.text ?? ""}`;
+      `${entry.messageId}:${bodyOf(entry.text)}`;
     const [is, should] = [shown.map(line), visible.map(line)];
     const at = should.findIndex((text, index) => text !== is[index]);
     if (is.length !== should.length || at !== -1) {
@@ -161,6 +175,25 @@ function judgeList(world: World, device: Device, fresh: Device): void {
   }
 }
 
+/** What a new device counts as unread is what is in the log above what was read, by the store. */
+async function judgeUnread(world: World, store: ChatStore, device: Device): Promise<void> {
+  const { oracle, trace } = world;
+  const { userId, name } = device;
+  for (const [id, { unreadCount, firstUnreadId, member }] of summaries(device)) {
+    const row = await within(world, store.conversations.row(userId, id), 1_000);
+    // Marked unread by hand, it counts from the mark on.
+    if (!member || row === undefined || row.unread?.from !== undefined) continue;
+    const unread = oracle.unreadAbove(userId, id, row.read);
+    if (unreadCount !== unread || (firstUnreadId !== undefined) !== unread > 0) {
+      const is = `${unreadCount} from ${firstUnreadId} on`;
+      trace.fail(
+        "what is unread is what nobody has read",
+        `${name} in ${id}: ${is}, not ${unread} above ${row.read}`,
+      );
+    }
+  }
+}
+
 /** Compares all that there is at the end, when nothing is under way any more. */
 export async function judge(world: World): Promise<void> {
   const { trace } = world;
@@ -168,14 +201,16 @@ export async function judge(world: World): Promise<void> {
   const fresh = world.users.map((userId) => world.addDevice(userId, `${userId}-new`));
   for (const device of fresh) device.start();
   await settle(world, DRAIN_BOUND, "a new device gets everything");
+  const store = await openStore(world);
   const steps: (() => void | Promise<void>)[] = [
-    () => judgeStore(world),
+    () => judgeStore(world, store),
     () => judgeWritten(world),
     () => judgeOwed(world),
+    ...fresh.map((device) => () => judgeUnread(world, store, device)),
     ...devices.map((device) => () => judgeList(world, device, fresh[world.users.indexOf(device.userId)]!)),
     ...[...devices, ...fresh].map((device) => () => judgeTimelines(world, device)),
     ...[...devices, ...fresh].map((device) => async () => {
-      if (!device.disk.hasFailed) await device.disk.verify();
+      if (!device.disk.hasFailed) await device.disk.verify(undefined, true);
     }),
   ];
   for (const step of steps) {

@@ -1,6 +1,7 @@
 import type { ClientFrame, ConversationRow, Entry, ServerFrame } from "@chat/protocol";
-import { kindOf } from "@chat/protocol";
+import { isSendableKind, kindOf, redactionOf, tombstoneOf } from "@chat/protocol";
 import type { StoredEntry } from "@chat/server";
+import type { AdvancedReceipt, ReceiptAdvance } from "./faulty-store.js";
 import type { DeviceEnd } from "./network.js";
 import type { Trace } from "./trace.js";
 
@@ -12,6 +13,8 @@ interface Stay {
 /** The log of one conversation as the store has it, and who may see what of it. */
 interface Log {
   readonly entries: StoredEntry[];
+  /** As they were before anything was redacted. */
+  readonly originals: StoredEntry[];
   readonly stays: Map<string, Stay[]>;
 }
 
@@ -41,11 +44,15 @@ export class Oracle {
   readonly lost = new Set<string>();
   /** Texts of a history that the operator has ended. */
   readonly ended = new Set<string>();
+  /** Texts that were taken away at some time, be it in a history that was lost. */
+  readonly redacted = new Set<string>();
   /** True once a restored backup has lost an entry of any kind. */
   hasLostHistory = false;
   /** Which conversation and id each text has. */
   readonly #stored = new Map<string, StoredEntry>();
   readonly #keys = new Set<string>();
+  /** How far members have come, as far as the store has said. */
+  readonly #receipts = new Map<string, { readonly delivered: number; readonly read: number }>();
   readonly #lastNumber = new Map<string, number>();
 
   constructor(private readonly trace: Trace) {}
@@ -62,8 +69,7 @@ export class Oracle {
     const key = `${conversationId} ${senderId} ${deviceId} ${clientMessageId}`;
     if (this.#keys.has(key)) this.trace.fail("no key is stored twice", what);
     this.#keys.add(key);
-    log.entries.push(entry);
-    this.#applyMembership(log, entry);
+    this.#append(log, entry);
     if (text === undefined) return;
     if (this.#stored.has(text)) this.trace.fail("no message is stored twice", what);
     this.#stored.set(text, entry);
@@ -83,6 +89,35 @@ export class Oracle {
       this.trace.fail("the sends of a device keep their order", `${what} comes behind number ${last}`);
     }
     this.#lastNumber.set(lane, written.number);
+  }
+
+  /** The store has said how far a member has come. */
+  hasCome(
+    { conversationId, userId, delivered = 0, read }: ReceiptAdvance,
+    { receipt }: AdvancedReceipt,
+  ): void {
+    const who = `${conversationId} ${userId}`;
+    const before = this.#receipts.get(who) ?? { delivered: 0, read: 0 };
+    const least = {
+      delivered: Math.max(before.delivered, delivered),
+      read: Math.max(before.read, read?.messageId ?? 0),
+    };
+    if (
+      receipt.delivered < least.delivered ||
+      receipt.read < least.read ||
+      receipt.delivered < receipt.read
+    ) {
+      const is = `${receipt.delivered} and ${receipt.read} after ${least.delivered} and ${least.read}`;
+      this.trace.fail("watermarks only rise", `${who}: ${is}`);
+    }
+    this.#receipts.set(who, { delivered: receipt.delivered, read: receipt.read });
+  }
+
+  /** How many messages of others lie above an id, for a user who sees them. */
+  unreadAbove(userId: string, conversationId: string, messageId: number): number {
+    return this.visible(userId, conversationId).filter(
+      (entry) => entry.messageId > messageId && entry.senderId !== userId && isSendableKind(entry.kind),
+    ).length;
   }
 
   /** The application was told that a message is stored. */
@@ -106,6 +141,11 @@ export class Oracle {
   visible(userId: string, conversationId: string): readonly StoredEntry[] {
     const log = this.logs.get(conversationId);
     return (log?.entries ?? []).filter(({ messageId }) => this.canSee(userId, conversationId, messageId));
+  }
+
+  /** The lines of it that a screen shows: a redaction shows at what it has taken away. */
+  shown(userId: string, conversationId: string): readonly StoredEntry[] {
+    return this.visible(userId, conversationId).filter((entry) => redactionOf(entry) === undefined);
   }
 
   canSee(userId: string, conversationId: string, messageId: number): boolean {
@@ -134,20 +174,20 @@ export class Oracle {
   /** The store has lost everything above. Returns the entries that are gone. */
   restore(snapshot: OracleSnapshot): readonly StoredEntry[] {
     const gone: StoredEntry[] = [];
-    const kept = [...this.logs].flatMap(([id, { entries }]) => {
+    const kept = [...this.logs].flatMap(([id, { originals }]) => {
       const length = snapshot.get(id) ?? 0;
-      gone.push(...entries.slice(length));
-      return entries.slice(0, length);
+      gone.push(...originals.slice(length));
+      return originals.slice(0, length);
     });
     this.logs.clear();
     this.#keys.clear();
+    this.#receipts.clear();
     this.#stored.clear();
     this.hasLostHistory ||= gone.length > 0;
     for (const { text } of gone) if (text !== undefined) this.lost.add(text);
     for (const entry of kept) {
       const log = this.#log(entry.conversationId);
-      log.entries.push(entry);
-      this.#applyMembership(log, entry);
+      this.#append(log, entry);
       this.#keys.add(`${entry.conversationId} ${entry.senderId} ${entry.deviceId} ${entry.clientMessageId}`);
       if (entry.text !== undefined) this.#stored.set(entry.text, entry);
     }
@@ -213,12 +253,20 @@ export class Oracle {
     }
   }
 
-  /** How an entry that somebody holds differs from the store's; undefined if it does not. */
-  differs(conversationId: string, entry: Entry): string | undefined {
-    const stored = this.logs.get(conversationId)?.entries[entry.messageId - 1];
-    if (stored === undefined) return `the store has no ${entry.messageId}`;
+  /**
+   * How an entry that somebody holds differs from the store's; undefined if it does not.
+   * @param inTheEnd nothing is under way any more, so that a body that was taken away is gone here, too
+   */
+  differs(conversationId: string, entry: Entry, inTheEnd = false): string | undefined {
+    const log = this.logs.get(conversationId);
+    const stored = log?.entries[entry.messageId - 1];
+    const original = log?.originals[entry.messageId - 1];
+    if (stored === undefined || original === undefined) return `the store has no ${entry.messageId}`;
+    const isOnItsWay = stored.redacted === true && !inTheEnd && entry.text === original.text;
+    // A redaction that the store has lost is obeyed where it was heard of.
+    const isObeyed = this.hasLostHistory && entry.redacted && this.redacted.has(original.text ?? "");
     const same =
-      stored.text === entry.text &&
+      (stored.text === entry.text || isOnItsWay || isObeyed) &&
       stored.senderId === entry.senderId &&
       stored.kind === kindOf(entry) &&
       stored.createdAt === entry.createdAt &&
@@ -231,8 +279,20 @@ export class Oracle {
 
   #log(conversationId: string): Log {
     let log = this.logs.get(conversationId);
-    if (log === undefined) this.logs.set(conversationId, (log = { entries: [], stays: new Map() }));
+    if (log === undefined)
+      this.logs.set(conversationId, (log = { entries: [], originals: [], stays: new Map() }));
     return log;
+  }
+
+  #append(log: Log, entry: StoredEntry): void {
+    log.entries.push(entry);
+    log.originals.push(entry);
+    this.#applyMembership(log, entry);
+    const target = log.entries[(redactionOf(entry)?.messageId ?? 0) - 1];
+    if (target === undefined) return;
+    this.trace.hit("a body is taken away");
+    if (target.text !== undefined) this.redacted.add(target.text);
+    log.entries[target.messageId - 1] = tombstoneOf(target);
   }
 
   #applyMembership({ stays }: Log, { kind, data, messageId }: StoredEntry): void {

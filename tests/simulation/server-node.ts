@@ -79,6 +79,7 @@ export class ServerNode {
         oracle.stored(entry);
         this.onCommit();
       },
+      hasCome: (advance, advanced) => oracle.hasCome(advance, advanced),
       watch: (listener) => {
         run.wrote = () => scheduler.after(chance.float() * 50, party, listener);
         return () => {};

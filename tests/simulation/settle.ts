@@ -43,7 +43,7 @@ function unsettled(world: World, { client, userId }: Device): string | undefined
     const conversation = client.conversations.get(conversationId);
     if (conversation === undefined) return `does not know ${conversationId}`;
     const { timeline, summary } = conversation;
-    const last = world.oracle.visible(userId, conversationId).at(-1)?.messageId;
+    const last = world.oracle.shown(userId, conversationId).at(-1)?.messageId;
     const stored = timeline.messages.filter(({ state }) => state === "stored").at(-1)?.messageId;
     if (!summary.member) return `takes itself for no member of ${conversationId}`;
     if (timeline.state !== "complete") return `${conversationId} is ${timeline.state}`;

@@ -52,6 +52,7 @@ const PATHS = [
   "divergence repaired",
   "divergence: messages sent again",
   "a lost message came back",
+  "a body is taken away",
   "tail lost",
 ] as const;
 
