@@ -1,4 +1,5 @@
 export { type DiscoveryEngine, discoverySuite } from "./discovery-suite.js";
+export { type FanoutFaultEngine, fanoutFaultSuite } from "./fanout-fault-suite.js";
 export { type FanoutEngine, fanoutSuite } from "./fanout-suite.js";
 export { type RegistryEngine, registrySuite } from "./registry-suite.js";
 export { storeSuite } from "./store-suite.js";

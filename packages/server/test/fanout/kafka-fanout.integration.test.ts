@@ -1,10 +1,9 @@
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { kafkaFanout, kafkajs } from "@chat/server/kafka";
-import { fanoutSuite } from "@chat/server/testing";
+import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasKafka, MockKafka } from "../engines/start-kafka.js";
-import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
@@ -55,16 +54,14 @@ describe.skipIf(!hasKafka)("Kafka fan-out", () => {
 });
 
 describe.skipIf(!hasKafka)("Kafka fan-out, when Kafka fails", () => {
-  brokerFaultCases(
-    async () => {
-      const engine = new MockKafka();
-      await engine.start();
-      return {
-        engine,
-        fanout: async (log) => kafkaFanout(kafkajs(clientOf(engine)), { runtime: { ...runtime, log } }),
-        dispose: () => engine.kill(),
-      };
-    },
-    { timeout: 120_000 },
-  );
+  fanoutFaultSuite({ describe, it }, "kafkajs 2", async () => {
+    const engine = new MockKafka();
+    await engine.start();
+    return {
+      kill: () => engine.kill(),
+      start: () => engine.start(),
+      fanout: async (log) => kafkaFanout(kafkajs(clientOf(engine)), { runtime: { ...runtime, log } }),
+      dispose: () => engine.kill(),
+    };
+  });
 });

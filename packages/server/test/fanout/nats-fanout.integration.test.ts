@@ -2,14 +2,13 @@ import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { natsFanout } from "@chat/server/nats";
-import { fanoutSuite } from "@chat/server/testing";
+import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection as RealConnection } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { brokerBufferCases } from "./broker-buffer-cases.js";
-import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
@@ -102,14 +101,15 @@ const program = programOf("nats-server");
 for (const buffered of [false, true]) {
   const kind = buffered ? "buffered NATS fan-out" : "NATS fan-out";
   describe.skipIf(program === undefined)(`${kind}, when NATS fails`, () => {
-    brokerFaultCases(async () => {
+    fanoutFaultSuite({ describe, it }, kind, async () => {
       const engine = await EngineProcess.create(({ port, folder }) => {
         const store = mkdtempSync(join(folder, "jetstream-"));
         return run(program!, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store]);
       });
       const clients: RealConnection[] = [];
       return {
-        engine,
+        kill: () => engine.kill(),
+        start: () => engine.start(),
         async fanout(log) {
           const client = await open(`nats://127.0.0.1:${engine.port}`);
           clients.push(client);

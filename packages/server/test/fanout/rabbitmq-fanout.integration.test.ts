@@ -1,7 +1,7 @@
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { type AmqpConnection, rabbitmqFanout } from "@chat/server/rabbitmq";
-import { fanoutSuite } from "@chat/server/testing";
+import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { connect as connect2 } from "amqplib";
 import { connect as connect0 } from "amqplib-0";
 import { connect as connect1 } from "amqplib-1";
@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { hasRabbitmq, startRabbitmq } from "../engines/start-rabbitmq.js";
-import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
@@ -132,19 +131,17 @@ describe.skipIf(!hasRabbitmq)("RabbitMQ fan-out, when RabbitMQ fails", () => {
   }, 60_000);
   afterAll(() => engine?.dispose());
 
-  brokerFaultCases(
-    async () => {
-      const own = engine!;
-      await own.start();
-      return {
-        engine: own,
-        fanout: async (log) =>
-          rabbitmqFanout(() => connect2(`amqp://guest:guest@127.0.0.1:${own.port}`), {
-            runtime: { ...runtime, log },
-          }),
-        dispose: async () => {},
-      };
-    },
-    { restarts: 1, timeout: 120_000 },
-  );
+  fanoutFaultSuite({ describe, it }, "RabbitMQ", async () => {
+    const own = engine!;
+    await own.start();
+    return {
+      kill: () => own.kill(),
+      start: () => own.start(),
+      fanout: async (log) =>
+        rabbitmqFanout(() => connect2(`amqp://guest:guest@127.0.0.1:${own.port}`), {
+          runtime: { ...runtime, log },
+        }),
+      dispose: async () => {},
+    };
+  });
 });

@@ -1,6 +1,6 @@
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { ioredis, nodeRedis, type RedisConnection, redisFanout } from "@chat/server/redis";
-import { fanoutSuite } from "@chat/server/testing";
+import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { createClient } from "redis";
@@ -9,7 +9,6 @@ import { describe, expect, it } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { brokerBufferCases } from "./broker-buffer-cases.js";
-import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
@@ -97,13 +96,14 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
     });
 
     describe.skipIf(program === undefined)(`${kind} with ${driver}, when Redis fails`, () => {
-      brokerFaultCases(async () => {
+      fanoutFaultSuite({ describe, it }, `${kind}, ${driver}`, async () => {
         const engine = await EngineProcess.create(({ port, folder }) =>
           run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
         );
         const clients: Client[] = [];
         return {
-          engine,
+          kill: () => engine.kill(),
+          start: () => engine.start(),
           async fanout(log) {
             const client = await connect(`redis://127.0.0.1:${engine.port}`);
             clients.push(client);

@@ -2,11 +2,10 @@ import { SNS } from "@aws-sdk/client-sns";
 import { SQS } from "@aws-sdk/client-sqs";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { snsSqsFanout, type SnsSqsFanoutOptions } from "@chat/server/sns-sqs";
-import { fanoutSuite } from "@chat/server/testing";
+import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { startFauxqs } from "../engines/start-fauxqs.js";
-import { brokerFaultCases } from "./broker-fault-cases.js";
 
 const runtime = systemRuntime();
 
@@ -129,26 +128,24 @@ describe("SNS and SQS fan-out", () => {
 });
 
 describe("SNS and SQS fan-out, when they fail", () => {
-  brokerFaultCases(
-    async () => {
-      const engine = await startFauxqs();
-      const opened: ReturnType<typeof clients>[] = [];
-      return {
-        engine,
-        async fanout(log) {
-          const { sns, sqs } = clients(engine.port);
-          opened.push({ sns, sqs });
-          return snsSqsFanout({ sns, sqs, registry: registry("a"), runtime: { ...runtime, log } });
-        },
-        async dispose() {
-          for (const { sns, sqs } of opened) {
-            sns.destroy();
-            sqs.destroy();
-          }
-          await engine.dispose();
-        },
-      };
-    },
-    { timeout: 120_000 },
-  );
+  fanoutFaultSuite({ describe, it }, "SNS and SQS", async () => {
+    const engine = await startFauxqs();
+    const opened: ReturnType<typeof clients>[] = [];
+    return {
+      kill: () => engine.kill(),
+      start: () => engine.start(),
+      async fanout(log) {
+        const { sns, sqs } = clients(engine.port);
+        opened.push({ sns, sqs });
+        return snsSqsFanout({ sns, sqs, registry: registry("a"), runtime: { ...runtime, log } });
+      },
+      async dispose() {
+        for (const { sns, sqs } of opened) {
+          sns.destroy();
+          sqs.destroy();
+        }
+        await engine.dispose();
+      },
+    };
+  });
 });
