@@ -6,7 +6,6 @@ import {
   LIMITS,
   type PresenceChangedFrame,
   type Runtime,
-  type ServerFrame,
 } from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
@@ -17,7 +16,9 @@ import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
 import { type Ask, createRequests } from "./connection/requests.js";
 import { createConversation } from "./conversation.js";
+import { createConversationHandles } from "./conversation-handles.js";
 import { createConversationList } from "./conversation-list.js";
+import { createFrameReceiver } from "./frame-receiver.js";
 import { createOutbox } from "./outbox/outbox.js";
 import type {
   ChatClient,
@@ -86,12 +87,6 @@ export interface ClientCore<C extends CustomData> {
   close(): Promise<void>;
 }
 
-interface Handle<C extends CustomData> {
-  readonly conversation: Conversation<C>;
-  readonly summary: Topic;
-  readonly timeline: Topic;
-}
-
 /** Before the leading tab is known. */
 const WAITING: TabStatus = {
   connection: "connecting",
@@ -110,15 +105,12 @@ export function createClientCore<C extends CustomData>(
   const { userId } = options;
   const { random } = runtime;
   const lineOf = createLines<C>(userId);
-  const handles = new Map<string, Handle<C>>();
-  const rows = new WeakMap<Replica, string>();
   let textCharacters: number = LIMITS.textCharacters;
   let receiptMembers: number = LIMITS.receiptMembers;
   let epoch: string | undefined;
   let deviceId: string | undefined;
   /** What the leading tab says of itself; absent while that is this one. */
   let leader: TabStatus | undefined = WAITING;
-  let refreshing = false;
 
   const writer = createCacheWriter(device.cache, (error) => {
     report(error);
@@ -148,15 +140,7 @@ export function createClientCore<C extends CustomData>(
 
   function changed(replica: Replica): void {
     receipts.look();
-    const handle = handles.get(replica.id);
-    handle?.timeline.changed();
-    // How far others have come shows in the timeline only.
-    const { version: _, delivered: __, receipts: ___, ...row } = replica.row;
-    const shown = JSON.stringify(row);
-    if (rows.get(replica) === shown) return;
-    rows.set(replica, shown);
-    handle?.summary.changed();
-    conversations.changed();
+    handles.changed(replica);
   }
 
   const replicas = createReplicas({
@@ -167,7 +151,7 @@ export function createClientCore<C extends CustomData>(
     arrived(replica, entry) {
       if (!isSendableKind(kindOf(entry)) || entry.redacted) return;
       stopped(replica.id, entry.senderId);
-      environment.message(handleOf(replica).conversation, lineOf(entry));
+      environment.message(handles.of(replica), lineOf(entry));
       // The others first hear that it is held.
       void writer.idle().then(() => device.tell({ arrived: { conversationId: replica.id, entry } }));
     },
@@ -191,7 +175,7 @@ export function createClientCore<C extends CustomData>(
       acknowledged,
       stuck: () => connection.restart(),
       changed(conversationId) {
-        handles.get(conversationId)?.timeline.changed();
+        handles.timelineChanged(conversationId);
         environment.changed();
       },
     },
@@ -216,7 +200,7 @@ export function createClientCore<C extends CustomData>(
     },
     diverged(replica, above, resent) {
       runtime.log("warn", "diverged", { conversationId: replica.id, above, resent });
-      environment.diverged(handleOf(replica).conversation, above, resent);
+      environment.diverged(handles.of(replica), above, resent);
     },
     report,
   });
@@ -254,7 +238,7 @@ export function createClientCore<C extends CustomData>(
           typing: isTyping,
         });
     },
-    (conversationId) => handles.get(conversationId)?.summary.changed(),
+    (conversationId) => handles.summaryChanged(conversationId),
   );
 
   /** Whose message has come writes it no more. */
@@ -292,22 +276,19 @@ export function createClientCore<C extends CustomData>(
     return leader ? device.ask(request) : tabSync.answer(request);
   }
 
-  function handleOf(replica: Replica): Handle<C> {
-    let handle = handles.get(replica.id);
-    if (handle === undefined) {
-      const summary = notifier.topic();
-      const timeline = notifier.topic();
+  const handles = createConversationHandles<C>(
+    notifier,
+    (replica, timeline, summary) => {
       const shared = { replicas, filler, writer, ask, lineOf, outboxOf: outbox.of, isOnline };
-      const conversation = createConversation<C>(
+      return createConversation<C>(
         { userId, random, ask, outbox, row: listSync.row, lineOf, mark, typing },
         replica,
         createTimeline<C>(shared, replica, timeline),
         summary,
       );
-      handles.set(replica.id, (handle = { conversation, summary, timeline }));
-    }
-    return handle;
-  }
+    },
+    () => conversations.changed(),
+  );
 
   const conversations = createConversationList<C>(
     {
@@ -315,59 +296,22 @@ export function createClientCore<C extends CustomData>(
       ask,
       replicas,
       row: listSync.row,
-      handleOf: (replica) => handleOf(replica).conversation,
+      handleOf: handles.of,
       state: () =>
         listSync.listed && (status().synced || !isOnline()) ? "complete" : isOnline() ? "filling" : "gap",
     },
     listTopic,
   );
 
-  /** While this connection lasts, for a token that is made anew; the server asks again should it not come. */
-  async function refreshToken(): Promise<void> {
-    const { token } = options;
-    if (typeof token !== "function" || refreshing) return;
-    refreshing = true;
-    try {
-      await ask({ type: "refresh-token", token: await token() }, { mode: "once" });
-    } catch (error) {
-      report(error);
-    }
-    refreshing = false;
-  }
-
-  function received(frame: ServerFrame): void {
-    switch (frame.type) {
-      case "entries":
-        return listSync.entries(frame.conversationId, frame);
-      case "conversation-changed":
-        return void listSync.row(frame.row);
-      case "user-changed":
-        return users.take([frame.profile]);
-      case "pong":
-        return void listSync.pong(frame);
-      case "token-expiring":
-        return void refreshToken();
-      case "receipts-changed":
-        return replicas.receipts(frame.conversationId, frame.receipts);
-      case "own-receipt-changed":
-        return replicas.ownReceipt(frame.receipt);
-      case "typing-changed":
-        device.tell({ typing: frame });
-        return typing.heard(frame);
-      case "presence-changed":
-        device.tell({ pushed: frame });
-        return environment.pushed(frame);
-      case "going-away":
-        return;
-      case "error":
-        return requests.answer(frame.requestId, new ChatError(frame.code, frame.message, frame));
-      default:
-        requests.answer(frame.requestId, frame);
-    }
-  }
+  const receiver = createFrameReceiver({
+    ...{ requests, listSync, replicas, users, typing, report },
+    token: options.token,
+    pushed: environment.pushed,
+    tell: device.tell,
+  });
 
   function lost(): void {
-    refreshing = false;
+    receiver.lost();
     requests.disconnected();
     outbox.disconnected();
     users.disconnected();
@@ -407,7 +351,7 @@ export function createClientCore<C extends CustomData>(
       outbox.connected();
       listSync.start();
     },
-    received,
+    received: receiver.received,
     lost,
     changed: connectionChanged,
     report,
@@ -421,7 +365,7 @@ export function createClientCore<C extends CustomData>(
   }
 
   function connectionChanged(): void {
-    for (const [, { timeline }] of handles) timeline.changed();
+    handles.timelineChanged();
     statusChanged();
   }
 
@@ -502,7 +446,7 @@ export function createClientCore<C extends CustomData>(
       }
       const replica = arrived && replicas.get(arrived.conversationId);
       if (replica) stopped(replica.id, arrived.entry.senderId);
-      if (replica) environment.message(handleOf(replica).conversation, lineOf(arrived.entry));
+      if (replica) environment.message(handles.of(replica), lineOf(arrived.entry));
       if (error) report(new ChatError(error.code, error.message));
       if (status) follow(status);
     },
