@@ -33,15 +33,11 @@ export function firstCharacters(text: string, max: number): string {
  * @throws ChatError `text_empty`, `text_too_long`, `text_malformed`
  */
 export function assertText(text: string, max: number): void {
-  if (text.length === 0)
-    throw new ChatError("text_empty", "A message needs at least one character of text, or data.");
+  if (text.length === 0) throw new ChatError("text_empty", "A message needs text or data.");
   if (!fitsCharacters(text, max)) {
     throw new ChatError("text_too_long", `A message may have ${max} characters; split it or shorten it.`);
   }
   if (!isWellFormed(text)) {
-    throw new ChatError(
-      "text_malformed",
-      "The text holds half a surrogate pair; it was cut inside a character.",
-    );
+    throw new ChatError("text_malformed", "The text was cut inside a character.");
   }
 }

@@ -65,7 +65,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
   function inTime<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = clock.schedule(ANSWER_DEADLINE_MS, () =>
-        reject(new ChatError("storage_failed", `IndexedDB gave no answer in ${ANSWER_DEADLINE_MS} ms.`)),
+        reject(new ChatError("storage_failed", "IndexedDB gave no answer in time.")),
       );
       answer.then(resolve, reject).finally(cancel);
     });

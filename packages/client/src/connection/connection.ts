@@ -126,7 +126,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     triedAt = clock.monotonic();
     if (state !== "connecting") become("connecting");
     cancelTimeout = clock.schedule(CLIENT_LIMITS.connectTimeout, () =>
-      over(new ChatError("timeout", "The server could not be reached in time.")),
+      over(new ChatError("timeout", "The server gave no answer in time.")),
     );
     try {
       const { token, locate } = environment;
@@ -284,7 +284,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     },
 
     restart() {
-      if (state === "online") over(new ChatError("timeout", "An answer did not come in time."));
+      if (state === "online") over(new ChatError("timeout", "The server gave no answer in time."));
     },
 
     close() {

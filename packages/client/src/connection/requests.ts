@@ -134,9 +134,7 @@ export function createRequests(
         },
       };
       const cancelTimeout = clock.schedule(timeout, () =>
-        entry.reject(
-          new ChatError("timeout", "The server gave no answer in time; it may come with another try."),
-        ),
+        entry.reject(new ChatError("timeout", "The server gave no answer in time; try again.")),
       );
       signal?.addEventListener("abort", onAbort);
       pending.add(entry);

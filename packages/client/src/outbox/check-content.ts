@@ -17,7 +17,7 @@ export function checkContent({ text, kind, data, replyTo }: Content, textCharact
   if (text !== undefined || data === undefined) assertText(text ?? "", textCharacters);
   if (data !== undefined) assertData(data);
   if (kind !== undefined && !isSendableKind(kind)) {
-    throw new ChatError("invalid_argument", "kind must be text, or x- and 1 to 30 of a–z, 0–9 and hyphen.");
+    throw new ChatError("invalid_argument", "kind must be text or x-…, of at most 30 a–z, 0–9 and hyphens.");
   }
   if (replyTo !== undefined && !(Number.isSafeInteger(replyTo) && replyTo > 0)) {
     throw new ChatError("invalid_argument", "replyTo must be the messageId of a message.");

@@ -57,7 +57,7 @@ export function assertContent(
     );
   }
   if (text === undefined && data === undefined) {
-    throw new ChatError("text_empty", "A message needs at least one character of text, or data.");
+    throw new ChatError("text_empty", "A message needs text or data.");
   }
   if (text !== undefined) assertText(text, context.settings.textCharacters);
   if (data !== undefined) assertData(data);
