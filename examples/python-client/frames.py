@@ -347,6 +347,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     101: ("own-receipt-changed", (Field("receipt", OWN_RECEIPT),)),
     102: ("typing-changed", (CONVERSATION_ID, Field("userId", ID), Field("typing", BOOL))),
     104: ("presence-changed", (Field("presence", PRESENCE),)),
+    108: ("head-moved", (CONVERSATION_ID, Field("head", UINT), Field("spread", UINT))),
     112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip
 _CODES: Final = {name: code for code, (name, _) in FRAMES.items()}

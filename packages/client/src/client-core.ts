@@ -37,6 +37,7 @@ import { acknowledge } from "./sync/acknowledge.js";
 import { createCacheWriter } from "./sync/cache-writer.js";
 import { createGapFiller, type GapFiller } from "./sync/gap-filler.js";
 import { createListSync } from "./sync/list-sync.js";
+import { createNews } from "./sync/news.js";
 import { createReceipts } from "./sync/receipts.js";
 import { curMax, rangeAt } from "./sync/held-ranges.js";
 import { isCaughtUp, isFollowed, type Replica } from "./sync/replica.js";
@@ -246,6 +247,8 @@ export function createClientCore<C extends CustomData>(
     typing.heard({ conversationId, userId, typing: false });
   }
 
+  const news = createNews({ runtime, replicas, filler: ownFiller, refresh: listSync.refresh });
+
   const receipts = createReceipts({
     runtime,
     userId,
@@ -304,7 +307,7 @@ export function createClientCore<C extends CustomData>(
   );
 
   const receiver = createFrameReceiver({
-    ...{ requests, listSync, replicas, users, typing, report },
+    ...{ requests, listSync, replicas, users, typing, news, report },
     token: options.token,
     pushed: environment.pushed,
     tell: device.tell,
@@ -317,6 +320,7 @@ export function createClientCore<C extends CustomData>(
     users.disconnected();
     typing.reset();
     listSync.stop();
+    news.reset();
   }
 
   const { discover, url } = options;

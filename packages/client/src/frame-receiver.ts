@@ -1,6 +1,7 @@
 import { ChatError, type ServerFrame } from "@chat/protocol";
 import type { Requests } from "./connection/requests.js";
 import type { ListSync } from "./sync/list-sync.js";
+import type { News } from "./sync/news.js";
 import type { Replicas } from "./sync/replicas.js";
 import type { TabNotice } from "./tabs/device.js";
 import type { TypingUsers } from "./users/typing.js";
@@ -14,6 +15,7 @@ export interface FrameReceiverEnvironment {
   readonly replicas: Pick<Replicas, "receipts" | "ownReceipt">;
   readonly users: Pick<Users<object>, "take">;
   readonly typing: Pick<TypingUsers, "heard">;
+  readonly news: Pick<News, "heard">;
   pushed(frame: Extract<ServerFrame, { readonly type: "presence-changed" }>): void;
   /** Tells the other tabs. */
   tell(notice: TabNotice): void;
@@ -28,7 +30,7 @@ export interface FrameReceiver {
 }
 
 export function createFrameReceiver(environment: FrameReceiverEnvironment): FrameReceiver {
-  const { token, requests, listSync, replicas, users, typing, pushed, tell, report } = environment;
+  const { token, requests, listSync, replicas, users, typing, news, pushed, tell, report } = environment;
   let refreshing = false;
 
   /** While this connection lasts, for a token that is made anew; the server asks again should it not come. */
@@ -48,6 +50,8 @@ export function createFrameReceiver(environment: FrameReceiverEnvironment): Fram
       switch (frame.type) {
         case "entries":
           return listSync.entries(frame.conversationId, frame);
+        case "head-moved":
+          return news.heard(frame);
         case "conversation-changed":
           return void listSync.row(frame.row);
         case "user-changed":

@@ -111,6 +111,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     codec,
     announce: (envelope) => void announce(envelope.conversationId, () => encodeEnvelope(envelope)),
     receiptMembers: settings.receiptMembers,
+    largeGroups: settings,
     announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
   });
   const presence = new Presence({

@@ -10,6 +10,14 @@ export interface ServerSettings {
   readonly receiptMembers: number;
   /** In conversations of more members nobody is told who is writing. */
   readonly typingMembers: number;
+  /**
+   * A conversation of which more members than these are connected to this server is a large group (until they are 80 % of it), whose devices are told only that
+   * there is news, and fetch it, while more than `largeGroupRate` messages a second are written there.
+   */
+  readonly largeGroupOnline: number;
+  readonly largeGroupRate: number;
+  /** Between two pieces of news to the devices of a large group. */
+  readonly largeGroupInterval: number;
   /** Devices of one user that may be subscribed to pushes. */
   readonly pushDevices: number;
   /** How long a device of a user has to take a message before the others are told of it by push. */
@@ -87,6 +95,10 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   groupMembers: LIMITS.groupMembers,
   receiptMembers: LIMITS.receiptMembers,
   typingMembers: 100,
+  largeGroupOnline: 500,
+  // Faster than anybody reads; below it a message in a room of 10,000 costs a server some 30 ms.
+  largeGroupRate: 10,
+  largeGroupInterval: 1_000,
   pushDevices: 50,
   // A connected device has said so after some 300 ms; one on a poor line is given a chance.
   pushDelay: 5_000,

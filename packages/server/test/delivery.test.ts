@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Deliverer } from "../src/delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "../src/delivery/envelope.js";
-import { type ChatServer, type Fanout, inProcessRegistry } from "../src/index.js";
+import { type ChatServer, DEFAULT_SETTINGS, type Fanout, inProcessRegistry } from "../src/index.js";
 import type { Recipient } from "../src/delivery/recipient.js";
 import type { AppendOutcome, Draft, MessageStore } from "../src/store/message-store.js";
 import { sqlite } from "../src/store/sqlite/index.js";
@@ -243,6 +243,7 @@ describe("Deliverer", () => {
       conversations,
       codec,
       receiptMembers: 100,
+      largeGroups: DEFAULT_SETTINGS,
     });
     return { deliverer, reads, log, messages, append: () => store.messages.append([draft(log.length)]) };
   }

@@ -31,7 +31,12 @@ type PushClient = Pick<ChatClient, "push">;
 
 /** True where this browser can show pushes: not on plain http, nor on iOS before the page is on the home screen. */
 export function canPush(): boolean {
-  return typeof navigator === "object" && "serviceWorker" in navigator && "PushManager" in globalThis && "Notification" in globalThis;
+  return (
+    typeof navigator === "object" &&
+    "serviceWorker" in navigator &&
+    "PushManager" in globalThis &&
+    "Notification" in globalThis
+  );
 }
 
 /**

@@ -13,6 +13,7 @@ import { getPush } from "./get-push.js";
 import { getRange } from "./get-range.js";
 import { getUsers } from "./get-users.js";
 import { goingAway } from "./going-away.js";
+import { headMoved } from "./head-moved.js";
 import { hello } from "./hello.js";
 import { listChanges } from "./list-changes.js";
 import { listConversations } from "./list-conversations.js";
@@ -101,6 +102,7 @@ export const SERVER_FRAMES = [
   ownReceiptChanged,
   typingChanged,
   presenceChanged,
+  headMoved,
   tokenExpiring,
 ] as const;
 
@@ -147,6 +149,7 @@ export type { ReceiptsFrame } from "./receipts.js";
 export type { ReceiptCountsFrame } from "./receipt-counts.js";
 export type { ReceiptsChangedFrame } from "./receipts-changed.js";
 export type { OwnReceiptChangedFrame } from "./own-receipt-changed.js";
+export type { HeadMovedFrame } from "./head-moved.js";
 export type { TypingChangedFrame } from "./typing-changed.js";
 export type { PresencesFrame } from "./presences.js";
 export type { PresenceChangedFrame } from "./presence-changed.js";

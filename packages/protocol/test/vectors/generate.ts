@@ -554,6 +554,8 @@ const serverFrames: Record<string, ServerFrame> = {
     providers: [{ name: "web-push", publicKey: "BPub-_1" }, { name: "apns" }],
     provider: "apns",
   },
+  "head-moved minimal": { type: "head-moved", conversationId: "room", head: 1, spread: 0 },
+  "head-moved full": { type: "head-moved", conversationId: ROOM, head: 300, spread: 5_000 },
   "typing-changed minimal": { type: "typing-changed", conversationId: "room", userId: "bo", typing: false },
   "typing-changed full": { type: "typing-changed", conversationId: ROOM, userId: DEVICE, typing: true },
   "presences minimal": { type: "presences", requestId: 30, presences: [] },

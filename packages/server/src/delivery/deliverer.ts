@@ -4,6 +4,7 @@ import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
+import { LargeGroup, type LargeGroupSettings } from "./large-group.js";
 import { ProfileWatch } from "./profile-watch.js";
 import { type MovedReceipts, ReceiptSender } from "./receipt-sender.js";
 import type { Recipient } from "./recipient.js";
@@ -15,6 +16,9 @@ import type { Typing } from "./typing.js";
 const GAP_PAGE = LIMITS.rangeEntries;
 /** ms before a read that failed is tried again. */
 const RETRY_DELAY = 500;
+/** ms for each member over which devices spread their asking for news, and the most of it. */
+const SPREAD_PER_MEMBER = 0.5;
+const LONGEST_SPREAD = 10_000;
 /** Conversations per page when a session's tracks are laid. */
 const MEMBER_OF_PAGE = 1_000;
 
@@ -28,6 +32,7 @@ export interface DelivererOptions {
   readonly announce?: (envelope: Envelope) => void;
   /** Up to so many members of a conversation are told how far each other has come. */
   readonly receiptMembers: number;
+  readonly largeGroups: LargeGroupSettings;
   /** As `announce`, for receipts that this server has stored. */
   readonly announceReceipts?: (moved: MovedReceipts) => void;
 }
@@ -298,6 +303,7 @@ export class Deliverer {
   /** Delivers nothing any more. */
   close(): void {
     this.#closed = true;
+    for (const track of this.#tracks.values()) track.end();
     this.#tracks.clear();
     this.#users.clear();
     this.profiles.clear();
@@ -307,6 +313,11 @@ export class Deliverer {
     const track: Track = new Track(conversationId, head, {
       encodeRun: (frame) => this.#options.codec.encodeRun(frame),
       count: () => ++this.#runs,
+      largeGroupOnline: this.#options.largeGroups.largeGroupOnline,
+      largeGroup: (large) => {
+        const { runtime, largeGroups } = this.#options;
+        return new LargeGroup(runtime.clock, largeGroups, () => this.#tellHead(large));
+      },
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
         user?.tracks.add(joined);
@@ -333,9 +344,17 @@ export class Deliverer {
     return undefined;
   }
 
+  /** Tells all who are here that there is news. What gives way to more important things, the next pong tells. */
+  #tellHead({ conversationId, head, members }: Track): void {
+    const spread = Math.min(LONGEST_SPREAD, Math.round(members.size * SPREAD_PER_MEMBER));
+    const frame = this.#options.codec.encode({ type: "head-moved", conversationId, head, spread });
+    for (const { recipients } of members.values()) for (const recipient of recipients) recipient.offer(frame);
+  }
+
   #dropIfEmpty(track: Track): void {
     if (!track.isEmpty || this.#tracks.get(track.conversationId) !== track) return;
     this.#tracks.delete(track.conversationId);
+    track.end();
     this.receipts.forget(track.conversationId);
   }
 

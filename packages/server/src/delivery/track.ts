@@ -1,6 +1,7 @@
 import { ENTRY_KINDS, type EncodedRun, type Entry, LIMITS, type ServerCodec } from "@chat/protocol";
 import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
+import type { LargeGroup } from "./large-group.js";
 import type { Recipient } from "./recipient.js";
 import { isFrom, toEntry } from "./to-entry.js";
 
@@ -17,6 +18,9 @@ interface LocalMember {
 /** What a track needs of its deliverer. */
 export interface TrackEnvironment {
   readonly encodeRun: ServerCodec["encodeRun"];
+  /** From more connected members on a conversation may be a large group. */
+  readonly largeGroupOnline: number;
+  largeGroup(track: Track): LargeGroup;
   /** Counts on, one for each run that is delivered. */
   count(): number;
   /** A user became a member. Their sessions on this server, if any. */
@@ -45,6 +49,7 @@ export class Track {
   /** The read of the store that is under way for this track. */
   catchingUp: Promise<void> | undefined;
   readonly #members = new Map<string, LocalMember>();
+  #large: LargeGroup | undefined;
   readonly #early = new Map<number, StoredEntry>();
 
   constructor(
@@ -82,6 +87,11 @@ export class Track {
   resync(): void {
     for (const { recipients } of this.#members.values())
       for (const recipient of recipients) recipient.resync();
+  }
+
+  /** It is delivered no more. */
+  end(): void {
+    this.#large?.end();
   }
 
   /** Takes entries in any order, and delivers as far as they reach without a gap. */
@@ -145,6 +155,13 @@ export class Track {
     const first = run[0];
     if (first === undefined || this.#members.size === 0) return;
     this.movedAt = this.environment.count();
+    let isNews = false;
+    if (this.#members.size > this.environment.largeGroupOnline || this.#large !== undefined) {
+      this.#large ??= this.environment.largeGroup(this);
+      isNews = this.#large.takes(run.length, this.#members.size);
+      if (this.#large.isOver) this.#large = undefined;
+      if (isNews && first.kind !== ENTRY_KINDS.membersAdded) return;
+    }
     const last = run[run.length - 1]!;
     const senders = new Set(run.map((entry) => entry.senderId));
     const encoded = new Map<number, EncodedRun>();
@@ -164,7 +181,8 @@ export class Track {
       return part;
     };
     for (const [userId, member] of this.#members) {
-      if (member.from > last.messageId) continue;
+      // Who has just come holds nothing that news could be added to.
+      if (member.from > last.messageId || (isNews && member.from < first.messageId)) continue;
       const from = Math.max(member.from, first.messageId);
       const { bytes } = encodedFrom(from);
       if (!senders.has(userId)) {
