@@ -25,6 +25,8 @@ const more = {
   frameRate: many,
   byteBurst: 1e12,
   byteRate: 1e12,
+  // What is measured is pushed, however much it is.
+  largeGroupOnline: many,
 };
 const chat = createChatServer({
   store: sqlite(database),
