@@ -330,7 +330,8 @@ describe("Deliverer", () => {
     expect(bo.resyncs).toBe(0);
 
     const behind = (await heads(["room"])).get("room")!;
-    messages.heads = async () => new Map([["room", { ...behind, head: 2, fingerprint: log[1]!.fingerprint }]]);
+    messages.heads = async () =>
+      new Map([["room", { ...behind, head: 2, fingerprint: log[1]!.fingerprint }]]);
     await deliverer.reach("room", 2);
     expect(bo.resyncs).toBe(1);
   });

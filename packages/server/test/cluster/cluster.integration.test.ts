@@ -2,6 +2,7 @@ import { newUuid, systemRuntime } from "@chat/protocol";
 import { natsFanout } from "@chat/server/nats";
 import { rabbitmqFanout } from "@chat/server/rabbitmq";
 import { nodeRedis, redisFanout, redisRegistry } from "@chat/server/redis";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect as connectRabbitmq } from "amqplib";
 import { createClient } from "redis";
@@ -12,7 +13,7 @@ import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { RawDevice } from "../raw-device.js";
 import { SqliteFile } from "../store/sqlite-file.js";
-import { createRoom, hasAll, ROOM, withoutWatch } from "./shared-room.js";
+import { createRoom, hasAll, hasHeard, ROOM, withoutWatch } from "./shared-room.js";
 
 const { random } = systemRuntime();
 
@@ -23,12 +24,27 @@ async function redisClient(url: string) {
   return nodeRedis(client);
 }
 
-const FANOUTS: Record<"redis" | "nats" | "rabbitmq", (prefix: string) => Promise<Fanout>> = {
+type Kind = "redis" | "redis, buffered" | "nats" | "nats, buffered" | "rabbitmq";
+
+async function natsClient() {
+  const client = await connectNats({ servers: ENGINE_URLS.nats });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+const FANOUTS: Record<Kind, (prefix: string) => Promise<Fanout>> = {
   redis: async (prefix) => redisFanout(await redisClient(ENGINE_URLS.redis), { prefix }),
-  nats: async (prefix) => {
-    const client = await connectNats({ servers: ENGINE_URLS.nats });
-    onTestFinished(() => client.close());
-    return natsFanout(client, { prefix });
+  "redis, buffered": async (prefix) =>
+    redisFanout(await redisClient(ENGINE_URLS.redis), { prefix, buffered: true }),
+  nats: async (prefix) => natsFanout(await natsClient(), { prefix }),
+  "nats, buffered": async (prefix) => {
+    const client = await natsClient();
+    onTestFinished(async () => {
+      const { streams } = await jetstreamManager(client);
+      // Three servers share it.
+      await streams.delete(`${prefix}-servers`).catch(() => {});
+    });
+    return natsFanout(client, { prefix, jetstream: jetstream(client) });
   },
   rabbitmq: async (prefix) => rabbitmqFanout(() => connectRabbitmq(ENGINE_URLS.rabbitmq), { prefix }),
 };
@@ -58,13 +74,14 @@ async function openCluster(options: {
   return [await open("one"), await open("two"), await open("three")];
 }
 
-for (const engine of ["redis", "nats", "rabbitmq"] as const) {
+for (const kind of Object.keys(FANOUTS) as Kind[]) {
+  const engine = kind.split(",")[0] as "redis" | "nats" | "rabbitmq";
   const up = (await isUp(engine)) && (await isUp("redis"));
-  describe.skipIf(!up)(`three servers with ${engine}`, () => {
+  describe.skipIf(!up)(`three servers with ${kind}`, () => {
     it("bring a message to members on other servers by fan-out alone, once and in order", async () => {
       const prefix = `test-${newUuid(random)}`;
       const servers = await openCluster({
-        fanout: () => FANOUTS[engine](prefix),
+        fanout: () => FANOUTS[kind](prefix),
         registryUrl: ENGINE_URLS.redis,
         prefix,
         // The feed would bring it after a minute: longer than this test may take.
@@ -77,7 +94,7 @@ for (const engine of ["redis", "nats", "rabbitmq"] as const) {
       ]);
       await createRoom(ana, ["bo", "cy"]);
       // The servers of bo and cy have heard of the room before others than its creator write.
-      await Promise.all([hasAll(bo, 1), hasAll(cy, 1)]);
+      await Promise.all([bo, cy].map(hasHeard));
       const writers = [ana, bo, cy];
       const sent = Array.from({ length: 90 }, (_, index) =>
         writers[index % 3]!.send(ROOM, `message ${index}`),
@@ -111,8 +128,7 @@ describe.skipIf(program === undefined)(
         RawDevice.open(servers[2], "cy"),
       ]);
       await createRoom(ana, ["bo", "cy"]);
-      // What a server learns of later than its last entry is told by a row, and not pushed.
-      await Promise.all([hasAll(bo, 1), hasAll(cy, 1)]);
+      await Promise.all([bo, cy].map(hasHeard));
       const stored = async (device: RawDevice, text: string): Promise<void> => {
         expect((await device.send(ROOM, text)).type).toBe("message-stored");
       };

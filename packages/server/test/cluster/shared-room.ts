@@ -29,6 +29,18 @@ export async function createRoom(owner: RawDevice, members: string[]): Promise<v
 }
 
 /**
+ * Resolves when a device's server knows that its user is a member, and will push what comes: it was pushed the first entry, or, where
+ * the feed was faster than fan-out, told the row.
+ */
+export async function hasHeard(device: RawDevice): Promise<void> {
+  await device.until(
+    (frame) =>
+      (frame.type === "entries" && frame.conversationId === ROOM) ||
+      (frame.type === "conversation-changed" && frame.row.conversationId === ROOM),
+  );
+}
+
+/**
  * Resolves when a device has everything up to an id: pushed once and in order from where its server learned that the
  * user is a member, and before that as a range, as every device asks for it.
  */

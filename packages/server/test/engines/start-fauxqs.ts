@@ -26,10 +26,14 @@ async function newerNode(): Promise<string> {
   return stdout.trim().split("\n").at(-1)!;
 }
 
+const node = await newerNode().catch(() => undefined);
+
+/** True if SNS and SQS of one's own can be started. */
+export const hasFauxqs = node !== undefined;
+
 /** SNS and SQS of a test's own: fauxqs, which keeps everything in memory. */
 export async function startFauxqs(): Promise<EngineProcess> {
-  const node = await newerNode();
   return EngineProcess.create(({ port }) =>
-    run(node, [program], { FAUXQS_PORT: String(port), FAUXQS_LOGGER: "false" }),
+    run(node!, [program], { FAUXQS_PORT: String(port), FAUXQS_LOGGER: "false" }),
   );
 }

@@ -5,7 +5,7 @@ import { snsSqsFanout, type SnsSqsFanoutOptions } from "@chat/server/sns-sqs";
 import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
-import { startFauxqs } from "../engines/start-fauxqs.js";
+import { hasFauxqs, startFauxqs } from "../engines/start-fauxqs.js";
 
 const runtime = systemRuntime();
 
@@ -25,7 +25,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-describe("SNS and SQS fan-out", () => {
+describe.skipIf(!hasFauxqs)("SNS and SQS fan-out", () => {
   let engine: EngineProcess | undefined;
   beforeAll(async () => {
     engine = await startFauxqs();
@@ -127,7 +127,7 @@ describe("SNS and SQS fan-out", () => {
   });
 });
 
-describe("SNS and SQS fan-out, when they fail", () => {
+describe.skipIf(!hasFauxqs)("SNS and SQS fan-out, when they fail", () => {
   fanoutFaultSuite({ describe, it }, "SNS and SQS", async () => {
     const engine = await startFauxqs();
     const opened: ReturnType<typeof clients>[] = [];
