@@ -35,7 +35,7 @@ story(
 
     // What was read stays read, and an answer is nothing unread for who wrote it.
     await phone.page.send("four");
-    await expect.poll(() => subtitle.textContent(), PATIENCE).toBe("Direct conversation");
+    await expect.poll(() => subtitle.textContent(), PATIENCE).toBe("Online");
     await bo.page.reload();
     await bo.page.conversation("Ana").waitFor();
     await bo.page.conversation("Ana").getByTestId("new-mark").waitFor({ state: "hidden" });

@@ -1,9 +1,11 @@
+import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
 import { type Chat, type ChatConversation, type ChatSummary, nameOf, titleOf, TOMBSTONE } from "../chat.js";
 import { byId, element, setText } from "../element.js";
 import { fullTime, listTime } from "../format-time.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";
+import { drawPresence, presenceText } from "../presence.js";
 import { linkTo } from "../route.js";
 
 /** All conversations, newest activity first. */
@@ -19,6 +21,8 @@ export function openConversationList(chat: Chat): ConversationListView {
   const list = byId("conversation-list", HTMLUListElement);
   const empty = byId("list-empty", HTMLElement);
   const stop = new AbortController();
+  // It watches the other users of direct conversations by itself.
+  const presence = presenceOf(chat);
   let selected: string | undefined;
 
   list.replaceChildren();
@@ -35,10 +39,14 @@ export function openConversationList(chat: Chat): ConversationListView {
     node.dataset["new"] = String(unreadCount > 0);
     if (summary.id === selected) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    const [avatar, name, time, snippet, mark] = [".avatar", ".name", "time", ".snippet", ".new-mark"].map(
-      (part) => link.querySelector<HTMLElement>(part),
-    ) as [HTMLElement, HTMLElement, HTMLTimeElement, HTMLElement, HTMLElement];
+    const parts = [".avatar", ".name", "time", ".snippet", ".new-mark", ".presence"];
+    const [avatar, name, time, snippet, mark, words] = parts.map((part) =>
+      link.querySelector<HTMLElement>(part),
+    ) as [HTMLElement, HTMLElement, HTMLTimeElement, HTMLElement, HTMLElement, HTMLElement];
     drawAvatar(avatar, summary.peerId ?? summary.id, title);
+    const status = summary.peerId === undefined ? undefined : presence.get(summary.peerId);
+    drawPresence(avatar, status);
+    setText(words, presenceText(status));
     setText(name, title);
     setText(snippet, snippetOf(summary));
     setText(time, latest === undefined ? "" : listTime(latest.createdAt));
@@ -81,7 +89,11 @@ export function openConversationList(chat: Chat): ConversationListView {
   list.addEventListener("focusin", drawSoon, { signal: stop.signal });
   // Today becomes yesterday.
   const midnight = setInterval(drawSoon, 60_000);
-  const subscriptions = [chat.conversations.subscribe(drawSoon), chat.users.subscribe(drawSoon)];
+  const subscriptions = [
+    chat.conversations.subscribe(drawSoon),
+    chat.users.subscribe(drawSoon),
+    presence.subscribe(drawSoon),
+  ];
   draw();
 
   return {
@@ -107,6 +119,7 @@ function createItem(conversationId: string): HTMLElement {
     { class: "conversation-link", attributes: { href: linkTo(conversationId) } },
     element("span", { class: "avatar", attributes: { "aria-hidden": "true" } }),
     element("span", { class: "name", testId: "conversation-name", isolated: true }),
+    element("span", { class: "presence visually-hidden" }),
     element("time"),
     element("span", { class: "snippet", testId: "conversation-snippet", isolated: true }),
     element(

@@ -1,7 +1,9 @@
+import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
 import { type Chat, type ChatConversation, nameOf, titleOf } from "../chat.js";
 import { byId, setText } from "../element.js";
 import { oncePerFrame } from "../once-per-frame.js";
+import { drawPresence, presenceText } from "../presence.js";
 import { openComposer } from "./composer.js";
 import { openMembers } from "./members.js";
 import { openMessageList } from "./message-list.js";
@@ -10,6 +12,7 @@ import { openMessageList } from "./message-list.js";
 export function openConversation(chat: Chat, conversation: ChatConversation, onRead: () => void): () => void {
   const openMembersButton = byId("open-members", HTMLButtonElement);
   const stop = new AbortController();
+  const presence = presenceOf(chat);
   let closeMembers: (() => void) | undefined;
 
   const messages = openMessageList(chat, conversation, () => {
@@ -21,11 +24,14 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     if (stop.signal.aborted) return;
     const { summary } = conversation;
     const title = titleOf(chat, summary);
-    drawAvatar(byId("conversation-avatar", HTMLElement), summary.peerId ?? summary.id, title);
+    const avatar = byId("conversation-avatar", HTMLElement);
+    drawAvatar(avatar, summary.peerId ?? summary.id, title);
+    const status = summary.peerId === undefined ? undefined : presence.get(summary.peerId);
+    drawPresence(avatar, status);
     setText(byId("conversation-title", HTMLElement), title);
     const isGroup = summary.type === "group";
     const people = summary.memberCount === 1 ? "1 member" : `${summary.memberCount} members`;
-    const subtitle = isGroup ? people : "Direct conversation";
+    const subtitle = isGroup ? people : presenceText(status) || "Direct conversation";
     setText(byId("conversation-subtitle", HTMLElement), typingText() ?? subtitle);
     openMembersButton.hidden = !isGroup || !summary.member;
     if (!summary.member && closeMembers !== undefined) toggleMembers();
@@ -54,11 +60,19 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
   }
   openMembersButton.addEventListener("click", toggleMembers, { signal: stop.signal });
 
-  const subscriptions = [conversation.subscribe(drawSoon), chat.users.subscribe(drawSoon)];
+  const { peerId } = conversation.summary;
+  // "Just now" becomes a time.
+  const minute = setInterval(drawSoon, 60_000);
+  const subscriptions = [
+    conversation.subscribe(drawSoon),
+    chat.users.subscribe(drawSoon),
+    presence.watch(peerId === undefined ? [] : [peerId], drawSoon),
+  ];
   draw();
 
   return () => {
     stop.abort();
+    clearInterval(minute);
     for (const end of subscriptions) end();
     messages.close();
     closeComposer();

@@ -1,8 +1,10 @@
+import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
 import { type Chat, type ChatConversation, nameOf, sentenceOf } from "../chat.js";
 import { byId, element, icon, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";
+import { drawPresence, presenceText } from "../presence.js";
 import { toUserId } from "../../user-id.js";
 
 const PAGE = 100;
@@ -24,6 +26,8 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
   const leave = byId("leave", HTMLButtonElement);
   const stop = new AbortController();
   const { signal } = stop;
+  const presence = presenceOf(chat);
+  let unwatch = (): void => {};
 
   let members: readonly MemberRow[] = [];
   let next: string | undefined;
@@ -37,9 +41,13 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
     create: ({ userId }) => createMember(userId),
     update(node, { userId, role }) {
       const name = nameOf(chat, userId);
-      const [avatar, label, roleLabel, remove] = [...node.children] as HTMLElement[];
-      if (!avatar || !label || !roleLabel || !remove) return;
+      const [avatar, label, words, roleLabel, remove] = [...node.children] as HTMLElement[];
+      if (!avatar || !label || !words || !roleLabel || !remove) return;
       drawAvatar(avatar, userId, name);
+      const status = presence.get(userId);
+      drawPresence(avatar, status);
+      node.title = presenceText(status);
+      setText(words, presenceText(status));
       setText(label, userId === chat.userId ? `${name} (you)` : name);
       setText(roleLabel, ROLES[role]);
       remove.hidden = !mayRemove(userId, role);
@@ -62,6 +70,7 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       { testId: "member" },
       element("span", { class: "avatar", attributes: { "aria-hidden": "true" } }),
       element("span", { class: "name", isolated: true }),
+      element("span", { class: "visually-hidden" }),
       element("span", { class: "role" }),
       remove,
     );
@@ -104,6 +113,10 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
         page = part.nextCursor;
       } while (page !== undefined && found.length < shown);
       members = found;
+      // First the new, so that nobody is asked for anew.
+      const before = unwatch;
+      unwatch = presence.watch(found.map(({ userId }) => userId));
+      before();
       next = page;
     });
     drawSoon();
@@ -155,6 +168,7 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
     conversation.subscribe(drawSoon),
     chat.users.subscribe(drawSoon),
     chat.subscribe(drawSoon),
+    presence.subscribe(drawSoon),
   ];
   panel.hidden = false;
   draw();
@@ -163,6 +177,7 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
   return () => {
     stop.abort();
     for (const end of subscriptions) end();
+    unwatch();
     panel.hidden = true;
   };
 }
