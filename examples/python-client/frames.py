@@ -233,10 +233,11 @@ def _head_ordinal(row: Frame) -> int:
 
 
 UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordinal", UINT, True))
+MUTE = _struct(Field("version", UINT), Field("until", UINT, True))
 RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
 OWN_RECEIPT = _struct(
     CONVERSATION_ID, Field("delivered", UINT), Field("read", UINT), Field("readOrdinal", UINT),
-    Field("unread", UNREAD, True),
+    Field("unread", UNREAD, True), Field("mute", MUTE, True),
 )  # fmt: skip
 STEP = _struct(
     CONVERSATION_ID, Field("delivered", UINT, True), Field("read", UINT, True),
@@ -252,7 +253,7 @@ ROW = _struct(
     Field("read", UINT, derive=_head), Field("readOrdinal", UINT, derive=_head_ordinal),
     Field("name", NAME, True), Field("data", DATA, True), Field("peerId", ID, True), Field("latest", LATEST, True),
     Field("historyVisibility", HISTORY, True), Field("lastRedaction", UINT, True), Field("unread", UNREAD, True),
-    Field("receipts", _array(500, RECEIPT), True),
+    Field("receipts", _array(500, RECEIPT), True), Field("mute", MUTE, True),
 )  # fmt: skip
 PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),
@@ -314,6 +315,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     40: ("watch-presence", (REQUEST_ID, Field("userIds", _array(200, ID)), Field("forget", _array(200, ID), True))),
     41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
+    42: ("mute-conversation", (REQUEST_ID, CONVERSATION_ID, Field("until", UINT, True))),
     50: ("get-push", (REQUEST_ID,)),
     51: ("set-push", (REQUEST_ID, Field("provider", _short(64), True), Field("target", DATA, True))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),

@@ -40,6 +40,7 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "set-profile": "users",
   "watch-presence": "presences",
   "set-presence": "presences",
+  "mute-conversation": "receipts",
   "refresh-token": "token-refreshed",
 };
 const PUSHES = SERVER_FRAMES.filter(({ code }) => code >= 96);

@@ -284,7 +284,17 @@ export function createClientCore<C extends CustomData>(
     (replica, timeline, summary) => {
       const shared = { replicas, filler, writer, ask, lineOf, outboxOf: outbox.of, isOnline };
       return createConversation<C>(
-        { userId, random, ask, outbox, row: listSync.row, lineOf, mark, typing },
+        {
+          userId,
+          random,
+          ask,
+          outbox,
+          row: listSync.row,
+          receipt: replicas.ownReceipt,
+          lineOf,
+          mark,
+          typing,
+        },
         replica,
         createTimeline<C>(shared, replica, timeline),
         summary,

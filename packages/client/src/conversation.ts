@@ -7,6 +7,7 @@ import {
   kindOf,
   LIMITS,
   newUuid,
+  type OwnReceipt,
   type Random,
   type Role,
 } from "@chat/protocol";
@@ -39,6 +40,8 @@ export interface ConversationEnvironment<C extends CustomData> {
   readonly outbox: Outbox;
   /** Takes the row that answers a request. */
   row(row: ConversationRow): void;
+  /** Takes the receipt that answers a request. */
+  receipt(receipt: OwnReceipt): void;
   lineOf(entry: Entry): TimelineMessage<C>;
   readonly typing: Pick<TypingUsers, "of" | "set">;
   /** Has the device note what was read; resolves once that is kept. */
@@ -58,7 +61,7 @@ type Change =
 
 /** The application's handle of a replica. @param topic changes with the row */
 export function createConversation<C extends CustomData>(
-  { userId, random, ask, outbox, row, lineOf, mark, typing }: ConversationEnvironment<C>,
+  { userId, random, ask, outbox, row, receipt, lineOf, mark, typing }: ConversationEnvironment<C>,
   replica: Replica,
   timeline: Timeline<C>,
   topic: Topic,
@@ -126,6 +129,11 @@ export function createConversation<C extends CustomData>(
     async markUnread(from) {
       await mark({ type: "mark", conversationId, unread: from });
     },
+    async mute(until = Infinity, { signal } = {}) {
+      const time = Math.min(+until, Number.MAX_SAFE_INTEGER);
+      const { receipts } = await ask({ type: "mute-conversation", conversationId, until: time }, { signal });
+      for (const own of receipts) receipt(own);
+    },
     async receiptCounts(messageId, { signal } = {}) {
       const request = { type: "count-receipts", conversationId, messageId } as const;
       const { members, delivered, read } = await ask(request, { signal });
@@ -165,6 +173,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
       historyVisibility,
       createdAt,
       ...unreadOf(row),
+      mutedUntil: row.mute?.until === Number.MAX_SAFE_INTEGER ? Infinity : row.mute?.until,
       latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
     }),
   );

@@ -97,6 +97,8 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   readonly unreadCount: number;
   /** What is unread begins with this messageId; absent if nothing is. */
   readonly firstUnreadId?: number;
+  /** Wall-clock ms until which this user wants to hear nothing of it, Infinity for ever; absent if it is not muted. A time that is over counts no more. */
+  readonly mutedUntil?: number;
   readonly latest?: {
     readonly messageId: number;
     readonly senderId: string;
@@ -286,6 +288,11 @@ export interface Conversation<C extends CustomData = CustomData> {
    * marked as read or the user writes. Others are told nothing. Resolves once that is kept on this device.
    */
   markUnread(from: number): Promise<void>;
+  /**
+   * Nothing of the conversation is notified until a time, on no device: a Date, wall-clock ms, or for ever without one; 0 ends it. It counts and
+   * is shown as ever. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
+   */
+  mute(until?: Date | number, options?: RequestOptions): Promise<void>;
   /** How many members have received and read everything up to a message; its sender counts, too. @throws ChatError `timeout`… */
   receiptCounts(messageId: number, options?: RequestOptions): Promise<ReceiptCounts>;
 

@@ -46,6 +46,7 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
     // Read in an earlier membership, it may lack what the user may see since.
     if (replica?.row.joinedAt !== joinedAt) return askFor(request);
     if (answer.type === "conversation") listSync.row(answer.row);
+    else if (answer.type === "receipts") for (const receipt of answer.receipts) replicas.ownReceipt(receipt);
     else if (answer.type === "users") users.take(answer.profiles);
     else if (answer.type === "range" && replica?.trust === "sure") replicas.apply(replica, answer);
     await writer.idle();

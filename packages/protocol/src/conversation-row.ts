@@ -82,6 +82,7 @@ export const conversationRowShape = {
    * server tells of.
    */
   receipts: schema.optional(schema.list(schema.struct(memberReceiptShape), LIMITS.receiptsPerRow)),
+  mute: receiptShape.mute,
 } as const;
 
 export type LatestMessage = schema.Struct<typeof latestMessageShape>;

@@ -43,7 +43,7 @@ export {
   uuidToBytes,
 } from "./ids.js";
 export { LIMITS } from "./limits.js";
-export type { MemberReceipt, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
+export type { MemberReceipt, Mute, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
 export {
   type Cancel,
   type Clock,

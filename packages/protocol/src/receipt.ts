@@ -10,6 +10,14 @@ const unreadMarkShape = {
   ordinal: schema.optional(schema.uint),
 } as const;
 
+/** Whether a user wants to hear nothing of a conversation; a register like the mark. */
+const muteShape = {
+  /** Rises with every change. */
+  version: schema.uint,
+  /** Wall-clock ms until which it is muted, 2^53 − 1 for ever; absent: it is not. */
+  until: schema.optional(schema.uint),
+} as const;
+
 /** How far one member has come. All figures only rise, but for the mark. */
 export const receiptShape = {
   /** Everything up to this messageId has reached a device of the member. */
@@ -20,6 +28,8 @@ export const receiptShape = {
   readOrdinal: schema.uint,
   /** Absent as long as nothing was ever marked. */
   unread: schema.optional(schema.struct(unreadMarkShape)),
+  /** Absent as long as it never was muted. Only the user is told. */
+  mute: schema.optional(schema.struct(muteShape)),
 } as const;
 
 /** How far the user has come in a conversation. */
@@ -32,6 +42,7 @@ export const memberReceiptShape = {
   read: schema.uint,
 } as const;
 
+export type Mute = schema.Struct<typeof muteShape>;
 export type UnreadMark = schema.Struct<typeof unreadMarkShape>;
 export type Receipt = schema.Struct<typeof receiptShape>;
 export type OwnReceipt = schema.Struct<typeof ownReceiptShape>;

@@ -42,7 +42,7 @@ export type { Disconnection } from "./session/disconnection.js";
 export type { SocketReceiver } from "./session/session-host.js";
 export type { Peer, Socket } from "./session/socket.js";
 export { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
-export { advanceReceipt } from "./store/advance-receipt.js";
+export { advanceReceipt, concernsOthers } from "./store/advance-receipt.js";
 export { chainFingerprint } from "./store/chain-fingerprint.js";
 export type { ChatStore, StoreInfo, StoreOptions } from "./store/chat-store.js";
 export type {

@@ -41,6 +41,7 @@ const ANSWERS = {
   "set-profile": "users",
   "watch-presence": "presences",
   "set-presence": "presences",
+  "mute-conversation": "receipts",
   "refresh-token": "token-refreshed",
 } as const;
 type Answers = typeof ANSWERS;

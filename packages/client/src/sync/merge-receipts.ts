@@ -1,15 +1,18 @@
 import type { ConversationRow, MemberReceipt, OwnReceipt } from "@chat/protocol";
 
-type Own = Pick<OwnReceipt, "delivered" | "read" | "readOrdinal" | "unread">;
+type Own = Pick<OwnReceipt, "delivered" | "read" | "readOrdinal" | "unread" | "mute">;
 
-/** The later of two states of the user's own receipt. @param answered the mark of `next` counts, whatever its version */
+/** The later of two states of the user's own receipt. @param answered the registers of `next` count, whatever their versions */
 export function mergeOwn(before: Own, next: Own, answered = false): Own {
   const { read, readOrdinal } = next.read > before.read ? next : before;
   const later = answered || (next.unread?.version ?? 0) > (before.unread?.version ?? 0);
   const { unread } = later ? next : before;
+  const isMuteLater = answered || (next.mute?.version ?? 0) > (before.mute?.version ?? 0);
+  const { mute } = isMuteLater ? next : before;
   return {
     ...{ delivered: Math.max(before.delivered, next.delivered), read, readOrdinal },
     ...(unread && { unread }),
+    ...(mute && { mute }),
   };
 }
 
@@ -43,7 +46,7 @@ export function mergeRow(
   isMarked: boolean,
 ): ConversationRow {
   if (!next.member) return next;
-  const { unread: _, ...row } = next;
+  const { unread: _, mute: __, ...row } = next;
   const merged = { ...row, ...mergeOwn(before, next, isFirst && !isMarked) };
   return isFirst ? merged : mergeOthers(merged, before.receipts ?? []);
 }

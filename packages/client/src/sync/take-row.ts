@@ -44,8 +44,8 @@ export function takeRow(
     if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
     // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
     if (row.head < old.head) {
-      const { delivered, read, readOrdinal, unread, receipts = old.receipts } = row;
-      const told = { ...(unread && { unread }), ...(receipts && { receipts }) };
+      const { delivered, read, readOrdinal, unread, mute, receipts = old.receipts } = row;
+      const told = { ...(unread && { unread }), ...(mute && { mute }), ...(receipts && { receipts }) };
       replica.row = { ...old, delivered, read, readOrdinal, ...told };
       return "partly";
     }

@@ -154,6 +154,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       read: reached,
       readOrdinal: log[reached - 1]?.ordinal ?? 0,
       ...(unread && { unread }),
+      ...(before.mute && { mute: before.mute }),
     };
     if (JSON.stringify(member.receipt) !== JSON.stringify(before)) conversation.change = ++chat.state.change;
     const receipt = { conversationId, ...member.receipt };
@@ -163,6 +164,21 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         const receipts = [{ userId, delivered: receipt.delivered, read: receipt.read }];
         session.send({ type: "receipts-changed", conversationId, receipts });
       }
+    }
+    return receipt;
+  }
+
+  /** Mutes a conversation for a user, and tells the user's sessions. */
+  function mute(conversationId: string, userId: string, until: number | undefined): OwnReceipt {
+    const conversation = conversationOf(conversationId);
+    const member = conversation.members.get(userId);
+    if (!member || !isMember(conversation, userId)) throw new ChatError("forbidden", "Members only.");
+    const version = (member.receipt.mute?.version ?? 0) + 1;
+    member.receipt = { ...member.receipt, mute: { version, ...(until && { until }) } };
+    conversation.change = ++chat.state.change;
+    const receipt = { conversationId, ...member.receipt };
+    for (const session of sessions) {
+      if (session.userId === userId) session.send({ type: "own-receipt-changed", receipt });
     }
     return receipt;
   }
@@ -258,6 +274,13 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           other.send({ type: "typing-changed", conversationId, userId, typing });
         }
         return undefined;
+      case "mute-conversation":
+        return {
+          type: "receipts",
+          requestId,
+          receipts: [mute(frame.conversationId, userId, frame.until)],
+          refused: [],
+        };
       case "watch-presence":
         return { type: "presences", requestId, presences: presence.watch(session, frame) };
       case "set-presence":

@@ -161,10 +161,11 @@ export function appendEntry(
   if (counts || messageId === 1) conversation.activity = state.change;
   const sender = conversation.members.get(draft.senderId);
   if (counts && sender) {
-    const { unread } = sender.receipt;
+    const { unread, mute } = sender.receipt;
     sender.receipt = {
       ...{ delivered: messageId, read: messageId, readOrdinal: entry.ordinal },
       ...(unread && { unread: { version: unread.version + (unread.from ? 1 : 0) } }),
+      ...(mute && { mute }),
     };
   }
   for (const userId of kind === ENTRY_KINDS.created || kind === ENTRY_KINDS.membersAdded
@@ -243,6 +244,7 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
     ...(historyVisibility === "all" && isIn && { historyVisibility }),
     ...(lastRedaction > 0 && { lastRedaction }),
     ...(receipt.unread && { unread: receipt.unread }),
+    ...(receipt.mute && { mute: receipt.mute }),
     ...(isIn && {
       receipts: [...members].flatMap(
         ([

@@ -185,3 +185,33 @@ describe("the status of one's own messages", () => {
     expect(statuses(ana, room)).toEqual(["read"]);
   });
 });
+
+test("mutes a conversation on all devices of a user, also those that were away, and nobody else hears of it", async () => {
+  world = createWorld();
+  const { clock, server } = world;
+  const room = server.createGroup(["ana", "bo"], "room");
+  const [phone, laptop, bo] = [world.device("ana"), world.device("ana"), world.device("bo")];
+  await clock.advance(1_000);
+  const [here, there, others] = [phone, laptop, bo].map((device) => device.conversations.get(room)!);
+  const muted = () => [here, there, others].map((conversation) => conversation!.summary.mutedUntil);
+  let changes = 0;
+  here!.subscribe(() => changes++);
+  await Promise.all([here!.mute(), clock.advance(100)]);
+  expect(muted()).toEqual([Infinity, Infinity, undefined]);
+  expect(changes).toBe(1);
+  laptop.disconnect();
+  const until = new Date(clock.now() + 3_600_000);
+  await Promise.all([here!.mute(until), clock.advance(100)]);
+  // What is said and read changes nothing of it.
+  await others!.send("hello");
+  await here!.send("hello, too");
+  await clock.advance(1_000);
+  await here!.markRead();
+  await clock.advance(1_000);
+  expect(muted()).toEqual([until.getTime(), Infinity, undefined]);
+  laptop.connect();
+  await clock.advance(1_000);
+  expect(muted()).toEqual([until.getTime(), until.getTime(), undefined]);
+  await Promise.all([there!.mute(0), clock.advance(100)]);
+  expect(muted()).toEqual([undefined, undefined, undefined]);
+});

@@ -20,6 +20,7 @@ import { listConversations } from "./list-conversations.js";
 import { listMembers } from "./list-members.js";
 import { members } from "./members.js";
 import { messageStored } from "./message-stored.js";
+import { muteConversation } from "./mute-conversation.js";
 import { ownReceiptChanged } from "./own-receipt-changed.js";
 import { ping } from "./ping.js";
 import { pong } from "./pong.js";
@@ -73,6 +74,7 @@ export const CLIENT_FRAMES = [
   refreshToken,
   watchPresence,
   setPresence,
+  muteConversation,
   getPush,
   setPush,
 ] as const;

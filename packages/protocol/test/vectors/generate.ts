@@ -108,6 +108,7 @@ const rowFull: ConversationRow = {
   lastRedaction: 300,
   unread: { version: 3, from: 200, ordinal: 195 },
   receipts: [{ userId: "bo", delivered: 65_536, read: 65_000 }],
+  mute: { version: 2, until: TIME },
 };
 const rowRedacted: ConversationRow = {
   ...rowMinimal,
@@ -335,6 +336,13 @@ const clientFrames: Record<string, ClientFrame> = {
   },
   "set-presence minimal": { type: "set-presence", requestId: 31 },
   "set-presence full": { type: "set-presence", requestId: 31, idle: 300_000, invisible: true },
+  "mute-conversation minimal": { type: "mute-conversation", requestId: 32, conversationId: "room" },
+  "mute-conversation full": {
+    type: "mute-conversation",
+    requestId: 32,
+    conversationId: ROOM,
+    until: 9_007_199_254_740_991,
+  },
   "count-receipts minimal": { type: "count-receipts", requestId: 28, conversationId: "room", messageId: 0 },
   "count-receipts full": { type: "count-receipts", requestId: 28, conversationId: ROOM, messageId: 300 },
 };
@@ -582,6 +590,7 @@ const serverFrames: Record<string, ServerFrame> = {
       conversationId: "order-4711",
       ...{ delivered: 9, read: 8, readOrdinal: 7 },
       unread: { version: 4, from: 6, ordinal: 5 },
+      mute: { version: 3 },
     },
   },
   "user-changed minimal": { type: "user-changed", profile: profileMinimal },

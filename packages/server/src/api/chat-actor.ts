@@ -22,6 +22,7 @@ import { getRange, type RangeAnswer } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { muteConversation } from "../operations/mute-conversation.js";
 import { getPresence, setPresence } from "../operations/presence.js";
 import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
 import { getPush, type PushState, setPush } from "../operations/push-subscriptions.js";
@@ -129,6 +130,11 @@ export interface ChatActor {
     conversationId: string,
     receipt: { readonly delivered?: number; readonly read?: number; readonly unreadFrom?: number },
   ): Promise<OwnReceipt>;
+  /**
+   * The user wants to hear nothing of a conversation until a time, wall-clock ms; `Number.MAX_SAFE_INTEGER` for ever, 0 no longer.
+   * Push goes by it; unread counts and rows do not.
+   */
+  mute(conversationId: string, until: number): Promise<OwnReceipt>;
   /** Tells the other members who are connected that the user is writing, for some 6 s, or has stopped. */
   setTyping(conversationId: string, typing: boolean): Promise<void>;
   /** How far the members of a conversation have come. */
@@ -268,6 +274,8 @@ export function createActor(
           ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
         }),
       ),
+    mute: (conversationId, until) =>
+      read(conversationId, () => muteConversation(context, caller, { conversationId, until })),
     setTyping: (conversationId, typing) =>
       read(conversationId, () => setTyping(context, caller, { conversationId, typing })),
     receipts: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>

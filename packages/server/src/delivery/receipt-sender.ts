@@ -102,7 +102,8 @@ function isNews(receipt: UserReceipt, told: UserReceipt | undefined): boolean {
     told === undefined ||
     receipt.delivered > told.delivered ||
     receipt.read > told.read ||
-    (receipt.unread?.version ?? 0) > (told.unread?.version ?? 0)
+    (receipt.unread?.version ?? 0) > (told.unread?.version ?? 0) ||
+    (receipt.mute?.version ?? 0) > (told.mute?.version ?? 0)
   );
 }
 

@@ -44,6 +44,14 @@ const unread = {
   ),
 };
 
+const mute = {
+  schema: object(
+    "Whether the caller wants to hear nothing of it.",
+    { version: integer("Rises with every change.") },
+    { until: integer("Wall-clock milliseconds until which it is muted; absent: it is not.") },
+  ),
+};
+
 function listOf(name: AnswerName, description: string): { readonly schema: JsonSchema } {
   return { schema: { type: "array", items: answerOf(name), description } };
 }
@@ -91,6 +99,7 @@ export const ANSWER_SCHEMAS = {
         },
         lastRedaction,
         unread,
+        mute,
         receipts: listOf(
           "MemberReceipt",
           "How far the other members have come; absent where there are too many to tell of.",
@@ -191,7 +200,7 @@ export const ANSWER_SCHEMAS = {
   OwnReceipt: object(
     "How far the caller has come.",
     { conversationId: id("The conversation."), ...watermarks },
-    { unread },
+    { unread, mute },
   ),
   get Receipts(): JsonSchema {
     return object("A page of receipts.", { items: listOf("MemberReceipt", "By user id.") }, { next });

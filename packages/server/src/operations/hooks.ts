@@ -29,6 +29,7 @@ export type OperationName =
   | "send-receipts"
   | "list-receipts"
   | "set-typing"
+  | "mute-conversation"
   | "get-presence"
   | "set-presence"
   | "get-push"

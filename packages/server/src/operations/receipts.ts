@@ -61,7 +61,7 @@ export async function sendReceipts(
     }),
   );
   const allowed = advances.filter((advance) => advance !== undefined);
-  const receipts = (await store(context, allowed)).flatMap((receipt, index) => {
+  const receipts = (await storeReceipts(context, allowed)).flatMap((receipt, index) => {
     if (receipt === undefined)
       refused.push({ conversationId: allowed[index]!.conversationId, code: "forbidden" });
     return receipt ?? [];
@@ -79,14 +79,14 @@ export async function sendReceipt(
   caller: Caller,
   step: ReceiptStep,
 ): Promise<OwnReceipt> {
-  const [receipt] = await store(context, [await authorizeStep(context, caller, step)]);
+  const [receipt] = await storeReceipts(context, [await authorizeStep(context, caller, step)]);
   if (receipt === undefined)
     throw new ChatError("forbidden", "You are no member of this conversation any more.");
   return receipt;
 }
 
 /** Stores what was allowed, and has it told; undefined for a user who was removed since. */
-async function store(
+export async function storeReceipts(
   context: OperationContext,
   advances: readonly ReceiptAdvance[],
 ): Promise<readonly (OwnReceipt | undefined)[]> {

@@ -8,6 +8,7 @@ import { listChanges, listConversations } from "../operations/list-conversations
 import { listMembers } from "../operations/list-members.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { muteConversation } from "../operations/mute-conversation.js";
 import { setPresence, watchPresence } from "../operations/presence.js";
 import { getPush, setPush } from "../operations/push-subscriptions.js";
 import { countReceipts, sendReceipts } from "../operations/receipts.js";
@@ -40,6 +41,7 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "count-receipts": "list",
   "watch-presence": "list",
   "set-presence": "write",
+  "mute-conversation": "write",
   "get-push": "read",
   "set-push": "write",
 };
@@ -96,6 +98,10 @@ export async function answerRequest(
       };
     case "count-receipts":
       return { type: "receipt-counts", requestId, ...(await countReceipts(context, caller, request)) };
+    case "mute-conversation": {
+      const receipts = [await muteConversation(context, caller, request)];
+      return { type: "receipts", requestId, receipts, refused: [] };
+    }
     case "watch-presence":
       return { type: "presences", requestId, presences: await watchPresence(context, caller, request) };
     case "set-presence":

@@ -64,6 +64,8 @@ export interface ReceiptAdvance {
   readonly read?: LogPlace;
   /** Sets the mark of what is unread, or without `from` takes it off; only if its version is this one still. */
   readonly mark?: { readonly version: number; readonly from?: LogPlace };
+  /** Mutes the conversation for the member until a time, wall-clock ms; 0: no longer. */
+  readonly mutedUntil?: number;
 }
 
 /** What an advance has come to. */
@@ -191,7 +193,8 @@ export interface ConversationStore {
    *
    * A membership begins with all three at its first entry, so that nothing before it is unread. Every message raises those of
    * its sender to itself, in the commit that stores it, and takes the sender's mark off: one's own messages are never unread.
-   * In a conversation of up to `receiptMembers` members an advance changes the rows of all members, in a larger one the member's own.
+   * In a conversation of up to `receiptMembers` members an advance changes the rows of all members, in a larger one the member's own,
+   * as does one that only mutes: that concerns nobody else, and is not shared.
    */
   advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]>;
 

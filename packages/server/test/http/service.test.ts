@@ -124,6 +124,10 @@ describe("every route", () => {
       body: { read: 99 },
       status: 409,
     });
+    await expectDescribed("PUT", "/conversations/room/mute", "/conversations/{conversationId}/mute", {
+      body: { until: Number.MAX_SAFE_INTEGER },
+    });
+    await expectDescribed("GET", "/conversations/room", "/conversations/{conversationId}");
     await expectDescribed("GET", "/conversations/room/receipts", `${receipt}s`);
     await expectDescribed(
       "GET",

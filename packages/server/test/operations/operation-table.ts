@@ -169,6 +169,17 @@ export const IN_A_GROUP: readonly OperationCase[] = [
     outcomes: [ok, ok, ok, forbidden, notFound, "invalid_argument"],
   },
   {
+    name: "mute",
+    frame: (conversationId) => ({
+      type: "mute-conversation",
+      conversationId,
+      until: Number.MAX_SAFE_INTEGER,
+    }),
+    http: (room) => ["PUT", `/conversations/${room}/mute`, { until: Number.MAX_SAFE_INTEGER }],
+    call: (actor, room) => actor.mute(room, Number.MAX_SAFE_INTEGER),
+    outcomes: [ok, ok, ok, forbidden, notFound, "invalid_argument"],
+  },
+  {
     name: "count receipts",
     frame: (conversationId) => ({ type: "count-receipts", conversationId, messageId: 3 }),
     http: (room) => ["GET", `/conversations/${room}/messages/3/receipt-counts`],

@@ -1,4 +1,5 @@
 import { LIMITS } from "@chat/protocol";
+import { muteConversation } from "../../operations/mute-conversation.js";
 import { countReceipts, listReceipts, sendReceipt } from "../../operations/receipts.js";
 import { answerOf } from "../answer-schemas.js";
 import { integer, optional } from "../json-field.js";
@@ -32,6 +33,26 @@ export const receiptRoutes = [
         ...watermarks,
         ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
       }),
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/conversations/{conversationId}/mute",
+    operationId: "muteConversation",
+    summary: "Mute, or no longer",
+    description:
+      "The caller wants to hear nothing of a conversation for a time: nothing of it is notified. It counts as unread and is listed as ever. Shown to the caller alone; ends with the membership.",
+    parameters: { conversationId },
+    body: {
+      until: optional(
+        integer(
+          "Wall-clock milliseconds since 1970, 2^53 − 1 for ever; absent or over: it is muted no longer.",
+        ),
+      ),
+    },
+    answer: answerOf("OwnReceipt"),
+    errors: ["not_found", "forbidden"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => muteConversation(context, caller, { ...path, ...body }),
   }),
   defineRoute({
     method: "GET",

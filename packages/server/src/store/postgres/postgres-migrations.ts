@@ -128,6 +128,8 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     unread_version bigint NOT NULL DEFAULT 0,
     unread_from bigint,
     unread_ordinal bigint,
+    mute_version bigint NOT NULL DEFAULT 0,
+    muted_until bigint,
     user_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (conversation, user_id)
   ) WITH (fillfactor = 80);

@@ -67,6 +67,8 @@ function rowColumns(receiptMembers: string): string {
   r.unread_version AS "unreadVersion",
   r.unread_from AS "unreadFrom",
   r.unread_ordinal AS "unreadOrdinal",
+  r.mute_version AS "muteVersion",
+  r.muted_until AS "mutedUntil",
   CASE WHEN p.left_at IS NULL AND c.member_count <= ${receiptMembers} THEN (
     SELECT coalesce(json_agg(json_build_array(user_id, delivered, read) ORDER BY user_id), '[]')::text FROM chat_receipt
     WHERE conversation = c.key AND user_id IS DISTINCT FROM p.user_id
@@ -85,7 +87,8 @@ const ROW_SOURCES = `JOIN chat_conversation c ON c.key = p.conversation
   LEFT JOIN chat_receipt r ON r.conversation = p.conversation AND r.user_id = p.user_id`;
 
 const RECEIPT_COLUMNS = `r.delivered, r.read, r.read_ordinal AS "readOrdinal", r.unread_version AS "unreadVersion",
-  r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal"`;
+  r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal", r.mute_version AS "muteVersion",
+  r.muted_until AS "mutedUntil"`;
 
 const OWN = "chat_participation p JOIN chat_conversation c ON c.key = p.conversation";
 

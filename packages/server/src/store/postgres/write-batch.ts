@@ -72,12 +72,13 @@ export const POSTGRES_WRITES = {
       left_member_count = excluded.left_member_count, left_latest_id = excluded.left_latest_id,
       left_name = excluded.left_name, left_data = excluded.left_data`,
   receipts: `INSERT INTO chat_receipt (conversation, user_id, delivered, read, read_ordinal, unread_version,
-      unread_from, unread_ordinal, change)
+      unread_from, unread_ordinal, mute_version, muted_until, change)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-      $7::bigint[], $8::bigint[], $9::bigint[])
+      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
     ON CONFLICT (conversation, user_id) DO UPDATE SET delivered = excluded.delivered, read = excluded.read,
       read_ordinal = excluded.read_ordinal, unread_version = excluded.unread_version,
-      unread_from = excluded.unread_from, unread_ordinal = excluded.unread_ordinal, change = excluded.change`,
+      unread_from = excluded.unread_from, unread_ordinal = excluded.unread_ordinal,
+      mute_version = excluded.mute_version, muted_until = excluded.muted_until, change = excluded.change`,
   goneReceipts: `DELETE FROM chat_receipt r USING unnest($1::bigint[], $2::text[]) AS gone(conversation, user_id)
     WHERE r.conversation = gone.conversation AND r.user_id = gone.user_id`,
   // In a large conversation a member's own row alone shows how far that member has come.
@@ -216,6 +217,8 @@ function receiptColumns(receipts: readonly SavedReceipt[], changes: ReadonlyMap<
     "unreadVersion",
     "unreadFrom",
     "unreadOrdinal",
+    "muteVersion",
+    "mutedUntil",
   ] as const;
   return [
     ...usersIn(receipts),

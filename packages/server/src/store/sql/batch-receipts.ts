@@ -97,11 +97,13 @@ function toSaved(
   userId: string,
   { receipt, isAdvanced, isOwn }: Extract<ReceiptWrite, { kind: "saved" }>,
 ): SavedReceipt {
-  const { delivered, read, readOrdinal, unread } = receipt;
+  const { delivered, read, readOrdinal, unread, mute } = receipt;
   return {
     ...{ conversation, userId, delivered, read, readOrdinal, isAdvanced, isOwn },
     unreadVersion: unread?.version ?? 0,
     unreadFrom: unread?.from ?? null,
     unreadOrdinal: unread?.ordinal ?? null,
+    muteVersion: mute?.version ?? 0,
+    mutedUntil: mute?.until ?? null,
   };
 }

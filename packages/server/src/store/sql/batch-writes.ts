@@ -94,6 +94,8 @@ export interface SavedReceipt {
   readonly unreadVersion: number;
   readonly unreadFrom: number | null;
   readonly unreadOrdinal: number | null;
+  readonly muteVersion: number;
+  readonly mutedUntil: number | null;
   /** True if the change is this one, false if it is to be 0: the receipt has just begun. */
   readonly isAdvanced: boolean;
   /** True if it changes no row but the member's own. */

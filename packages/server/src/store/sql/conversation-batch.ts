@@ -2,6 +2,7 @@ import { type HistoryVisibility, tombstoneOf } from "@chat/protocol";
 import { contentBytes } from "../content-bytes.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
+import { concernsOthers } from "../advance-receipt.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { BatchMembers, type RawStanding } from "./batch-members.js";
 import { BatchReceipts, type LoadedReceipt } from "./batch-receipts.js";
@@ -160,7 +161,7 @@ export class ConversationBatch {
   advance(advance: ReceiptAdvance, receiptMembers: number): AdvancedReceipt | undefined {
     const state = this.#states.get(advance.conversationId);
     if (state === undefined) return undefined;
-    const shared = state.memberCount <= receiptMembers;
+    const shared = concernsOthers(advance) && state.memberCount <= receiptMembers;
     const advanced = this.#receipts.advance(state.key, advance, shared);
     if (advanced?.moved === true) {
       state.moved = true;

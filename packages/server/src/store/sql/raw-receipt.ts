@@ -9,6 +9,9 @@ export interface RawReceipt {
   readonly unreadVersion: number;
   readonly unreadFrom: number | null;
   readonly unreadOrdinal: number | null;
+  /** 0 as long as it never was muted. */
+  readonly muteVersion: number;
+  readonly mutedUntil: number | null;
 }
 
 /** A receipt as users of the store see it. */
@@ -20,11 +23,16 @@ export function toReceipt(raw: RawReceipt): Receipt {
     unreadVersion: version,
     unreadFrom: from,
     unreadOrdinal: ordinal,
+    muteVersion,
+    mutedUntil,
   } = raw;
   return {
     ...{ delivered, read, readOrdinal },
     ...(version > 0 && {
       unread: { version, ...(from !== null && { from }), ...(ordinal !== null && { ordinal }) },
+    }),
+    ...(muteVersion > 0 && {
+      mute: { version: muteVersion, ...(mutedUntil !== null && { until: mutedUntil }) },
     }),
   };
 }

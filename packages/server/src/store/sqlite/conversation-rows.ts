@@ -52,6 +52,8 @@ export const ROW_COLUMNS = `
   r.unread_version AS unreadVersion,
   r.unread_from AS unreadFrom,
   r.unread_ordinal AS unreadOrdinal,
+  r.mute_version AS muteVersion,
+  r.muted_until AS mutedUntil,
   CASE WHEN p.left_at IS NULL AND c.member_count <= ? THEN (
     SELECT json_group_array(json_array(user, delivered, read)) FROM chat_receipt
     WHERE conversation = c.key AND user IS NOT p.user

@@ -1,5 +1,5 @@
 import { type Receipt, tombstoneOf } from "@chat/protocol";
-import { advanceReceipt } from "../advance-receipt.js";
+import { advanceReceipt, concernsOthers } from "../advance-receipt.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
@@ -206,7 +206,7 @@ export class ConversationStates {
     const state = this.#load(conversationId);
     const before = state && this.#receipts.of(state.key, userId);
     if (before === undefined) return undefined;
-    const shared = state!.memberCount <= receiptMembers;
+    const shared = concernsOthers(advance) && state!.memberCount <= receiptMembers;
     const receipt = advanceReceipt(before, advance);
     const moved = receipt !== before;
     if (moved) this.#saveReceipt(state!, userId, receipt, shared);

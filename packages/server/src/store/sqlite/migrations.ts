@@ -127,6 +127,8 @@ const MIGRATIONS: readonly string[] = [
     unread_version INTEGER NOT NULL DEFAULT 0,
     unread_from INTEGER,
     unread_ordinal INTEGER,
+    mute_version INTEGER NOT NULL DEFAULT 0,
+    muted_until INTEGER,
     PRIMARY KEY (conversation, user)
   ) WITHOUT ROWID;
 

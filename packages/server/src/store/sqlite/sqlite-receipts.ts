@@ -5,7 +5,7 @@ import type { StoredEntry } from "../stored-entry.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 const COLUMNS = `delivered, read, read_ordinal AS readOrdinal, unread_version AS unreadVersion, unread_from AS unreadFrom,
-  unread_ordinal AS unreadOrdinal`;
+  unread_ordinal AS unreadOrdinal, mute_version AS muteVersion, muted_until AS mutedUntil`;
 
 /** The queries, by what they do. The tests look at their plans. */
 export const RECEIPT_QUERIES = {
@@ -18,7 +18,7 @@ export const RECEIPT_QUERIES = {
     WHERE conversation = ? AND user = ?`,
   receipt: `SELECT ${COLUMNS} FROM chat_receipt WHERE conversation = ? AND user = ?`,
   saveReceipt: `UPDATE chat_receipt SET delivered = ?, read = ?, read_ordinal = ?, unread_version = ?, unread_from = ?,
-      unread_ordinal = ?, change = ?
+      unread_ordinal = ?, mute_version = ?, muted_until = ?, change = ?
     WHERE conversation = ? AND user = ?`,
   receipts: `SELECT user AS userId, delivered, read FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND user > ? ORDER BY user LIMIT ?`,
@@ -73,11 +73,12 @@ export class SqliteReceipts {
     return raw === undefined ? undefined : toReceipt(raw as RawReceipt);
   }
 
-  save(key: number, userId: string, { unread, ...receipt }: Receipt, change: number): void {
+  save(key: number, userId: string, { unread, mute, ...receipt }: Receipt, change: number): void {
     const { delivered, read, readOrdinal } = receipt;
     const { version, from, ordinal } = unread ?? { version: 0 };
     const mark = [version, from ?? null, ordinal ?? null] as const;
-    this.#run("saveReceipt", delivered, read, readOrdinal, ...mark, change, key, userId);
+    const muted = [mute?.version ?? 0, mute?.until ?? null] as const;
+    this.#run("saveReceipt", delivered, read, readOrdinal, ...mark, ...muted, change, key, userId);
   }
 
   page(conversationId: string, after: string, limit: number): MemberReceipt[] {

@@ -46,6 +46,60 @@ export function receiptCases(prove: Case): void {
     assert.deepEqual(ownOf(await world.row("di", "c")), { delivered: 5, read: 5, readOrdinal: 1 });
   });
 
+  prove(
+    "mutes a conversation for one member, who alone sees it, until the membership ends",
+    async (world) => {
+      const other = await world.open();
+      const isShared: unknown[] = [];
+      for (const [id, members] of [
+        ["c", FEW],
+        ["d", MANY],
+      ] as const) {
+        await world.group(id, members);
+        const [first, second] = [members[0]!, members[1]!];
+        const muteOf = async (userId: string) => (await world.row(userId, id)).mute;
+        const before = await world.row(second, id);
+        const cursor = await world.store.conversations.position();
+        assert.equal(await muteOf(first), undefined);
+        const muted = await advance(world, first, { mutedUntil: Number.MAX_SAFE_INTEGER }, id);
+        const mute = { version: 1, until: Number.MAX_SAFE_INTEGER };
+        assert.deepEqual([muted?.receipt.mute, muted?.moved], [mute, true]);
+        isShared.push(muted?.shared);
+        assert.deepEqual(await muteOf(first), mute);
+        assert.deepEqual(await world.row(second, id), before);
+        assert.deepEqual(
+          (await other.conversations.receiptChanges(id, cursor)).map((receipt) => [
+            receipt.userId,
+            receipt.mute,
+          ]),
+          [[first, mute]],
+        );
+        assert.deepEqual(
+          (await world.changesSince(first, cursor)).rows.map((row) => row.mute),
+          [mute],
+        );
+        assert.equal(
+          (await advance(world, first, { mutedUntil: Number.MAX_SAFE_INTEGER }, id))?.moved,
+          false,
+        );
+        // What the member says, reads and marks leaves it as it is.
+        await world.say(id, first);
+        await world.say(id, second);
+        await advance(world, first, { read: { messageId: 3, ordinal: 2 } }, id);
+        assert.deepEqual(await muteOf(first), mute);
+        await advance(world, first, { mutedUntil: 7 }, id);
+        assert.deepEqual(await muteOf(first), { version: 2, until: 7 });
+        await advance(world, first, { mutedUntil: 0 }, id);
+        assert.deepEqual(await muteOf(first), { version: 3 });
+      }
+      assert.deepEqual(isShared, [false, false]);
+      await advance(world, "bo", { mutedUntil: 7 });
+      await world.leave("c", "bo");
+      await world.join("c", "bo");
+      assert.equal((await world.row("bo", "c")).mute, undefined);
+    },
+  );
+
   prove("moves watermarks on and never back, and says whether it did", async (world) => {
     await world.group("c", FEW);
     for (const _ of numbers(1, 5)) await world.say("c", "ana");
