@@ -24,6 +24,11 @@ export function titleOf(chat: Chat, { name, peerId }: ChatSummary): string {
   return peerId === undefined ? (name ?? "Group") : nameOf(chat, peerId);
 }
 
+/** True while this user wants to hear nothing of a conversation. */
+export function isMutedNow({ mutedUntil = 0 }: ChatSummary): boolean {
+  return mutedUntil > Date.now();
+}
+
 /** When a message was said. It is somebody else's data: anything may be in there. */
 export function saidAt({ data, createdAt }: ChatMessage): number {
   const time: unknown = data?.saidAt;

@@ -1,7 +1,15 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, type ChatSummary, nameOf, titleOf, TOMBSTONE } from "../chat.js";
-import { byId, element, setText } from "../element.js";
+import {
+  type Chat,
+  type ChatConversation,
+  type ChatSummary,
+  isMutedNow,
+  nameOf,
+  titleOf,
+  TOMBSTONE,
+} from "../chat.js";
+import { byId, element, icon, setText } from "../element.js";
 import { fullTime, listTime } from "../format-time.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";
@@ -37,6 +45,8 @@ export function openConversationList(chat: Chat): ConversationListView {
     const title = titleOf(chat, summary);
     const { latest, unreadCount } = summary;
     node.dataset["new"] = String(unreadCount > 0);
+    node.dataset["muted"] = String(isMutedNow(summary));
+    if (mutedIn(link).hidden === isMutedNow(summary)) mutedIn(link).hidden = !isMutedNow(summary);
     if (summary.id === selected) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     const parts = [".avatar", ".name", "time", ".snippet", ".new-mark", ".presence"];
@@ -120,6 +130,12 @@ function createItem(conversationId: string): HTMLElement {
     element("span", { class: "avatar", attributes: { "aria-hidden": "true" } }),
     element("span", { class: "name", testId: "conversation-name", isolated: true }),
     element("span", { class: "presence visually-hidden" }),
+    element(
+      "span",
+      { class: "muted", testId: "muted" },
+      icon("bell-off"),
+      element("span", { class: "visually-hidden", text: " muted" }),
+    ),
     element("time"),
     element("span", { class: "snippet", testId: "conversation-snippet", isolated: true }),
     element(
@@ -136,6 +152,10 @@ function createItem(conversationId: string): HTMLElement {
 
 function linkIn(item: Element): HTMLAnchorElement {
   return item.firstElementChild as HTMLAnchorElement;
+}
+
+function mutedIn(link: Element): HTMLElement {
+  return link.querySelector<HTMLElement>(".muted")!;
 }
 
 function linksIn(list: HTMLElement): HTMLAnchorElement[] {

@@ -1,6 +1,6 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, nameOf, titleOf } from "../chat.js";
+import { type Chat, type ChatConversation, isMutedNow, nameOf, sentenceOf, titleOf } from "../chat.js";
 import { byId, setText } from "../element.js";
 import { oncePerFrame } from "../once-per-frame.js";
 import { drawPresence, presenceText } from "../presence.js";
@@ -11,6 +11,7 @@ import { openMessageList } from "./message-list.js";
 /** One conversation: its header, messages, composer and members. */
 export function openConversation(chat: Chat, conversation: ChatConversation, onRead: () => void): () => void {
   const openMembersButton = byId("open-members", HTMLButtonElement);
+  const muteButton = byId("mute", HTMLButtonElement);
   const stop = new AbortController();
   const presence = presenceOf(chat);
   let closeMembers: (() => void) | undefined;
@@ -33,6 +34,10 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     const people = summary.memberCount === 1 ? "1 member" : `${summary.memberCount} members`;
     const subtitle = isGroup ? people : presenceText(status) || "Direct conversation";
     setText(byId("conversation-subtitle", HTMLElement), typingText() ?? subtitle);
+    const isMuted = isMutedNow(summary);
+    muteButton.hidden = !summary.member;
+    muteButton.ariaPressed = String(isMuted);
+    muteButton.querySelector("use")?.setAttribute("href", isMuted ? "#icon-bell-off" : "#icon-bell");
     openMembersButton.hidden = !isGroup || !summary.member;
     if (!summary.member && closeMembers !== undefined) toggleMembers();
     byId("composer-form", HTMLFormElement).hidden = !summary.member;
@@ -59,6 +64,16 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     if (isOpen) openMembersButton.focus();
   }
   openMembersButton.addEventListener("click", toggleMembers, { signal: stop.signal });
+
+  async function toggleMute(): Promise<void> {
+    const until = isMutedNow(conversation.summary) ? 0 : Infinity;
+    try {
+      await conversation.mute(until, { signal: stop.signal });
+    } catch (error) {
+      if (!stop.signal.aborted) setText(byId("conversation-subtitle", HTMLElement), sentenceOf(error));
+    }
+  }
+  muteButton.addEventListener("click", () => void toggleMute(), { signal: stop.signal });
 
   const { peerId } = conversation.summary;
   // "Just now" becomes a time.
