@@ -1,6 +1,7 @@
 import { ACTIONS, type Action, drawAction } from "./actions.js";
 import type { Focus } from "./focus.js";
 import { judge } from "./judge.js";
+import { judgePresence } from "./judge-presence.js";
 import { DRAIN_BOUND, endFaults, loseTheTail, settle } from "./settle.js";
 import { World } from "./world.js";
 
@@ -88,6 +89,7 @@ export async function runSeed({
     if (!isOver()) drainMs = await settle(world, DRAIN_BOUND, "everything drains in time");
     if (!isOver()) tailMs = await loseTheTail(world);
     if (!isOver()) await judge(world);
+    if (!isOver()) await judgePresence(world);
   } catch (error) {
     onRejection(error);
   }

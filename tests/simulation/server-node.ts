@@ -56,6 +56,11 @@ export class ServerNode {
     return this.#run;
   }
 
+  /** The server of the process that runs. */
+  get chat(): ChatServer | undefined {
+    return this.#run?.chat;
+  }
+
   get frozenUntil(): number {
     return this.#run?.party.frozenUntil ?? 0;
   }

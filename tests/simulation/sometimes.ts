@@ -54,6 +54,7 @@ const PATHS = [
   "a lost message came back",
   "a body is taken away",
   "tail lost",
+  "presence judged",
 ] as const;
 
 /** Those that were never taken. */
