@@ -1,4 +1,4 @@
-import { defineFrame, type FrameOf } from "../frame.js";
+import { defineFrame } from "../frame.js";
 import * as schema from "../schema.js";
 
 /** The user wants to hear nothing of a conversation for a time. Carrying it out twice is carrying it out once. Answered by `receipts`. */
@@ -8,4 +8,3 @@ export const muteConversation = defineFrame(42, "mute-conversation", {
   /** Wall-clock ms, 2^53 − 1 for ever; absent: no longer. */
   until: schema.optional(schema.uint),
 });
-export type MuteConversationFrame = FrameOf<typeof muteConversation>;

@@ -59,7 +59,7 @@ export interface Housekeeping {
   /** The erasures that have begun and not ended. */
   erasures(): Promise<readonly { readonly userId: string; readonly erasureId: string }[]>;
 
-  /** The erasure is done. */
+  /** The erasure is done. What is kept of the user's presence goes with it. */
   endErasure(userId: string): Promise<void>;
 
   /**
