@@ -261,7 +261,7 @@ export class PushDispatcher {
     entries: readonly StoredEntry[],
     subscriptions: readonly PushSubscription[],
   ): Promise<Promise<void>[]> {
-    const { store, wantedBy, maxAge } = this.#options;
+    const { runtime, store, wantedBy, maxAge } = this.#options;
     const entry = entries[entries.length - 1]!;
     const userIds = [...new Set(subscriptions.map(({ userId }) => userId))];
     const wanted =
@@ -272,7 +272,8 @@ export class PushDispatcher {
       subscriptions.map(async (subscription) => {
         const { userId, address } = subscription;
         const row = rows.get(userId);
-        if (!wanted.has(userId) || row === undefined) return {};
+        const isMuted = (row?.mute?.until ?? 0) > runtime.clock.now();
+        if (!wanted.has(userId) || row === undefined || isMuted) return {};
         const notification = notificationOf(entry, row, userId, sender?.name);
         const payload = await this.#compose(notification);
         if (payload === undefined) return {};

@@ -99,6 +99,24 @@ it("lets the application write what is said, or say nothing", async () => {
   expect(provider.sent.map(({ payload }) => payload)).toEqual([{ title: "1 new" }]);
 });
 
+it("is quiet where a user has muted the conversation, until that is over", async () => {
+  const { clock, provider, server, pass } = await world();
+  const mute = (userId: string, until: number) => server.as(userId).mute("room", until);
+  await mute("bo", Number.MAX_SAFE_INTEGER);
+  await mute("cy", clock.runtime.clock.now() + 30 * SECOND);
+  await server.as("ana").send("room", "one");
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual([]);
+  await pass(30 * SECOND);
+  await server.as("ana").send("room", "two");
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["cy's phone: two (2)"]);
+  await mute("bo", 0);
+  await server.as("ana").send("room", "three");
+  await pass(10 * SECOND);
+  expect(provider.told.slice(1).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
+});
+
 it("removes a subscription that leads nowhere", async () => {
   const { provider, server, pass } = await world();
   provider.answer = ({ target }) => ({ status: target["token"] === "bo's phone" ? "gone" : "sent" });

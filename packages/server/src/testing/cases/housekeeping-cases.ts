@@ -40,8 +40,11 @@ export function housekeepingCases(prove: Case): void {
       assert.equal(await housekeeping.beginErasure("ana", two), one, "the one under way goes on");
       const other = await world.open();
       assert.deepEqual(await other.housekeeping.erasures(), [{ userId: "ana", erasureId: one }]);
+      await world.store.conversations.setLastActive([{ userId: "ana", at: 7 }]);
+      await world.store.conversations.setInvisible("bo", true);
       await housekeeping.endErasure("ana");
       assert.deepEqual(await housekeeping.erasures(), []);
+      assert.deepEqual([...(await world.store.conversations.presences(["ana", "bo"])).keys()], ["bo"]);
       assert.equal(await housekeeping.beginErasure("ana", two), two);
     },
   );
