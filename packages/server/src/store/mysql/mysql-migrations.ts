@@ -149,6 +149,8 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "unread_version BIGINT NOT NULL DEFAULT 0",
       "unread_from BIGINT",
       "unread_ordinal BIGINT",
+      "mute_version BIGINT NOT NULL DEFAULT 0",
+      "muted_until BIGINT",
       `user_id ${ID} NOT NULL`,
       "PRIMARY KEY (conversation, user_id)",
     ),

@@ -39,7 +39,8 @@ const VIEW_CHANGE =
   "CASE WHEN p.left_at IS NULL THEN GREATEST(c.view_change, p.changed) ELSE GREATEST(p.changed, c.redaction_change) END";
 
 const RECEIPT_COLUMNS = `r.delivered AS "delivered", r.read_to AS "read", r.read_ordinal AS "readOrdinal",
-  r.unread_version AS "unreadVersion", r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal"`;
+  r.unread_version AS "unreadVersion", r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal",
+  r.mute_version AS "muteVersion", r.muted_until AS "mutedUntil"`;
 
 /**
  * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (the user's receipt).
@@ -300,7 +301,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON DUPLICATE KEY UPDATE user_id = user_id",
   erasure: `SELECT ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing WHERE erasing.user_id = $1`,
   erasures: `SELECT ${text("erasing.user_id")} AS "userId", ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing`,
-  endErasure: "DELETE FROM chat_erasure WHERE user_id = $1",
+  endErasure: ["DELETE FROM chat_presence WHERE user_id = $1", "DELETE FROM chat_erasure WHERE user_id = $1"],
   candidates: `SELECT ${CANDIDATE} WHERE c.pk > $1 ORDER BY c.pk LIMIT $2`,
   ownCandidates: `SELECT ${CANDIDATE} WHERE c.retention_age IS NOT NULL AND c.pk > $1 ORDER BY c.pk LIMIT $2`,
   setRetention: [

@@ -85,18 +85,24 @@ export const MYSQL_WRITES = {
       left_activity = moved.left_activity, left_member_count = moved.left_member_count,
       left_latest_id = moved.left_latest_id, left_name = moved.left_name, left_data = moved.left_data`,
   receipts: `INSERT INTO chat_receipt (conversation, user_id, delivered, read_to, read_ordinal, unread_version,
-      unread_from, unread_ordinal, changed)
+      unread_from, unread_ordinal, mute_version, muted_until, changed)
     SELECT * FROM (
       SELECT j.conversation, UNHEX(j.user_id) AS user_id, j.delivered, j.read_to, j.read_ordinal, j.unread_version,
-        j.unread_from, j.unread_ordinal, j.changed
+        j.unread_from, j.unread_ordinal, j.mute_version, j.muted_until, j.changed
       FROM ${jsonTable("$1", "j", {
         ...{ ...IN, delivered: "int", read_to: "int", read_ordinal: "int", unread_version: "int" },
-        ...{ unread_from: "int", unread_ordinal: "int", changed: "int" },
+        ...{
+          unread_from: "int",
+          unread_ordinal: "int",
+          mute_version: "int",
+          muted_until: "int",
+          changed: "int",
+        },
       } as const)}
     ) moved
     ON DUPLICATE KEY UPDATE delivered = moved.delivered, read_to = moved.read_to, read_ordinal = moved.read_ordinal,
       unread_version = moved.unread_version, unread_from = moved.unread_from, unread_ordinal = moved.unread_ordinal,
-      changed = moved.changed`,
+      mute_version = moved.mute_version, muted_until = moved.muted_until, changed = moved.changed`,
   goneReceipts: `DELETE r FROM ${jsonTable("$1", "gone", IN)}
     STRAIGHT_JOIN chat_receipt r ${BY_KEY} ON r.conversation = gone.conversation AND r.user_id = UNHEX(gone.user_id)`,
   // In a large conversation a member's own row alone shows how far that member has come.
@@ -198,7 +204,8 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
     "receipts",
     receipts.map((saved) => [
       ...[...userIn(saved), saved.delivered, saved.read, saved.readOrdinal, saved.unreadVersion],
-      ...[saved.unreadFrom, saved.unreadOrdinal, saved.isAdvanced ? changeOf(saved) : 0],
+      ...[saved.unreadFrom, saved.unreadOrdinal, saved.muteVersion, saved.mutedUntil],
+      saved.isAdvanced ? changeOf(saved) : 0,
     ]),
   );
   const own = receipts.filter(({ isOwn }) => isOwn);
