@@ -18,7 +18,7 @@ const BUDGETS = {
   /** Asking which of several servers is the best. */
   "locate-server": 500,
   /** All of these. */
-  everything: 34_500,
+  everything: 34_750,
   /** What `@chat/client/presence` adds. */
   presence: 2_000,
   /** What `@chat/client/react` adds. */
