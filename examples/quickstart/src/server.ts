@@ -5,11 +5,14 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { createChatServer } from "@chat/server";
 import { sqlite } from "@chat/server/sqlite";
+import { webPush } from "@chat/server/web-push";
 import express from "express";
+import webpush from "web-push";
 import { startGuide } from "./guide.js";
 import { listen } from "./listen.js";
 import { createLogin } from "./login.js";
 import { openBrowser } from "./open-browser.js";
+import { readPushKeys } from "./push-keys.js";
 import { readRecordedConversation } from "./recorded-conversation.js";
 import { toUserId } from "./user-id.js";
 
@@ -20,11 +23,13 @@ const data = process.env.CHAT_DATA ?? join(folder, "data");
 async function main(): Promise<void> {
   mkdirSync(data, { recursive: true });
   const login = createLogin(join(data, "login-secret"));
+  const keys = readPushKeys(join(data, "push-keys.json"));
 
   // The chat server: where messages live, and whose a token is. ---------------------------------------------
   const chat = createChatServer({
     store: sqlite(new Database(join(data, "chat.db"))),
     authenticate: ({ token }) => ({ userId: login.verify(token) }),
+    push: { providers: [webPush(webpush, { vapid: { subject: "https://localhost", ...keys } })] },
   });
   await chat.ready();
 

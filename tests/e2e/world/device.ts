@@ -20,6 +20,9 @@ const FORMS: Record<"desktop" | "phone", BrowserContextOptions> = {
 /** How Chromium tells in its console that the network is gone, whatever the page does about it. */
 const NETWORK_COMPLAINT = /net::ERR_|WebSocket connection to .* failed|Failed to fetch/;
 
+/** A context of its own is private, where Chromium has no push service. */
+const PRIVATE = /does not support the Push API in incognito mode/;
+
 /** A browser with storage and network of its own. */
 export class Device {
   readonly gate: Gate;
@@ -37,7 +40,7 @@ export class Device {
       this.#problems.push(`uncaught: ${stack || `${name}: ${message}`}`);
     });
     context.on("console", (message) => {
-      if (message.type() === "error") this.#problems.push(`${message.text()} (${message.location().url})`);
+      if (message.type() === "error" && !PRIVATE.test(message.text())) this.#problems.push(`${message.text()} (${message.location().url})`);
     });
     context.on("dialog", (dialog) => {
       this.#problems.push(`a dialog: ${dialog.message()}`);

@@ -24,7 +24,7 @@ import { askForLogin } from "./views/login.js";
  * new-direct                               opens a dialog: direct-name, direct-submit, dialog-error
  * new-group                                group-name, group-members, group-submit, dialog-error
  * open-profile, my-name                    profile-user-id, profile-name, profile-submit, dialog-error,
- *                                          second-person, log-out
+ *                                          second-person, log-out, notifications (aria-pressed), notifications-note
  * members                                  a panel: member-list, member (data-user-id), remove-member,
  *                                          add-member-name, add-member, members-error, leave, close-members
  */

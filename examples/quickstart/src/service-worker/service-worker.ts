@@ -2,17 +2,24 @@
 /// <reference lib="es2022" />
 /// <reference lib="webworker" />
 
+import { showPushes } from "@chat/client/push";
+
 // Keeps the page's own files, so that it opens offline. It never touches the chat's requests, nor anything
 // else: messages are kept by the chat client.
 
 declare const self: ServiceWorkerGlobalScope;
-/** Put in by vite.config.ts. */
+/** Put in by vite.service-worker.config.ts. */
 declare const __SHELL__: { readonly version: string; readonly files: readonly string[] };
 
 const { version, files } = __SHELL__;
 const CACHE = `page ${version}`;
 /** ms after which the kept page is shown, though the server may still answer. */
 const PATIENCE = 3_000;
+
+// Tells of messages while no page is on the screen.
+showPushes(self, {
+  open: ({ conversationId }) => `/#/conversation/${encodeURIComponent(conversationId)}`,
+});
 
 self.addEventListener("install", (event) => {
   const keep = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { openConversation } from "./conversation.js";
 import { openConversationList } from "./conversation-list.js";
 import { showConnectionStatus } from "./connection-status.js";
 import { prepareDialogs } from "./dialogs.js";
+import { prepareNotifications } from "./notifications.js";
 
 const isWide = matchMedia("(min-width: 641px)");
 
@@ -26,6 +27,8 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
       stop.abort();
     },
   });
+
+  const endNotifications = prepareNotifications(chat);
 
   let openId: string | undefined;
   let closeConversation: (() => void) | undefined;
@@ -131,6 +134,7 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   closeStatus();
   list.close();
   screen.hidden = true;
+  await endNotifications(isLeaving);
   // On a shared computer nothing of this user stays behind, in no tab.
   await (isLeaving ? chat.logout() : chat.close());
 }
