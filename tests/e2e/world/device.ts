@@ -40,7 +40,8 @@ export class Device {
       this.#problems.push(`uncaught: ${stack || `${name}: ${message}`}`);
     });
     context.on("console", (message) => {
-      if (message.type() === "error" && !PRIVATE.test(message.text())) this.#problems.push(`${message.text()} (${message.location().url})`);
+      if (message.type() === "error" && !PRIVATE.test(message.text()))
+        this.#problems.push(`${message.text()} (${message.location().url})`);
     });
     context.on("dialog", (dialog) => {
       this.#problems.push(`a dialog: ${dialog.message()}`);
