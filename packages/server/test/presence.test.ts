@@ -387,7 +387,7 @@ const mortal = new (class implements Fanout {
   }
 })();
 
-it("costs as much for a user of a thousand conversations as for one of a single one", async () => {
+it("costs as much for a user of hundreds of conversations as for one of a single one", async () => {
   const clock = new VirtualClock();
   const database = new Database(join(temporaryFolder(), "chat.db"));
   const store = sqlite(database);
@@ -420,7 +420,7 @@ it("costs as much for a user of a thousand conversations as for one of a single 
   const align = () => pass(clock, 61_000 - ((clock.runtime.clock.now() - start) % 60_000));
   for (const [userId, many] of [
     ["ana", 1],
-    ["zoe", 1_000],
+    ["zoe", 300],
   ] as const) {
     for (let index = 0; index < many; index++) {
       await server.as(userId).createGroup({ id: `${userId} ${index}`, members: ["bo", "cy"] });

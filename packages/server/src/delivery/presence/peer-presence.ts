@@ -121,7 +121,6 @@ export class PeerPresence {
       case "all":
         return this.#takeAll(peer, envelope);
       case "invisible":
-      case "review":
         return;
     }
   }

@@ -23,8 +23,6 @@ export type PresenceEnvelope = { readonly from: ServerIdentity } & (
     }
   /** A user wants to be seen, or not. */
   | { readonly kind: "invisible"; readonly userId: string; readonly invisible: boolean }
-  /** Who may see whom has changed between these users. */
-  | { readonly kind: "review"; readonly userIds: readonly [string, string] }
 );
 
 /** Entries of one envelope: with the longest ids they stay below what a fan-out carries. */

@@ -158,14 +158,7 @@ export class Presence {
     if (this.#closed) return true;
     this.#peers.receive(envelope);
     if (envelope.kind === "invisible") this.#local.setInvisible(envelope.userId, envelope.invisible);
-    if (envelope.kind === "review") void this.#review(envelope.userIds);
     return true;
-  }
-
-  /** Who of two users may see the other has changed. */
-  review(one: string, other: string): void {
-    this.#peers.tell({ kind: "review", userIds: [one, other] });
-    void this.#review([one, other]);
   }
 
   #state(userId: string): PresenceState | undefined {
@@ -192,20 +185,23 @@ export class Presence {
     if (this.#closed) return;
     if (lastActiveAt !== undefined) this.#local.heardOf(userId, lastActiveAt);
     this.#changed.set(userId, lastActiveAt ?? this.#changed.get(userId));
-    this.#cancelGather ??= this.#options.runtime.clock.schedule(GATHER, () => void this.#flush());
+    this.#gather();
   }
 
-  async #flush(): Promise<void> {
-    await this.#readUnknown([...this.#changed.keys()].filter((userId) => this.#local.isUnknown(userId)));
+  #gather(): void {
+    this.#cancelGather ??= this.#options.runtime.clock.schedule(GATHER, () => this.#flush());
+  }
+
+  #flush(): void {
     this.#cancelGather = undefined;
-    if (this.#closed) return;
     const changed = this.#changed;
     this.#changed = new Map();
     const entries: [string, PresenceState][] = [];
+    const unknown: string[] = [];
     for (const [userId, heard] of changed) {
-      // The next sign of life looks again.
       if (this.#local.isUnknown(userId)) {
         this.#changed.set(userId, heard);
+        unknown.push(userId);
         continue;
       }
       const local = this.#local.of(userId);
@@ -220,6 +216,8 @@ export class Presence {
       this.#local.forgetIfGone(userId);
     }
     this.#peers.publish(entries);
+    // Nobody waits for a store that is slow but those of whom nothing is known yet; the next sign of life tries again.
+    if (unknown.length > 0) void this.#readUnknown(unknown);
   }
 
   /** @param lastActiveAt of one who is gone, 0 if it is not known */
@@ -290,8 +288,7 @@ export class Presence {
     if (this.#closed) return;
     this.#cancelBeat = runtime.clock.schedule(heartbeat, () => this.#beat());
     const isTurn = (every: number): boolean => this.#beats % Math.max(1, Math.round(every / heartbeat)) === 0;
-    if (this.#changed.size > 0)
-      this.#cancelGather ??= runtime.clock.schedule(GATHER, () => void this.#flush());
+    if (this.#changed.size > 0) this.#gather();
     if (this.#beats > 0 && isTurn(KEEP_EVERY)) {
       this.#noteOnline();
       // What another server has told was lost, perhaps.
@@ -314,12 +311,11 @@ export class Presence {
     if (!this.#closed) this.#peers.beat(live);
   }
 
-  /** Looks again whom sessions may see: all, or those of these users among each other. */
-  async #review(among?: readonly string[]): Promise<void> {
+  /** Looks again whom sessions may see. */
+  async #review(): Promise<void> {
     const { mayObserve, runtime } = this.#options;
     for (const recipient of this.#watch.recipients()) {
-      if (among?.includes(recipient.userId) === false) continue;
-      const watched = this.#watch.of(recipient).filter((userId) => among?.includes(userId) ?? true);
+      const watched = this.#watch.of(recipient);
       for (let at = 0; at < watched.length; at += LIMITS.presencesPerRequest) {
         const some = watched.slice(at, at + LIMITS.presencesPerRequest);
         try {
