@@ -17,6 +17,9 @@ export function rememberCarried(registry: Registry): {
       leave: (server) => registry.leave(server),
       serversOf: (conversationId) => registry.serversOf(conversationId),
       servers: () => registry.servers(),
+      ...(registry.joined && {
+        joined: (conversationId, userIds) => registry.joined!(conversationId, userIds),
+      }),
       async register(server, session) {
         await registry.register(server, session);
         carried.set(session.connectionId, session.userId);

@@ -62,6 +62,7 @@ import { SessionHost } from "./session/session-host.js";
 import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 import type { StoreInfo } from "./store/chat-store.js";
 import { assertRetention } from "./store/housekeeping.js";
+import { membershipOf } from "./store/membership-entry.js";
 
 /** ms before an erasure that failed is gone on with. */
 const ERASURE_PAUSE = 60_000;
@@ -93,9 +94,15 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   let cancelErasures = (): void => {};
 
   /** Tells the other servers that hold sessions of a conversation's members. */
-  async function announce(conversationId: string, encoded: () => Uint8Array): Promise<void> {
+  async function announce(
+    conversationId: string,
+    encoded: () => Uint8Array,
+    joined: readonly { readonly userId: string }[] = [],
+  ): Promise<void> {
     if (fanout === undefined) return;
     try {
+      const userIds = joined.map(({ userId }) => userId);
+      if (userIds.length > 0) await registry.joined?.(conversationId, userIds);
       const others = (await registry.serversOf(conversationId)).filter((id) => id !== identity.serverId);
       if (others.length > 0) fanout.publish(others, encoded());
     } catch (error) {
@@ -104,12 +111,27 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     }
   }
 
+  /** For a registry that keeps the servers of conversations: who stored that they joined may have died before it could say so. */
+  async function registerMembers(conversationId: string, userIds: readonly string[]): Promise<void> {
+    try {
+      await registry.joined?.(conversationId, userIds);
+    } catch (error) {
+      runtime.log("warn", "members_not_registered", { conversationId, ...loggableError(error) });
+    }
+  }
+
   const deliverer = new Deliverer({
     runtime,
     messages: countedReads(store.messages, () => tally.gapReads++),
     conversations: store.conversations,
     codec,
-    announce: (envelope) => void announce(envelope.conversationId, () => encodeEnvelope(envelope)),
+    announce: (envelope) =>
+      void announce(
+        envelope.conversationId,
+        () => encodeEnvelope(envelope),
+        registry.joined && envelope.entries.flatMap((entry) => membershipOf(entry)?.add ?? []),
+      ),
+    foundMembers: (conversationId, userIds) => void registerMembers(conversationId, userIds),
     receiptMembers: settings.receiptMembers,
     largeGroups: settings,
     announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),

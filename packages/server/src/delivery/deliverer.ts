@@ -30,6 +30,8 @@ export interface DelivererOptions {
   readonly codec: Pick<ServerCodec, "encode" | "encodeRun">;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
+  /** Users of this server were found to have become members of a conversation, by the store: perhaps nobody could tell the registry. */
+  readonly foundMembers?: (conversationId: string, userIds: readonly string[]) => void;
   /** Up to so many members of a conversation are told how far each other has come. */
   readonly receiptMembers: number;
   readonly largeGroups: LargeGroupSettings;
@@ -260,14 +262,17 @@ export class Deliverer {
     const { conversations } = this.#options;
     const track = this.#tracks.get(conversationId);
     const userIds = this.userIds.filter((userId) => track?.hasMember(userId) !== true);
+    const found: string[] = [];
     for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
       const some = userIds.slice(at, at + LIMITS.membersPerRequest);
       for (const [userId, row] of await conversations.rows(conversationId, some)) {
         if (!row.member) continue;
         await this.#follow(userId, conversationId, row.head, row.visibleFrom);
         this.sendRow(userId, conversationId);
+        found.push(userId);
       }
     }
+    if (found.length > 0) this.#options.foundMembers?.(conversationId, found);
   }
 
   /** Tells of the receipts that by the store have moved since a cursor, as far as nobody told yet. @throws ChatError `store_unavailable` */

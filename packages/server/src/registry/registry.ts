@@ -37,6 +37,14 @@ export interface Registry {
   unregister(server: ServerIdentity, session: SessionRecord): Promise<void>;
 
   /**
+   * Users have become members of a conversation; absent where the registry looks memberships up, or knows nothing of them. Resolves when
+   * {@link serversOf} names the servers that hold their sessions. Idempotent. Who is registered later is not told of: the registry reads the
+   * user's conversations then.
+   * @throws ChatError `store_unavailable`
+   */
+  joined?(conversationId: string, userIds: readonly string[]): Promise<void>;
+
+  /**
    * The live servers that hold sessions of the conversation's members. May name more servers than needed,
    * never fewer among those whose lease runs.
    */

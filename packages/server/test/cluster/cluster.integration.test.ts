@@ -55,14 +55,20 @@ async function openCluster(options: {
   readonly registryUrl: string;
   readonly prefix: string;
   readonly reconcileInterval: number;
+  /** Whether Redis keeps the servers of each conversation. */
+  readonly knowsMembers?: boolean;
 }): Promise<[ChatServer, ChatServer, ChatServer]> {
   const file = new SqliteFile();
   onTestFinished(() => file.dispose());
   const open = async (serverId: string): Promise<ChatServer> => {
+    const store = withoutWatch(sqlite(file.handle()));
     const server = createChatServer({
       serverId,
-      store: withoutWatch(sqlite(file.handle())),
-      registry: redisRegistry(await redisClient(options.registryUrl), { prefix: options.prefix }),
+      store,
+      registry: redisRegistry(await redisClient(options.registryUrl), {
+        prefix: options.prefix,
+        ...(options.knowsMembers === true && { conversations: store.conversations }),
+      }),
       fanout: await options.fanout(),
       authenticate: ({ token }) => ({ userId: token }),
       settings: { reconcileInterval: options.reconcileInterval, registryLease: 600, drainSpread: 0 },
@@ -78,12 +84,16 @@ for (const kind of Object.keys(FANOUTS) as Kind[]) {
   const engine = kind.split(",")[0] as "redis" | "nats" | "rabbitmq";
   const up = (await isUp(engine)) && (await isUp("redis"));
   describe.skipIf(!up)(`three servers with ${kind}`, () => {
-    it("bring a message to members on other servers by fan-out alone, once and in order", async () => {
+    it.each([
+      ["every server that holds anybody", false],
+      ["the servers of each conversation", true],
+    ])("bring a message by fan-out alone, once and in order, to %s", async (_, knowsMembers) => {
       const prefix = `test-${newUuid(random)}`;
       const servers = await openCluster({
         fanout: () => FANOUTS[kind](prefix),
         registryUrl: ENGINE_URLS.redis,
         prefix,
+        knowsMembers,
         // The feed would bring it after a minute: longer than this test may take.
         reconcileInterval: 60_000,
       });
@@ -110,44 +120,50 @@ const program = programOf("redis-server");
 describe.skipIf(program === undefined)(
   "three servers when their Redis is killed and comes back empty",
   () => {
-    it("lose, double and disorder nothing, and talk by fan-out again", async () => {
-      const engine = await EngineProcess.create(({ port, folder }) =>
-        run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
-      );
-      onTestFinished(() => engine.dispose());
-      const url = `redis://127.0.0.1:${engine.port}`;
-      const servers = await openCluster({
-        fanout: async () => redisFanout(await redisClient(url)),
-        registryUrl: url,
-        prefix: "chat",
-        reconcileInterval: 200,
-      });
-      const [ana, bo, cy] = await Promise.all([
-        RawDevice.open(servers[0], "ana"),
-        RawDevice.open(servers[1], "bo"),
-        RawDevice.open(servers[2], "cy"),
-      ]);
-      await createRoom(ana, ["bo", "cy"]);
-      await Promise.all([bo, cy].map(hasHeard));
-      const stored = async (device: RawDevice, text: string): Promise<void> => {
-        expect((await device.send(ROOM, text)).type).toBe("message-stored");
-      };
-      await Promise.all([stored(ana, "before"), stored(bo, "before")]);
-      await engine.kill();
-      // Messages need no broker: they are stored, and found by the feed.
-      for (let index = 0; index < 10; index++)
-        await Promise.all([stored(ana, `away ${index}`), stored(bo, `away ${index}`)]);
-      await Promise.all([ana, bo, cy].map((device) => hasAll(device, 23)));
-      await engine.start();
-      // Sooner or later every server has renewed its lease, and is named again.
-      const registry = redisRegistry(await redisClient(url));
-      while ((await registry.serversOf(ROOM)).length < 3)
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      await servers[0].close();
-      const back = await RawDevice.open(servers[1], "ana", ana.deviceId);
-      await Promise.all([stored(back, "after"), stored(cy, "after")]);
-      await Promise.all([bo, cy].map((device) => hasAll(device, 25)));
-      expect([...(await registry.serversOf(ROOM))].sort()).toEqual(["three", "two"]);
-    });
+    it.each([false, true])(
+      "lose nothing, and talk by fan-out again (knowing members: %s)",
+      async (knowsMembers) => {
+        const engine = await EngineProcess.create(({ port, folder }) =>
+          run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
+        );
+        onTestFinished(() => engine.dispose());
+        const url = `redis://127.0.0.1:${engine.port}`;
+        const servers = await openCluster({
+          fanout: async () => redisFanout(await redisClient(url)),
+          registryUrl: url,
+          prefix: "chat",
+          reconcileInterval: 200,
+          knowsMembers,
+        });
+        const [ana, bo, cy] = await Promise.all([
+          RawDevice.open(servers[0], "ana"),
+          RawDevice.open(servers[1], "bo"),
+          RawDevice.open(servers[2], "cy"),
+        ]);
+        await createRoom(ana, ["bo", "cy"]);
+        await Promise.all([bo, cy].map(hasHeard));
+        const stored = async (device: RawDevice, text: string): Promise<void> => {
+          expect((await device.send(ROOM, text)).type).toBe("message-stored");
+        };
+        await Promise.all([stored(ana, "before"), stored(bo, "before")]);
+        await engine.kill();
+        // Messages need no broker: they are stored, and found by the feed.
+        for (let index = 0; index < 10; index++)
+          await Promise.all([stored(ana, `away ${index}`), stored(bo, `away ${index}`)]);
+        await Promise.all([ana, bo, cy].map((device) => hasAll(device, 23)));
+        await engine.start();
+        // Sooner or later every server has renewed its lease, and is named again.
+        const connection = await redisClient(url);
+        const conversations = { memberOf: () => Promise.reject(new Error("Nobody registers here.")) };
+        const registry = redisRegistry(connection, knowsMembers ? { conversations } : {});
+        while ((await registry.serversOf(ROOM)).length < 3)
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        await servers[0].close();
+        const back = await RawDevice.open(servers[1], "ana", ana.deviceId);
+        await Promise.all([stored(back, "after"), stored(cy, "after")]);
+        await Promise.all([bo, cy].map((device) => hasAll(device, 25)));
+        expect([...(await registry.serversOf(ROOM))].sort()).toEqual(["three", "two"]);
+      },
+    );
   },
 );

@@ -1,89 +1,45 @@
 import { ChatError } from "@chat/protocol";
 import type { RedisConnection } from "../../fanout/redis/redis-connection.js";
+import type { ConversationStore } from "../../store/conversation-store.js";
 import { leaseRanOut } from "../in-process-registry.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry.js";
+import { REGISTRY_SCRIPTS, type RegistryScript } from "./redis-registry-scripts.js";
+
+/** Conversations of a user in one read, and in one script. */
+const PAGE = 1_000;
 
 /** Settings of {@link redisRegistry}. */
 export interface RedisRegistryOptions {
   /** What the names of keys begin with; the same on all servers of one chat. `chat` by default. */
   readonly prefix?: string;
+  /**
+   * The store's conversations, `store.conversations`: Redis then keeps the servers of each conversation, so that a message is published to
+   * those alone that hold members of it. The same on all servers of one chat. See docs/backends/redis.md for what it costs.
+   */
+  readonly conversations?: Pick<ConversationStore, "memberOf">;
 }
 
-// Time is Redis's own, so the servers' clocks need not agree.
-const PRELUDE = `
-  local leases, holding, server, sessions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-  local id, incarnation = ARGV[1], ARGV[2]
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local function live()
-    return redis.call('HGET', server, 'incarnation') == incarnation
-      and tonumber(redis.call('ZSCORE', leases, id) or '0') > now
-  end
-  local function keep(lease)
-    redis.call('ZADD', leases, now + lease, id)
-    redis.call('PEXPIRE', server, lease * 2)
-    redis.call('PEXPIRE', sessions, lease * 2)
-  end
-  local function forget()
-    redis.call('DEL', sessions)
-    redis.call('SREM', holding, id)
-  end`;
-
-const SCRIPTS = {
-  join: `
-    if not live() then forget() end
-    redis.call('HSET', server, 'incarnation', incarnation, 'lease', ARGV[3])
-    keep(tonumber(ARGV[3]))
-    for _, gone in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now - ARGV[3])) do
-      redis.call('ZREM', leases, gone)
-      redis.call('SREM', holding, gone)
-    end
-    return 1`,
-  renew: `
-    if not live() then return 0 end
-    keep(tonumber(redis.call('HGET', server, 'lease')))
-    return 1`,
-  leave: `
-    if redis.call('HGET', server, 'incarnation') ~= incarnation then return 0 end
-    forget()
-    redis.call('DEL', server)
-    redis.call('ZREM', leases, id)
-    return 1`,
-  register: `
-    if not live() then return 0 end
-    redis.call('SADD', sessions, ARGV[3])
-    redis.call('PEXPIRE', sessions, redis.call('HGET', server, 'lease') * 2)
-    redis.call('SADD', holding, id)
-    return 1`,
-  unregister: `
-    redis.call('SREM', sessions, ARGV[3])
-    if redis.call('EXISTS', sessions) == 0 then redis.call('SREM', holding, id) end
-    return 1`,
-  serversOf: `
-    local found = {}
-    for _, server in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. now, '+inf')) do
-      if redis.call('SISMEMBER', holding, server) == 1 then found[#found + 1] = server end
-    end
-    return found`,
-  servers: "return redis.call('ZRANGEBYSCORE', leases, '(' .. now, '+inf')",
-} as const;
-
 /**
- * The registry in Redis. It knows nothing of memberships, so `serversOf` names every live server that holds any session.
- * When Redis loses it, each server joins again and registers its sessions with its next renewal.
+ * The registry in Redis. By itself it knows nothing of memberships, so that `serversOf` names every live server that holds any session; with
+ * `conversations` those that hold members. When Redis loses it, each server joins again and registers its sessions with its next renewal.
  * @param connection `nodeRedis(client)` or `ioredis(client)`
  */
 export function redisRegistry(connection: RedisConnection, options: RedisRegistryOptions = {}): Registry {
-  return new RedisRegistry(connection, options.prefix ?? "chat");
+  return new RedisRegistry(connection, options);
 }
+
+/** For what concerns no server. */
+const NOBODY: ServerIdentity = { serverId: "", incarnation: "" };
 
 class RedisRegistry implements Registry {
   readonly #connection: RedisConnection;
-  readonly #prefix: string;
+  readonly #tag: string;
+  readonly #conversations: Pick<ConversationStore, "memberOf"> | undefined;
 
-  constructor(connection: RedisConnection, prefix: string) {
+  constructor(connection: RedisConnection, { prefix = "chat", conversations }: RedisRegistryOptions) {
     this.#connection = connection;
-    this.#prefix = prefix;
+    this.#tag = `{${prefix}}`;
+    this.#conversations = conversations;
   }
 
   async join(server: ServerIdentity, lease: number): Promise<void> {
@@ -98,40 +54,63 @@ class RedisRegistry implements Registry {
     await this.#run("leave", server);
   }
 
-  async register(server: ServerIdentity, { connectionId }: SessionRecord): Promise<void> {
-    if (Number(await this.#run("register", server, connectionId)) !== 1) throw leaseRanOut();
+  async register(server: ServerIdentity, { userId, connectionId }: SessionRecord): Promise<void> {
+    if (Number(await this.#run("register", server, userId, connectionId)) !== 1) throw leaseRanOut();
+    // After the session is known: who becomes a member from now on is marked by whoever stores that.
+    let page: string | undefined;
+    do {
+      const read = await this.#conversations?.memberOf(userId, {
+        limit: PAGE,
+        ...(page !== undefined && { page }),
+      });
+      const ids = read?.items.map(({ conversationId }) => conversationId) ?? [];
+      if (ids.length > 0) {
+        const marked = await this.#run("mark", server, userId, connectionId, ...ids);
+        if (Number(marked) !== 1) throw leaseRanOut();
+      }
+      page = read?.next;
+    } while (page !== undefined);
   }
 
-  async unregister(server: ServerIdentity, { connectionId }: SessionRecord): Promise<void> {
-    await this.#run("unregister", server, connectionId);
+  async unregister(server: ServerIdentity, { userId, connectionId }: SessionRecord): Promise<void> {
+    await this.#run("unregister", server, userId, connectionId);
   }
 
-  async serversOf(_conversationId: string): Promise<readonly string[]> {
-    const found = await this.#run("serversOf", { serverId: "", incarnation: "" });
-    return (found as unknown[]).map(String);
+  async joined(conversationId: string, userIds: readonly string[]): Promise<void> {
+    if (this.#conversations === undefined) return;
+    for (let at = 0; at < userIds.length; at += PAGE) {
+      await this.#run("joined", NOBODY, conversationId, ...userIds.slice(at, at + PAGE));
+    }
   }
 
-  async servers(): Promise<readonly string[]> {
-    const found = await this.#run("servers", { serverId: "", incarnation: "" });
-    return (found as unknown[]).map(String);
+  serversOf(conversationId: string): Promise<readonly string[]> {
+    return this.#conversations === undefined
+      ? this.#list("holding")
+      : this.#list("serversOf", conversationId);
+  }
+
+  servers(): Promise<readonly string[]> {
+    return this.#list("servers");
+  }
+
+  async #list(script: RegistryScript, ...rest: readonly string[]): Promise<readonly string[]> {
+    return ((await this.#run(script, NOBODY, ...rest)) as unknown[]).map(String);
   }
 
   async #run(
-    script: keyof typeof SCRIPTS,
+    script: RegistryScript,
     { serverId, incarnation }: ServerIdentity,
     ...rest: readonly string[]
   ): Promise<unknown> {
-    // The braces keep all of them on one node of a cluster.
-    const tag = `{${this.#prefix}}`;
-    const keys = [
-      `${tag}:leases`,
-      `${tag}:holding`,
-      `${tag}:server:${serverId}`,
-      `${tag}:sessions:${serverId}`,
-    ];
-    const source = `${PRELUDE}\n${SCRIPTS[script]}`;
     try {
-      return await this.#connection.command(["EVAL", source, "4", ...keys, serverId, incarnation, ...rest]);
+      // One key, so that a cluster finds the node; the others have the same tag.
+      const args = ["1", `${this.#tag}:leases`, this.#tag, serverId, incarnation, ...rest];
+      const { source, sha } = REGISTRY_SCRIPTS[script];
+      return await this.#connection.command(["EVALSHA", sha, ...args]).catch((error: unknown) => {
+        // A Redis that was restarted knows no scripts.
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return this.#connection.command(["EVAL", source, ...args]);
+      });
     } catch (cause) {
       throw new ChatError("store_unavailable", "The registry in Redis does not answer.", { cause });
     }
