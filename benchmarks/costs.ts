@@ -1,4 +1,4 @@
-// pnpm costs: what a message costs the engines, in queries and bytes, by size of the group, number of servers and registry. Needs PostgreSQL and Redis,
+// pnpm costs [registry]: what a message costs the engines, in queries and bytes, by size of the group, number of servers and registry. Needs PostgreSQL and Redis,
 // see packages/server/test/engines. Costs do not depend on how busy the machine is.
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -204,7 +204,9 @@ process.stdout.write(
   "| registry | members | servers | store: statements | bytes | registry: queries | bytes | fan-out: publishes | bytes |\n" +
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
 );
-for (const name of Object.keys(REGISTRIES) as (keyof typeof REGISTRIES)[]) {
+const [, , wanted = ""] = process.argv;
+const names = Object.keys(REGISTRIES) as (keyof typeof REGISTRIES)[];
+for (const name of names.filter((known) => known.includes(wanted))) {
   for (const servers of [1, 3]) {
     for (const members of [2, 100, 10_000]) {
       process.stdout.write(`| ${(await measure(name, members, servers)).join(" | ")} |\n`);
