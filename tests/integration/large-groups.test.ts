@@ -10,12 +10,21 @@ const SECOND = 1_000;
 const MEMBERS = 12;
 const settings = { largeGroupOnline: 10, largeGroupRate: 5, largeGroupInterval: SECOND };
 
+/** How often the store was asked for entries. */
+let reads = 0;
+
 /** The real server and real clients in one virtual time; a conversation is large from 11 connected members on. */
 async function world() {
   const clock = virtualClock();
   const database = new Database(":memory:");
+  const store = sqlite(database, { allowVolatile: true });
+  const { read } = store.messages;
+  store.messages.read = (query) => {
+    reads++;
+    return read.call(store.messages, query);
+  };
   const server = testServer({
-    store: sqlite(database, { allowVolatile: true }),
+    store,
     runtime: virtualRuntime(clock, 1),
     settings,
   });
@@ -111,11 +120,14 @@ it("pushes what is said until it is too much, then tells that there is news, and
   expect(count("u1", "head-moved")).toBe(0);
   expect(heard.every((texts) => texts.length === 10)).toBe(true);
 
+  const readBefore = reads;
   await say(40, 5);
   const pushed = count("u1", "entries");
   expect(count("u1", "head-moved")).toBeGreaterThan(2);
   expect(count("u1", "head-moved")).toBeLessThan(8);
   expect(pushed).toBeLessThan(30);
+  // Twelve devices have asked several times: each once had its end compared with what is in the store.
+  expect(reads - readBefore).toBeLessThan(2 * MEMBERS);
   await clock.advance(10 * SECOND);
   for (const texts of heard) expect(texts).toEqual(room.all());
 
@@ -161,6 +173,21 @@ it("loses nothing for those who join, leave, come late or lose their connection 
   expect(heard).toEqual(room.all());
   expect(heardLate).toEqual(room.all().slice(joinedBehind));
   expect(gone).toEqual(room.all().slice(0, leftBehind));
+});
+
+it("shows nothing of what is redacted meanwhile", async () => {
+  const { clock, server, devices, done, say, shown } = await world();
+  for (const device of devices.values()) shown(device);
+  await say(40, 2);
+  await done(server.chat.as("ana").redact("room", 80));
+  await say(40, 1);
+  await clock.advance(10 * SECOND);
+  for (const device of devices.values()) {
+    const { messages } = device.conversations.get("room")!.timeline;
+    expect(messages.find(({ messageId }) => messageId === 80)).toMatchObject({ redacted: true });
+    expect(shown(device)).not.toContain("message 79");
+    expect(shown(device)).toContain("message 78");
+  }
 });
 
 it("is left when fewer are there, at 80 % of where it began", async () => {

@@ -1,7 +1,8 @@
 import { ChatError } from "./chat-error.js";
 import { createReader } from "./create-reader.js";
 import { createWriter } from "./create-writer.js";
-import { type EncodedRun, encodeRun } from "./encoded-run.js";
+import { type EncodedRun, encodeRun, rangeEncoder } from "./encoded-run.js";
+import type { Entry } from "./entry.js";
 import { FRAME_CODES, type FrameType, frameFromArray, frameToArray } from "./frame.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
 import type { EntriesFrame } from "./frames/entries.js";
@@ -99,13 +100,21 @@ export function createClientCodec(): Codec<ClientFrame, ServerFrame> {
 export interface ServerCodec extends Codec<ServerFrame, ClientFrame> {
   /** A push of entries that goes to many, some of whom are told more than others. */
   encodeRun(frame: EntriesFrame): EncodedRun;
+  /** Ranges with these very entries will be encoded for many: the bytes of each are kept for as long as it is. */
+  share(entries: readonly Entry[]): void;
 }
 
 /** The codec of a server: decodes requests, encodes answers and pushes. */
 export function createServerCodec(): ServerCodec {
   const codec = createCodec<ServerFrame, ClientFrame>(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
   const write = createWriter();
-  return { ...codec, encodeRun: (frame) => encodeRun(frame, write) };
+  const ranges = rangeEncoder(write);
+  return {
+    ...codec,
+    encode: (frame) => (frame.type === "range" && ranges.encode(frame)) || codec.encode(frame),
+    encodeRun: (frame) => encodeRun(frame, write),
+    share: ranges.share,
+  };
 }
 
 /** One WebSocket message out of several frames. */

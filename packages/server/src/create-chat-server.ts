@@ -24,6 +24,7 @@ import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
 import { Presence } from "./delivery/presence/presence.js";
+import { recentFirst } from "./delivery/recent-entries.js";
 import { decodeTyping, encodeTyping } from "./delivery/typing.js";
 import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
 import { ServerDirectory } from "./discovery/server-directory.js";
@@ -170,7 +171,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const context: OperationContext = {
     runtime,
     settings,
-    messages: metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
+    messages: recentFirst(
+      metrics === undefined ? store.messages : measuredMessages(store.messages, clock, metrics),
+      (query) => deliverer.readRecent(query),
+    ),
     conversations: store.conversations,
     pushes: store.pushes,
     pushProviders,

@@ -1,7 +1,7 @@
 import type { Runtime, ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
-import type { MessageStore } from "../store/message-store.js";
+import type { MessageStore, ReadQuery } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
 import { LargeGroup, type LargeGroupSettings } from "./large-group.js";
@@ -27,7 +27,7 @@ export interface DelivererOptions {
   readonly runtime: Runtime;
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
-  readonly codec: Pick<ServerCodec, "encode" | "encodeRun">;
+  readonly codec: Pick<ServerCodec, "encode" | "encodeRun" | "share">;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
   /** Users of this server were found to have become members of a conversation, by the store: perhaps nobody could tell the registry. */
@@ -317,6 +317,7 @@ export class Deliverer {
   #lay(conversationId: string, head: number): Track {
     const track: Track = new Track(conversationId, head, {
       encodeRun: (frame) => this.#options.codec.encodeRun(frame),
+      share: (entries) => this.#options.codec.share(entries),
       count: () => ++this.#runs,
       largeGroupOnline: this.#options.largeGroups.largeGroupOnline,
       largeGroup: (large) => {
@@ -347,6 +348,11 @@ export class Deliverer {
       return this.#lay(conversationId, entry.messageId - 1);
     }
     return undefined;
+  }
+
+  /** What the store would answer, as far as it is kept for many who ask; undefined: ask the store. */
+  readRecent({ conversationId, ...query }: ReadQuery): readonly StoredEntry[] | undefined {
+    return this.#tracks.get(conversationId)?.recent?.read(query);
   }
 
   /** Tells all who are here that there is news. What gives way to more important things, the next pong tells. */

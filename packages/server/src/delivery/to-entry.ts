@@ -7,9 +7,21 @@ export interface Viewer {
   readonly deviceId: string;
 }
 
+/** What everybody but its sender is told of entries that many ask for. */
+const shared = new WeakMap<StoredEntry, Entry>();
+
+/** The entry as it travels to many: the same object each time. */
+export function shareEntry(stored: StoredEntry): Entry {
+  const entry = toEntry(stored);
+  shared.set(stored, entry);
+  return entry;
+}
+
 /** The entry as it travels. Only the device that sent it is told the clientMessageId: the others have no use for it. */
 export function toEntry(stored: StoredEntry, viewer?: Viewer): Entry {
   const mine = viewer !== undefined && isFrom(stored, viewer);
+  const told = mine ? undefined : shared.get(stored);
+  if (told !== undefined) return told;
   return {
     messageId: stored.messageId,
     senderId: stored.senderId,

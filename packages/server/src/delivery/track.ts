@@ -2,6 +2,7 @@ import { ENTRY_KINDS, type EncodedRun, type Entry, LIMITS, type ServerCodec } fr
 import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { LargeGroup } from "./large-group.js";
+import { RecentEntries } from "./recent-entries.js";
 import type { Recipient } from "./recipient.js";
 import { isFrom, toEntry } from "./to-entry.js";
 
@@ -21,6 +22,7 @@ export interface TrackEnvironment {
   /** From more connected members on a conversation may be a large group. */
   readonly largeGroupOnline: number;
   largeGroup(track: Track): LargeGroup;
+  readonly share: ServerCodec["share"];
   /** Counts on, one for each run that is delivered. */
   count(): number;
   /** A user became a member. Their sessions on this server, if any. */
@@ -50,6 +52,7 @@ export class Track {
   catchingUp: Promise<void> | undefined;
   readonly #members = new Map<string, LocalMember>();
   #large: LargeGroup | undefined;
+  #recent: RecentEntries | undefined;
   readonly #early = new Map<number, StoredEntry>();
 
   constructor(
@@ -87,6 +90,11 @@ export class Track {
   resync(): void {
     for (const { recipients } of this.#members.values())
       for (const recipient of recipients) recipient.resync();
+  }
+
+  /** The newest entries, while they are not pushed. */
+  get recent(): RecentEntries | undefined {
+    return this.#recent;
   }
 
   /** It is delivered no more. */
@@ -159,6 +167,8 @@ export class Track {
     if (this.#members.size > this.environment.largeGroupOnline || this.#large !== undefined) {
       this.#large ??= this.environment.largeGroup(this);
       isNews = this.#large.takes(run.length, this.#members.size);
+      if (isNews) (this.#recent ??= new RecentEntries(this.environment.share)).add(run);
+      else this.#recent = undefined;
       if (this.#large.isOver) this.#large = undefined;
       if (isNews && first.kind !== ENTRY_KINDS.membersAdded) return;
     }
