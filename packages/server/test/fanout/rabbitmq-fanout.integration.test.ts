@@ -1,4 +1,3 @@
-import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { type AmqpConnection, rabbitmqFanout } from "@chat/server/rabbitmq";
 import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
@@ -8,6 +7,7 @@ import { connect as connect1 } from "amqplib-1";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
+import { openWay } from "../engines/open-way.js";
 import { hasRabbitmq, startRabbitmq } from "../engines/start-rabbitmq.js";
 
 const runtime = systemRuntime();
@@ -73,7 +73,7 @@ describe.skipIf(!up)("RabbitMQ fan-out", () => {
 describe.skipIf(!up)("RabbitMQ fan-out, when the way to RabbitMQ is cut", () => {
   it("replaces a connection that RabbitMQ never answers again", async () => {
     const prefix = `test-${newUuid(runtime.random)}`;
-    const way = await openWay();
+    const way = await openWay(ENGINE_URLS.rabbitmq);
     const connection = await connect2(ENGINE_URLS.rabbitmq);
     const url = new URL(ENGINE_URLS.rabbitmq);
     url.host = `127.0.0.1:${way.port}`;
@@ -95,33 +95,6 @@ describe.skipIf(!up)("RabbitMQ fan-out, when the way to RabbitMQ is cut", () => 
     way.close();
   });
 });
-
-/** A way to RabbitMQ that can be cut in one direction. */
-async function openWay() {
-  const { hostname, port: target } = new URL(ENGINE_URLS.rabbitmq);
-  const sockets: Socket[] = [];
-  let opened = 0;
-  const server = createServer((near) => {
-    opened++;
-    const far = connectSocket({ host: hostname, port: Number(target) });
-    near.pipe(far).pipe(near);
-    for (const socket of [near, far]) socket.on("error", () => {});
-    sockets.push(near, far);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as { port: number }).port,
-    opened: () => opened,
-    /** From now on RabbitMQ hears nothing from those who are connected. */
-    deafen() {
-      for (let index = 0; index < sockets.length; index += 2) sockets[index]!.unpipe().resume();
-    },
-    close() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}
 
 describe.skipIf(!hasRabbitmq)("RabbitMQ fan-out, when RabbitMQ fails", () => {
   let engine: EngineProcess | undefined;

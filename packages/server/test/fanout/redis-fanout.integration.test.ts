@@ -8,6 +8,7 @@ import { createClient as createClient5 } from "redis-5";
 import { describe, expect, it } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
+import { openWay } from "../engines/open-way.js";
 import { brokerBufferCases } from "./broker-buffer-cases.js";
 
 const runtime = systemRuntime();
@@ -79,6 +80,29 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
           waiting: async (serverId) => Number(await command(["XLEN", `${own.prefix}:stream:${serverId}`])),
           dispose: () => own.dispose(),
         };
+      });
+
+      it("reads on over another connection when the way is cut and nobody tells", async () => {
+        const own = create();
+        const sender = redisFanout(await own.connect(), { prefix: own.prefix, buffered });
+        const way = await openWay(ENGINE_URLS.redis);
+        const client = await connect(`redis://127.0.0.1:${way.port}`);
+        const fanout = redisFanout(client.connection, { prefix: own.prefix, buffered });
+        const arrived: number[] = [];
+        let wake = (): void => {};
+        await fanout.subscribe("a", (envelope) => {
+          arrived.push(envelope[0]!);
+          wake();
+        });
+        way.cut();
+        sender.publish(["a"], Uint8Array.of(7));
+        await new Promise<void>((resolve) => (wake = resolve));
+        expect(arrived).toEqual([7]);
+        await fanout.close();
+        await sender.close();
+        client.close();
+        way.close();
+        await own.dispose();
       });
 
       it("leaves a stream that expires", async () => {

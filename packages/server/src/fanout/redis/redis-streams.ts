@@ -8,8 +8,9 @@ const STREAM_PACKETS = 1_000;
 const STREAM_EXPIRES = 300_000;
 /** Packets per read: some 16 MiB at the most. */
 const READ_PACKETS = 64;
-/** How long one read waits, ms. A connection that is dead shows by the next. */
-const READ_WAIT = 5_000;
+/** How long one read waits, ms; and when it is answered so late that the connection must be dead. */
+const READ_WAIT = 2_000;
+const READ_OVERDUE = 6_000;
 /** Between two tries to read, ms. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2_000;
@@ -69,7 +70,7 @@ async function readStream(
   handler: (packet: Uint8Array) => void,
   runtime: Pick<Runtime, "clock" | "log">,
 ): Promise<() => void> {
-  const reader = connection.reader();
+  let reader = connection.reader();
   let cancelled = false;
   let handled: Buffer[] = [];
   let cancelPause: Cancel = () => {};
@@ -78,12 +79,31 @@ async function readStream(
     const wait = ["COUNT", String(READ_PACKETS), "BLOCK", String(READ_WAIT)];
     // On one connection, so what was handled is gone before the next read begins.
     const removal = handled.length === 0 ? undefined : reader.command(["XDEL", stream, ...handled]);
-    const [answer] = await Promise.all([reader.command(["XREAD", ...wait, "STREAMS", stream, "0"]), removal]);
+    const [answer] = await inTime(
+      Promise.all([reader.command(["XREAD", ...wait, "STREAMS", stream, "0"]), removal]),
+    );
     handled = [];
     for (const { id, packet } of entriesOf(answer)) {
       if (cancelled) return;
       if (packet !== undefined) handler(packet);
       handled.push(id);
+    }
+  }
+
+  /** Gives a connection up that does not answer: a cut that nobody tells of would else last for as long as TCP hopes. */
+  async function inTime<T>(work: Promise<T>): Promise<T> {
+    let cancelOverdue: Cancel = () => {};
+    const overdue = new Promise<never>((_, reject) => {
+      cancelOverdue = runtime.clock.schedule(READ_OVERDUE, () => {
+        reader.close();
+        if (!cancelled) reader = connection.reader();
+        reject(new Error("Redis does not answer."));
+      });
+    });
+    try {
+      return await Promise.race([work, overdue]);
+    } finally {
+      cancelOverdue();
     }
   }
 
