@@ -101,10 +101,18 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     drain(replica);
   }
 
-  /** The entry that is held at an id, if there is one. */
-  async function entryAt(replica: Replica, id: number): Promise<Entry | undefined> {
-    const query = { after: id - 1, before: id + 1, limit: 1, order: "ascending" } as const;
-    return id === 0 ? undefined : (await writer.read(replica.id, query))[0];
+  /** The newest entry of the newest range: at the range's end, unless nothing is there for this user. */
+  async function newestEntry({ id, ranges }: Replica): Promise<Entry | undefined> {
+    const { from, to } = ranges.at(-1)!;
+    return (await writer.read(id, { after: from - 1, before: to + 1, limit: 1, order: "descending" }))[0];
+  }
+
+  /** Forgets that nothing is there above an id, which no fingerprint proves: of another history, something may be. */
+  function forgetEmptiness(replica: Replica, above: number): void {
+    const { row, heard, target, early, ackedRead, mark } = replica;
+    replicas.truncate(replica, above, row, []);
+    const trust = replica.ranges.length > 0 ? "suspect" : "sure";
+    Object.assign(replica, { heard, target, early, ackedRead, mark, trust });
   }
 
   /** Forgets what may lack something; the next steps fetch it. */
@@ -121,7 +129,12 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     if (target >= Number.MAX_SAFE_INTEGER)
       throw new ChatError("malformed_frame", "The server names an id that is too high.");
     if (held === 0) return add(replica, await range(replica, { before: target + 1, limit: newest }));
-    const fingerprint = (await entryAt(replica, held))?.fingerprint;
+    const newestHeld = await newestEntry(replica);
+    const isAtEnd = newestHeld?.messageId === held;
+    if (trust === "suspect" && !isAtEnd) {
+      return forgetEmptiness(replica, newestHeld?.messageId ?? replica.ranges.at(-1)!.from - 1);
+    }
+    const fingerprint = isAtEnd ? newestHeld.fingerprint : undefined;
     const far = target - held > catchUpEntries;
     const forward = range(replica, {
       after: held,
