@@ -81,7 +81,7 @@ async function openRegions(reconcileInterval: number) {
       registry: redisRegistry(await redisAt(ENGINE_URLS.redis), { prefix }),
       fanout: fanouts[serverId],
       authenticate: ({ token }) => ({ userId: token }),
-      settings: { reconcileInterval, registryLease: 600, drainSpread: 0, heartbeatInterval: 60_000 },
+      settings: { reconcileInterval, drainSpread: 0, heartbeatInterval: 60_000 },
     });
     onTestFinished(() => server.close());
     await server.ready();
