@@ -27,6 +27,8 @@ Clients that all lose their server at the same moment; a burst into one conversa
 that read nothing for so many seconds.`;
 
 const MEGABYTE = 1_048_576;
+/** Beside what is asked for: it is written until the disk was full often enough. */
+const SMALL_DISK = 256 * MEGABYTE;
 /** A round's share of all messages. */
 const ROUNDS: Readonly<
   Record<
@@ -158,9 +160,11 @@ async function play(): Promise<number> {
     const folder = join(base, name);
     mkdirSync(folder);
     let backend: RoundOptions["backend"] = sqliteBackend;
-    // Histories lie there too.
-    const bytes = 64 * MEGABYTE + wanted * 4_096;
-    const isMounted = name === "small-disk" && mountSmallDisk(folder, bytes);
+    // Histories lie elsewhere: they are to be whole whatever happens to the disk.
+    const storeFolder = join(folder, "store");
+    mkdirSync(storeFolder);
+    const bytes = SMALL_DISK + wanted * 4_096;
+    const isMounted = name === "small-disk" && mountSmallDisk(storeFolder, bytes);
     if (name === "small-disk") {
       if (!isMounted) {
         skipped.push("small-disk (no file system may be mounted here)");
@@ -180,6 +184,7 @@ async function play(): Promise<number> {
         name,
         backend,
         folder,
+        storeFolder,
         bundles: programs,
         seed,
         servers,
@@ -192,7 +197,7 @@ async function play(): Promise<number> {
       results.push({ name, result });
       tell({ name, result });
     } finally {
-      if (isMounted && !values.keep) execFileSync("umount", ["--lazy", folder]);
+      if (isMounted && !values.keep) execFileSync("umount", ["--lazy", storeFolder]);
     }
   }
   const sum = (of: (result: RoundResult) => number): number =>

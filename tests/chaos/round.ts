@@ -14,8 +14,10 @@ import { readLogs } from "./read-logs.js";
 export interface RoundOptions {
   readonly name: string;
   readonly backend: Backend;
-  /** Of this round alone; histories are written into it, and the store lies there. */
+  /** Of this round alone; histories are written into it. */
   readonly folder: string;
+  /** Where the store lies. */
+  readonly storeFolder: string;
   readonly bundles: { readonly server: string; readonly player: string };
   readonly seed: number;
   readonly servers: number;
@@ -84,7 +86,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   const began = performance.now();
   const random = new SeededRandom(`${seed} ${name}`);
   const { rooms, devices } = layOut(messages);
-  const engine = await backend.prepare(folder);
+  const engine = await backend.prepare(options.storeFolder);
   const world = join(folder, "world.jsonl");
   const history = new HistoryWriter(world);
   const players = Array.from({ length: PLAYERS }, () => new PlayerProcess(bundles.player));

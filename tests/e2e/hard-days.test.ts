@@ -103,3 +103,63 @@ story(
     expect(device.gate.webSockets).toBe(1);
   },
 );
+
+story(
+  "the laptop sleeps for a night and hears of nothing: it finds out by its clocks alone",
+  async (world) => {
+    const { device, page: ana } = await world.person("Ana", {
+      before: () => {
+        let slept = 0;
+        const [wall, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];
+        Date.now = () => wall() + slept;
+        performance.now = () => monotonic() + slept;
+        addEventListener("slept", () => (slept += 8 * 3_600_000));
+      },
+    });
+    const { page: bo } = await world.person("Bo");
+    await ana.startDirect("Bo");
+    await ana.waitUntilOpen("Bo");
+    await ana.send("good night");
+    await bo.openConversation("Ana");
+    await bo.expectTexts(["good night"]);
+    await ana.waitUntilAllSent();
+    // No frame comes any more, and neither end of the connection is told.
+    device.gate.swallowAnswers();
+    await bo.send("good morning");
+    await bo.waitUntilAllSent();
+    await expect.poll(() => device.gate.swallowedBytes, PATIENCE).toBeGreaterThan(0);
+    await ana.page.evaluate(() => dispatchEvent(new Event("slept")));
+    // The old connection stays dumb; the next one works again.
+    await expect
+      .poll(() => ana.get("connection-status").getAttribute("data-connection"), PATIENCE)
+      .toBe("connecting");
+    device.gate.cut();
+    await ana.expectTexts(["good night", "good morning"]);
+    await ana.send("slept well");
+    for (const page of [ana, bo]) await page.expectTexts(["good night", "good morning", "slept well"]);
+    expect(device.gate.webSockets).toBe(1);
+  },
+);
+
+story("logging out on a shared computer leaves nothing for who comes next", async (world) => {
+  const { device, ana } = await openConversation(world);
+  await ana.send("my secret");
+  await ana.waitUntilAllSent();
+  const second = await device.open();
+  await second.waitUntilSynced();
+  await ana.get("open-profile").click();
+  await ana.get("log-out").click();
+  await ana.get("login-name").waitFor();
+  // The other tab is logged out with it.
+  await expect.poll(() => device.gate.webSockets, PATIENCE).toBe(0);
+  await second.close();
+  const left = (): Promise<unknown> =>
+    ana.page.evaluate(async () => ({
+      databases: (await indexedDB.databases()).map(({ name }) => name),
+      logins: Object.keys(localStorage).filter((key) => key.startsWith("login ")),
+    }));
+  await expect.poll(left, PATIENCE).toEqual({ databases: [], logins: [] });
+  await ana.logIn("Cy");
+  expect(await ana.conversation("Bo").count()).toBe(0);
+  expect(await ana.page.content()).not.toContain("my secret");
+});

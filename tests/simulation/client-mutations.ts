@@ -1,4 +1,4 @@
-import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS } from "./focus.js";
+import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS, REDACTIONS } from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
 function client(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
@@ -184,5 +184,26 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "const isAnswered = mark !== undefined && replica.mark === mark;",
     "const isAnswered = true;",
     { only: ["network"], more: { "slow network": 5, cut: 2 }, devices: 3 },
+  ),
+  client(
+    "what was redacted stays in the cache",
+    "sync/replicas.ts",
+    "const { missed, redact } = obey(replica, span);",
+    "const { missed } = obey(replica, span);\n      const redact: never[] = [];",
+    REDACTIONS,
+  ),
+  client(
+    "a redaction that was missed is not noticed",
+    "sync/obey.ts",
+    "missed = replica.obeyed = newest;",
+    "replica.obeyed = newest;",
+    REDACTIONS,
+  ),
+  client(
+    "what a missed redaction has cost is not fetched anew",
+    "client-core.ts",
+    "if (isOnline() && isFollowed(replica)) void filler.fill(replica);",
+    "",
+    REDACTIONS,
   ),
 ];

@@ -54,6 +54,12 @@ export const RECONNECTS: Focus = {
   more: { cut: 4, "slow network": 3, "fan-out outage": 4, "go offline": 4, "no network": 3 },
 };
 
+/** What was written is taken away, also from those who are away or have left. */
+export const REDACTIONS: Focus = {
+  only: ["members", "network"],
+  more: { "redact a message": 10, "is removed while writing": 4, "go offline": 4, "no network": 2 },
+};
+
 /** Applications end at any moment, on storage that takes its time. */
 export const CRASHES: Focus = {
   only: ["device", "storage", "network"],

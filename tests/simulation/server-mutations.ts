@@ -1,4 +1,12 @@
-import { BACKUPS, BURSTS, COMINGS_AND_GOINGS, RECONNECTS, WEAK_FANOUT, type Focus } from "./focus.js";
+import {
+  BACKUPS,
+  BURSTS,
+  COMINGS_AND_GOINGS,
+  RECONNECTS,
+  WEAK_FANOUT,
+  REDACTIONS,
+  type Focus,
+} from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
 function server(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
@@ -191,5 +199,18 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "if (receiptsMoved) await",
     "if (receiptsMoved && false) await",
     WEAK_FANOUT,
+  ),
+  server(
+    "store: a watermark goes back",
+    "store/advance-receipt.ts",
+    "read.messageId > before.read ? read",
+    "read.messageId !== before.read ? read",
+  ),
+  server(
+    "store: a redaction leaves the body",
+    "store/sqlite/sqlite-message-store.ts",
+    "this.#redactions.wipe(states, state, wiped);",
+    "this.#redactions.wipe(states, state, wiped.slice(1));",
+    REDACTIONS,
   ),
 ];
