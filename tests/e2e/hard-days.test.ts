@@ -160,6 +160,8 @@ story("logging out on a shared computer leaves nothing for who comes next", asyn
     }));
   await expect.poll(left, PATIENCE).toEqual({ databases: [], logins: [] });
   await ana.logIn("Cy");
-  expect(await ana.conversation("Bo").count()).toBe(0);
-  expect(await ana.page.content()).not.toContain("my secret");
+  const names = (): Promise<string[]> => ana.get("conversation-name").allTextContents();
+  await expect.poll(names, PATIENCE).not.toContain("Bo");
+  await ana.waitUntilSynced();
+  await expect.poll(() => ana.page.content(), PATIENCE).not.toContain("my secret");
 });

@@ -134,6 +134,8 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   closeStatus();
   list.close();
   screen.hidden = true;
+  for (const id of ["conversation-list", "message-list", "member-list"])
+    byId(id, HTMLElement).replaceChildren();
   await endNotifications(isLeaving);
   // On a shared computer nothing of this user stays behind, in no tab.
   await (isLeaving ? chat.logout() : chat.close());
