@@ -23,6 +23,11 @@ export interface ChatServerOptions extends HookOptions {
   readonly registry?: Registry;
   /** How users are told of messages that none of their devices takes; see docs/guides/push.md. No pushes by default. */
   readonly push?: PushOptions;
+  /**
+   * True: this server takes part in storing messages that were committed with rows of the application's own, see `chat.enqueue`; with a store
+   * that can (SQLite, PostgreSQL, MySQL). One of the servers on a store does so at a time, and looks each 100 ms. False by default.
+   */
+  readonly outbox?: boolean;
   /** Names this server among those on one store; a random UUID by default. With `regionalFanout` its region comes first: `us-east/…`. */
   readonly serverId?: string;
   /** Where this server stands, `us-east` say; nowhere in particular by default. */

@@ -8,6 +8,7 @@ import type { ImportOptions, ImportProgress, ImportRows } from "./operations/imp
 import type { Disconnection } from "./session/disconnection.js";
 import type { SocketReceiver } from "./session/session-host.js";
 import type { Peer, Socket } from "./session/socket.js";
+import type { OutboxDraft } from "./store/outbox-store.js";
 import type { Retention } from "./store/housekeeping.js";
 
 /** A chat engine inside an application's own process. */
@@ -46,6 +47,14 @@ export interface ChatServer {
    * that senderId; hooks are not called for it.
    */
   readonly system: ChatActor;
+  /**
+   * Writes drafts of {@link ChatActor.draft} into a transaction that the application has open on the store's database: they are sent if it
+   * commits, once and in their order, and else nothing happens. Needs the option `outbox`. See docs/guides/send-with-your-own-rows.md.
+   * @param transaction SQLite: the handle of better-sqlite3, where the drafts are written, or an error is thrown, before this returns; PostgreSQL: the client of
+   * `pg`; MySQL: the connection of `mysql2/promise`
+   * @throws ChatError `invalid_argument`; what the driver throws
+   */
+  enqueue(transaction: unknown, ...drafts: readonly OutboxDraft[]): Promise<void>;
   /**
    * Erases everything that a user wrote, in every conversation and on every device, and empties the profile.
    * Resolves when the words are gone from the store's files, too. A crash in between is made up for by the next server

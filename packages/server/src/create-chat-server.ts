@@ -47,6 +47,7 @@ import { pushProvidersOf } from "./push/push-providers-of.js";
 import { PushDispatcher } from "./push/push-dispatcher.js";
 import { inProcessRegistry } from "./registry/in-process-registry.js";
 import type { ServerIdentity } from "./registry/registry.js";
+import { OutboxRelay } from "./operations/outbox-relay.js";
 import { mayObserve } from "./operations/presence.js";
 import { RetentionKeeper } from "./operations/retention-keeper.js";
 import { authenticateWithin } from "./session/authenticate.js";
@@ -194,6 +195,15 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };
 
+  const { outbox } = store;
+  if (options.outbox === true && outbox === undefined) {
+    throw new ChatError("invalid_argument", "This store has no outbox; leave the option out.");
+  }
+  const relay =
+    options.outbox === true && outbox !== undefined
+      ? new OutboxRelay({ context, outbox, owner: identity.incarnation })
+      : undefined;
+
   const host = new SessionHost(
     {
       context,
@@ -245,6 +255,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     presence.start();
     keeper.start();
     pusher?.start();
+    relay?.start();
     void resumeErasures();
     return info;
   }
@@ -342,6 +353,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     stopped.abort();
     await keeper.close();
     await pusher?.close();
+    await relay?.close();
     await follower.close();
     deliverer.close();
     try {
@@ -388,6 +400,14 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       return createActor(context, { userId, deviceId }, ready);
     },
     system: createActor(context, SYSTEM, ready),
+    enqueue(transaction, ...drafts) {
+      // Thrown at once: inside of a synchronous transaction nobody would hear of a rejection.
+      if (relay === undefined) {
+        const sentence = "Nobody would send this: create the chat server with outbox: true.";
+        throw new ChatError("invalid_argument", sentence);
+      }
+      return outbox!.write(transaction, drafts);
+    },
     async eraseUser(userId, erasureOptions) {
       await ready();
       return erase(userId, erasureOptions);

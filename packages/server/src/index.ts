@@ -79,5 +79,6 @@ export type {
   ReadQuery,
   RedactionTarget,
 } from "./store/message-store.js";
+export type { OutboxDraft, OutboxStore, QueuedDraft } from "./store/outbox-store.js";
 export type { PushLead, PushStore, PushSubscription } from "./store/push-store.js";
 export type { StoredEntry } from "./store/stored-entry.js";

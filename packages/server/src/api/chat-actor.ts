@@ -17,6 +17,7 @@ import {
 import { toEntry } from "../delivery/to-entry.js";
 import { addMembers, removeMembers } from "../operations/change-members.js";
 import { createConversation, type CreateConversationRequest } from "../operations/create-conversation.js";
+import { draftMessage } from "../operations/draft-message.js";
 import { getConversation } from "../operations/get-conversation.js";
 import { getRange, type RangeAnswer } from "../operations/get-range.js";
 import { listChanges, listConversations } from "../operations/list-conversations.js";
@@ -39,6 +40,7 @@ import type {
   Page,
   ReceiptCounts,
 } from "../store/conversation-store.js";
+import type { OutboxDraft } from "../store/outbox-store.js";
 import type { ConversationUpdate } from "../store/message-store.js";
 
 /** What every operation that changes something takes. */
@@ -88,6 +90,11 @@ export interface ChatActor {
 
   /** Resolves once the message is durable and numbered. Await one before the next where their order matters. */
   send(conversationId: string, content: string | MessageContent, options?: ActOptions): Promise<Entry>;
+  /**
+   * Allows a message as `send` does, hooks included, and leaves it to be committed with rows of the application's own: hand it to
+   * `chat.enqueue`. See docs/guides/send-with-your-own-rows.md.
+   */
+  draft(conversationId: string, content: string | MessageContent, options?: ActOptions): Promise<OutboxDraft>;
   /** Takes the body of a message away, for everybody and for good. */
   redact(conversationId: string, messageId: number, options?: ActOptions): Promise<ConversationRow>;
   /** A span of the log, as far as the actor may see it. */
@@ -240,6 +247,15 @@ export function createActor(
       ]);
       if (outcome!.status === "refused") throw outcome!.error;
       return toEntry(outcome!.entry, caller);
+    },
+    async draft(conversationId, content, options) {
+      await ready();
+      assertId(conversationId, "conversationId");
+      const message = typeof content === "string" ? { text: content } : content;
+      return draftMessage(context, caller, conversationId, {
+        ...message,
+        clientMessageId: keyFrom(options),
+      });
     },
     redact: (conversationId, messageId, options) =>
       change(redactMessage, conversationId, { messageId }, options),

@@ -1,3 +1,4 @@
+import { ChatError } from "@chat/protocol";
 import type { Interval, Participation } from "../store/conversation-store.js";
 
 /** The highest id that a present or former member may see; 0 if none. */
@@ -19,4 +20,9 @@ export function isVisible(
 
 function contains({ from, to }: Interval, messageId: number): boolean {
   return messageId >= from && (to === undefined || messageId < to);
+}
+/** @throws ChatError `invalid_argument` */
+export function assertVisible(participation: Participation, replyTo: number | undefined): void {
+  if (replyTo === undefined || isVisible(participation, replyTo)) return;
+  throw new ChatError("invalid_argument", "replyTo must be the messageId of an entry that you can see.");
 }

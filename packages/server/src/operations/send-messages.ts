@@ -10,7 +10,7 @@ import type { AppendOutcome } from "../store/message-store.js";
 import { type Authorized, appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
 import type { RewrittenMessage } from "./hooks.js";
-import { isVisible } from "./intervals.js";
+import { assertVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 
 /** One message to be stored. */
@@ -107,12 +107,7 @@ export async function sendMessages(
         if (version === undefined) {
           memberships.delete(conversationId);
           const participation = await authorizeMember(context, caller, conversationId);
-          if (message.replyTo !== undefined && !isVisible(participation, message.replyTo)) {
-            throw new ChatError(
-              "invalid_argument",
-              "replyTo must be the messageId of an entry that you can see.",
-            );
-          }
+          assertVisible(participation, message.replyTo);
           version = participation.membershipVersion;
           memberships.set(conversationId, version);
         }

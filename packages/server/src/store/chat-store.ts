@@ -2,6 +2,7 @@ import type { Cancel, Runtime } from "@chat/protocol";
 import type { ConversationStore } from "./conversation-store.js";
 import type { Housekeeping } from "./housekeeping.js";
 import type { MessageStore } from "./message-store.js";
+import type { OutboxStore } from "./outbox-store.js";
 import type { PushStore } from "./push-store.js";
 
 /** What is known of a store once it is open. */
@@ -25,6 +26,8 @@ export interface ChatStore {
   readonly conversations: ConversationStore;
   readonly housekeeping: Housekeeping;
   readonly pushes: PushStore;
+  /** Where the store can take messages in a transaction of the application's own. */
+  readonly outbox?: OutboxStore;
 
   /**
    * Checks that the engine is set to be durable, migrates the schema (two processes may do so at once) and makes the store ready.

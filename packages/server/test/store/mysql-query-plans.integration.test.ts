@@ -41,6 +41,8 @@ const FILL = [
   "INSERT INTO chat_user SELECT 1, i, i, 'User', NULL, NULL FROM numbers",
   "INSERT INTO chat_push SELECT i, i, '5', 'web-push', '{}' FROM numbers",
   "INSERT INTO chat_push_lead VALUES (1, '5', 1, NULL)",
+  "INSERT INTO chat_outbox (number, draft) SELECT i, '{}' FROM numbers",
+  "INSERT INTO chat_outbox_lead VALUES (1, '5', 1)",
   "INSERT INTO chat_server SELECT i, '5', 1, 9999999999999 FROM numbers WHERE i <= 5",
   "INSERT INTO chat_session SELECT i % 5, '5', i, 'd', 'c' FROM numbers",
   "INSERT INTO chat_boot (id, first_change) SELECT i, 1 FROM numbers WHERE i <= 2000",
@@ -54,7 +56,7 @@ const FILL = [
   "INSERT INTO chat_session VALUES ('5', '5', '5', 'd', '5')",
   "UPDATE chat_store SET last_change = 20000",
   `ANALYZE TABLE chat_conversation, chat_participation, chat_interval, chat_receipt, chat_presence, chat_message, chat_key,
-    chat_log, chat_user, chat_session, chat_boot`,
+    chat_log, chat_user, chat_session, chat_boot, chat_push, chat_outbox`,
 ];
 
 // The few servers, and erasures that are under way; the newest boot, which is the last of its key.

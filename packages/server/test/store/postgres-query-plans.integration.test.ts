@@ -31,6 +31,8 @@ const FILL = `
   INSERT INTO chat_presence SELECT 'u' || i, i, false FROM generate_series(1, 20000) i;
   INSERT INTO chat_push SELECT 'a' || i, 'u' || i, 'd', 'web-push', '{}' FROM generate_series(1, 20000) i;
   INSERT INTO chat_push_lead VALUES (1, 's1', 1, NULL);
+  INSERT INTO chat_outbox (draft) SELECT '{}' FROM generate_series(1, 20000);
+  INSERT INTO chat_outbox_lead VALUES (1, 's1', 1);
   INSERT INTO chat_message SELECT i, n, 10, '\\x00' FROM generate_series(1, 20000) i, generate_series(1, 5) n;
   INSERT INTO chat_key SELECT i, n, 'u' || i, '\\x01', decode(md5(i || '.' || n), 'hex')
   FROM generate_series(1, 20000) i, generate_series(1, 5) n;
@@ -42,7 +44,7 @@ const FILL = `
   ANALYZE`;
 
 // One row, the erasures that are under way, the few servers.
-const MAY_SCAN = ["chat_store", "chat_erasure", "chat_server", "chat_push_lead"];
+const MAY_SCAN = ["chat_store", "chat_erasure", "chat_server", "chat_push_lead", "chat_outbox_lead"];
 // What is sorted is a page, the drafts of a batch, or one user's conversations by number; nothing else is.
 const MAY_SORT = [
   ...["lock", "bodies", "written", "list", "listChanges", "changes", "log", "firstInLine", "memberOf"],

@@ -3,6 +3,7 @@ import { sqlite } from "../../src/store/sqlite/index.js";
 import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
 import { HOUSEKEEPING_QUERIES } from "../../src/store/sqlite/sqlite-housekeeping.js";
 import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
+import { OUTBOX_QUERIES } from "../../src/store/sqlite/sqlite-outbox-store.js";
 import { PUSH_QUERIES } from "../../src/store/sqlite/sqlite-push-store.js";
 import { RECEIPT_QUERIES } from "../../src/store/sqlite/sqlite-receipts.js";
 import { REDACTION_QUERIES } from "../../src/store/sqlite/sqlite-redactions.js";
@@ -15,6 +16,7 @@ const QUERIES = Object.entries({
   ...CONVERSATION_QUERIES,
   ...REGISTRY_QUERIES,
   ...PUSH_QUERIES,
+  ...OUTBOX_QUERIES,
   ...RECEIPT_QUERIES,
   ...REDACTION_QUERIES,
   ...HOUSEKEEPING_QUERIES,

@@ -191,6 +191,20 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "reached VARCHAR(64) CHARACTER SET ascii",
     ),
 
+    // Messages that were committed with rows of the application's; and who stores them until when: at most one row.
+    table(
+      "chat_outbox",
+      "number BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+      "draft MEDIUMTEXT NOT NULL",
+      "refusal TEXT",
+    ),
+    table(
+      "chat_outbox_lead",
+      "id TINYINT NOT NULL PRIMARY KEY",
+      `owner ${ID} NOT NULL`,
+      "expires BIGINT NOT NULL",
+    ),
+
     // The registry.
     table(
       "chat_server",

@@ -137,6 +137,12 @@ const CANDIDATE = `c.pk AS "key", ${text("c.id")} AS "id", c.head, c.first_id AS
 const USER_COLUMNS = `${text("u.id")} AS "userId", u.version AS "version", u.name AS "name", u.avatar_url AS "avatarUrl",
   u.data AS "data"`;
 
+/** A lease goes to who has it, or who comes after it ran out. What is assigned first is what the second assignment looks at. */
+function takenOver(lead: string): string {
+  return `owner = CASE WHEN ${lead}.owner = $1 OR ${lead}.expires <= ${NOW} THEN $1 ELSE ${lead}.owner END,
+      expires = CASE WHEN ${lead}.owner = $1 THEN ${NOW} + $2 ELSE ${lead}.expires END`;
+}
+
 const PUSH_COLUMNS = `${text("s.user_id")} AS "userId", ${text("s.device")} AS "deviceId", s.provider AS "provider",
   ${text("s.address")} AS "address", s.target AS "target"`;
 
@@ -287,13 +293,19 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL
       AND p.user_id >= $3 AND (p.user_id > $3 OR s.address > $4) AND ($5 IS NULL OR p.user_id = $5)
     ORDER BY p.user_id, s.address LIMIT $6`,
-  // What is assigned first is what the second assignment looks at.
   leadPush: `INSERT INTO chat_push_lead (id, owner, expires) SELECT 1, $1, ${NOW} + $2 FROM (SELECT 1 AS one) one
-    ON DUPLICATE KEY UPDATE
-      owner = CASE WHEN chat_push_lead.owner = $1 OR chat_push_lead.expires <= ${NOW} THEN $1 ELSE chat_push_lead.owner END,
-      expires = CASE WHEN chat_push_lead.owner = $1 THEN ${NOW} + $2 ELSE chat_push_lead.expires END`,
+    ON DUPLICATE KEY UPDATE ${takenOver("chat_push_lead")}`,
   pushLead: `SELECT ${text("l.owner")} AS "owner", l.reached AS "reached" FROM chat_push_lead l WHERE l.id = 1`,
   advancePush: "UPDATE chat_push_lead SET reached = $2 WHERE id = 1 AND owner = $1",
+
+  leadOutbox: `INSERT INTO chat_outbox_lead (id, owner, expires) SELECT 1, $1, ${NOW} + $2 FROM (SELECT 1 AS one) one
+    ON DUPLICATE KEY UPDATE ${takenOver("chat_outbox_lead")}`,
+  outboxLead: `SELECT ${text("l.owner")} AS "owner" FROM chat_outbox_lead l WHERE l.id = 1`,
+  outboxQueued: `SELECT o.number AS "number", o.draft AS "draft" FROM chat_outbox o WHERE o.refusal IS NULL
+    ORDER BY o.number LIMIT $1`,
+  outboxRemove: `DELETE o FROM ${jsonTable("$1", "wanted", { id: "int" }, true)}
+    STRAIGHT_JOIN chat_outbox o FORCE INDEX (PRIMARY) ON o.number = wanted.id`,
+  outboxRefuse: "UPDATE chat_outbox SET refusal = $2 WHERE number = $1",
 
   conversationsOf: `SELECT ${text("c.id")} AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,

@@ -2,6 +2,7 @@ import type { ChatStore } from "../chat-store.js";
 import { SqlChatStore } from "../sql/sql-chat-store.js";
 import { MysqlEngine } from "./mysql-engine.js";
 import type { MysqlPool } from "./mysql-pool.js";
+import { writeMysqlOutbox } from "./write-outbox.js";
 
 /** Settings of {@link mysql}. */
 export interface MysqlOptions {
@@ -21,5 +22,5 @@ export interface MysqlOptions {
  */
 export function mysql(pool: MysqlPool, options: MysqlOptions = {}): ChatStore {
   const { allowVolatile = false, migrate = true } = options;
-  return new SqlChatStore(new MysqlEngine(pool, { allowVolatile, migrate }));
+  return new SqlChatStore(new MysqlEngine(pool, { allowVolatile, migrate }), writeMysqlOutbox);
 }

@@ -166,6 +166,18 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     reached text
   );
 
+  -- Messages that were committed with rows of the application's; and who stores them until when: at most one row.
+  CREATE TABLE chat_outbox (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    draft text NOT NULL,
+    refusal text
+  );
+  CREATE TABLE chat_outbox_lead (
+    id smallint PRIMARY KEY CHECK (id = 1),
+    owner text NOT NULL,
+    expires bigint NOT NULL
+  );
+
   -- The registry. What a crash empties it of, the servers register again: so it needs no write-ahead log.
   CREATE UNLOGGED TABLE chat_server (
     id text COLLATE "C" PRIMARY KEY,

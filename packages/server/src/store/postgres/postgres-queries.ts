@@ -266,6 +266,14 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   pushLead: "SELECT owner, reached FROM chat_push_lead WHERE id = 1",
   advancePush: "UPDATE chat_push_lead SET reached = $2 WHERE id = 1 AND owner = $1",
 
+  leadOutbox: `INSERT INTO chat_outbox_lead AS lead (id, owner, expires) VALUES (1, $1, ${NOW} + $2::bigint)
+    ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires = excluded.expires
+      WHERE lead.owner = excluded.owner OR lead.expires <= ${NOW}`,
+  outboxLead: "SELECT owner FROM chat_outbox_lead WHERE id = 1",
+  outboxQueued: "SELECT number, draft FROM chat_outbox WHERE refusal IS NULL ORDER BY number LIMIT $1",
+  outboxRemove: "DELETE FROM chat_outbox WHERE number = ANY($1::bigint[])",
+  outboxRefuse: "UPDATE chat_outbox SET refusal = $2 WHERE number = $1",
+
   conversationsOf: `SELECT c.id AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,
   beginErasure: "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",

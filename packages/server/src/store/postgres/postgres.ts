@@ -2,6 +2,7 @@ import type { ChatStore } from "../chat-store.js";
 import { SqlChatStore } from "../sql/sql-chat-store.js";
 import { PostgresEngine } from "./postgres-engine.js";
 import type { PostgresPool } from "./postgres-pool.js";
+import { writePostgresOutbox } from "./write-outbox.js";
 
 /** Settings of {@link postgres}. */
 export interface PostgresOptions {
@@ -23,5 +24,5 @@ export interface PostgresOptions {
  */
 export function postgres(pool: PostgresPool, options: PostgresOptions = {}): ChatStore {
   const { allowVolatile = false, migrate = true, prepare = true } = options;
-  return new SqlChatStore(new PostgresEngine(pool, { allowVolatile, migrate, prepare }));
+  return new SqlChatStore(new PostgresEngine(pool, { allowVolatile, migrate, prepare }), writePostgresOutbox);
 }

@@ -5,6 +5,7 @@ import { SqlConversationStore } from "./sql-conversation-store.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { SqlHousekeeping } from "./sql-housekeeping.js";
 import { SqlMessageStore } from "./sql-message-store.js";
+import { SqlOutboxStore, type WriteOutbox } from "./sql-outbox-store.js";
 import { SqlPushStore } from "./sql-push-store.js";
 
 /** The chat store on a SQL server: the same for all of them but for their statements. */
@@ -13,6 +14,7 @@ export class SqlChatStore implements ChatStore {
   readonly conversations: SqlConversationStore;
   readonly housekeeping: SqlHousekeeping;
   readonly pushes: SqlPushStore;
+  readonly outbox: SqlOutboxStore;
   readonly #engine: SqlEngine;
   readonly #watch: PositionWatch;
   readonly #limits: { groupMembers: number; receiptMembers: number } = {
@@ -20,13 +22,15 @@ export class SqlChatStore implements ChatStore {
     receiptMembers: LIMITS.receiptMembers,
   };
 
-  constructor(engine: SqlEngine) {
+  /** @param writeOutbox writes into a transaction of the application's */
+  constructor(engine: SqlEngine, writeOutbox: WriteOutbox) {
     this.#engine = engine;
     this.#watch = new PositionWatch(engine);
     this.messages = new SqlMessageStore(engine, this.#limits);
     this.conversations = new SqlConversationStore(engine, this.#limits);
     this.housekeeping = new SqlHousekeeping(engine);
     this.pushes = new SqlPushStore(engine);
+    this.outbox = new SqlOutboxStore(engine, writeOutbox);
   }
 
   open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {

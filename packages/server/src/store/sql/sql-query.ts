@@ -49,6 +49,12 @@ export type SqlQuery =
   | "leadPush"
   | "pushLead"
   | "advancePush"
+  // Messages that were committed with the application's rows.
+  | "leadOutbox"
+  | "outboxLead"
+  | "outboxQueued"
+  | "outboxRemove"
+  | "outboxRefuse"
   // Housekeeping.
   | "conversationsOf"
   | "beginErasure"

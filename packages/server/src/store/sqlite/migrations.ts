@@ -164,6 +164,18 @@ const MIGRATIONS: readonly string[] = [
     reached TEXT
   );
 
+  -- Messages that were committed with rows of the application's; and who stores them until when: at most one row.
+  CREATE TABLE chat_outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    draft TEXT NOT NULL,
+    refusal TEXT
+  );
+  CREATE TABLE chat_outbox_lead (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    owner TEXT NOT NULL,
+    expires INTEGER NOT NULL
+  );
+
   -- The registry.
   CREATE TABLE chat_server (
     id TEXT PRIMARY KEY,

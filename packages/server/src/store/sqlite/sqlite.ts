@@ -3,6 +3,7 @@ import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
 import type { ConversationStore } from "../conversation-store.js";
 import type { Housekeeping } from "../housekeeping.js";
 import type { MessageStore } from "../message-store.js";
+import type { OutboxStore } from "../outbox-store.js";
 import type { PushStore } from "../push-store.js";
 import { ConversationStates } from "./conversation-states.js";
 import { DataVersionWatch } from "./data-version-watch.js";
@@ -13,6 +14,7 @@ import { SqliteConversationStore } from "./sqlite-conversation-store.js";
 import type { SqliteDatabase } from "./sqlite-database.js";
 import { SqliteHousekeeping } from "./sqlite-housekeeping.js";
 import { SqliteMessageStore } from "./sqlite-message-store.js";
+import { SqliteOutboxStore } from "./sqlite-outbox-store.js";
 import { SqlitePushStore } from "./sqlite-push-store.js";
 
 const VACUUM_BYTES = 268_435_456;
@@ -43,6 +45,7 @@ class SqliteChatStore implements ChatStore {
   readonly conversations: ConversationStore;
   readonly housekeeping: Housekeeping;
   readonly pushes: PushStore;
+  readonly outbox: OutboxStore;
   readonly #options: SqliteOptions;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
@@ -65,6 +68,7 @@ class SqliteChatStore implements ChatStore {
       options.vacuumBytes ?? VACUUM_BYTES,
     );
     this.pushes = new SqlitePushStore(this.#connection, this.#commits);
+    this.outbox = new SqliteOutboxStore(this.#connection, this.#commits);
   }
 
   async open({ runtime, groupMembers, receiptMembers }: StoreOptions): Promise<StoreInfo> {

@@ -1,0 +1,43 @@
+import { ENTRY_KINDS } from "@chat/protocol";
+import type { OutboxDraft } from "../store/outbox-store.js";
+import { authorizeMember } from "./authorize-member.js";
+import { assertVisible } from "./intervals.js";
+import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
+import { assertContent, type NewMessage } from "./send-messages.js";
+
+/**
+ * Allows a message as if it were sent now, the application's hooks included, and leaves it to be committed with the application's own rows.
+ * @throws ChatError as the refusals of `sendMessages`
+ */
+export async function draftMessage(
+  context: OperationContext,
+  caller: Caller,
+  conversationId: string,
+  message: NewMessage,
+): Promise<OutboxDraft> {
+  const { clientMessageId, kind = ENTRY_KINDS.text, replyTo } = message;
+  assertContent(context, message);
+  assertVisible(await authorizeMember(context, caller, conversationId), replyTo);
+  const key = keyOf(caller, conversationId, clientMessageId);
+  let content: Pick<NewMessage, "text" | "data"> = message;
+  if (context.hooks.watchesSends(caller)) {
+    await context.hooks.authorize(caller, { operation: "send-message", conversationId });
+    content = await context.hooks.beforeSend(caller, {
+      ...key,
+      kind,
+      ...(message.text !== undefined && { text: message.text }),
+      ...(message.data !== undefined && { data: message.data }),
+      ...(replyTo !== undefined && { replyTo }),
+    });
+    assertContent(context, content);
+  }
+  const { text, data } = content;
+  return {
+    ...key,
+    kind,
+    ...(text !== undefined && { text }),
+    ...(data !== undefined && { data }),
+    ...(replyTo !== undefined && { replyTo }),
+    createdAt: context.runtime.clock.now(),
+  };
+}
