@@ -11,7 +11,8 @@ export const OUTBOX_QUERIES = {
     ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires = excluded.expires
       WHERE owner = excluded.owner OR expires <= ?`,
   outboxLead: "SELECT owner FROM chat_outbox_lead WHERE id = 1",
-  outboxQueued: "SELECT number, draft FROM chat_outbox WHERE refusal IS NULL ORDER BY number LIMIT ?",
+  outboxQueued:
+    "SELECT number, draft FROM chat_outbox WHERE number > 0 AND refusal IS NULL ORDER BY number LIMIT ?",
   outboxRemove: "DELETE FROM chat_outbox WHERE number = ?",
   outboxRefuse: "UPDATE chat_outbox SET refusal = ? WHERE number = ?",
 } as const;
