@@ -5,6 +5,7 @@ export default defineConfig(
   library(
     {
       index: "src/index.ts",
+      dynamodb: "src/store/dynamodb/index.ts",
       fastify: "src/mount/fastify.ts",
       kafka: "src/fanout/kafka/index.ts",
       mysql: "src/store/mysql/index.ts",

@@ -28,7 +28,6 @@ function marking(store: ChatStore): ChatStore {
     watch: (listener) => store.watch(listener),
     close: () => store.close(),
     messages: {
-      advancesConversations: store.messages.advancesConversations,
       find: (key) => store.messages.find(key),
       read: (query) => store.messages.read(query),
       wipe: (query) => store.messages.wipe(query),

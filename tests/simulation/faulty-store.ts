@@ -82,7 +82,6 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
   }
 
   const messages: MessageStore = {
-    advancesConversations: inner.messages.advancesConversations,
     append: (drafts) =>
       call(
         "append",
@@ -97,7 +96,6 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
   const rows = inner.conversations;
   const conversations: ConversationStore = {
     reserve: (conversation) => call("reserve", () => rows.reserve(conversation)),
-    advance: (entries) => call("advance", () => rows.advance(entries)),
     rows: (id, userIds) => call("rows", () => rows.rows(id, userIds)),
     row: (userId, id) => call("row", () => rows.row(userId, id)),
     advanceReceipts: (advances) => call("advanceReceipts", () => advanceReceipts(advances)),

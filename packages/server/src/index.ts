@@ -44,7 +44,8 @@ export type { Peer, Socket } from "./session/socket.js";
 export { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
 export { advanceReceipt, concernsOthers } from "./store/advance-receipt.js";
 export { chainFingerprint } from "./store/chain-fingerprint.js";
-export type { ChatStore, StoreInfo, StoreOptions } from "./store/chat-store.js";
+export type { ChatStore, FollowingStore, StoreInfo, StoreOptions } from "./store/chat-store.js";
+export { combineStores, type CombinedStores } from "./store/combined/combine-stores.js";
 export type {
   ConversationChanges,
   ConversationPage,
@@ -68,6 +69,15 @@ export type {
 export type { FollowOptions, LoggedEntry } from "./operations/follow-log.js";
 export type { ImportOptions, ImportProgress, ImportRows, RefusedRow } from "./operations/import-history.js";
 export type { ImportedConversation, ImportedMessage, ImportRow } from "./operations/import-row.js";
+export type {
+  FollowedPage,
+  FollowedSpan,
+  LogFollower,
+  Mark,
+  Standing,
+  Standings,
+} from "./store/log-follower.js";
+export type { MessageLog, PendingDraft } from "./store/message-log.js";
 export type {
   AppendOutcome,
   ConversationUpdate,

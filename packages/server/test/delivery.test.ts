@@ -225,7 +225,6 @@ describe("Deliverer", () => {
     }
     const reads: number[] = [];
     const messages: MessageStore = {
-      advancesConversations: true,
       append: (drafts) => store.messages.append(drafts),
       find: (key) => store.messages.find(key),
       wipe: (query) => store.messages.wipe(query),

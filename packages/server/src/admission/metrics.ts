@@ -38,7 +38,6 @@ export interface Metrics {
 /** The message store, with the time that it takes to append. */
 export function measuredMessages(messages: MessageStore, clock: Clock, metrics: Metrics): MessageStore {
   return {
-    advancesConversations: messages.advancesConversations,
     async append(drafts) {
       const began = clock.monotonic();
       const outcomes = await messages.append(drafts);
@@ -55,7 +54,6 @@ export function measuredMessages(messages: MessageStore, clock: Clock, metrics: 
 /** The message store as delivery reads gaps from it, counted. */
 export function countedReads(messages: MessageStore, count: () => void): MessageStore {
   return {
-    advancesConversations: messages.advancesConversations,
     append: (drafts) => messages.append(drafts),
     find: (key) => messages.find(key),
     read(query) {

@@ -68,7 +68,6 @@ export function recentFirst(
   recent: (query: ReadQuery) => readonly StoredEntry[] | undefined,
 ): MessageStore {
   return {
-    advancesConversations: messages.advancesConversations,
     append: (drafts) => messages.append(drafts),
     find: (key) => messages.find(key),
     read: async (query) => recent(query) ?? messages.read(query),

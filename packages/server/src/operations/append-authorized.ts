@@ -69,10 +69,7 @@ export async function appendAuthorized(
     }
     const appended = drafts.length > 0 ? await context.messages.append(drafts) : [];
     const stored = appended.flatMap((outcome) => (outcome.status === "stored" ? [outcome.entry] : []));
-    if (stored.length > 0) {
-      if (!context.messages.advancesConversations) await context.conversations.advance(stored);
-      context.publish(stored);
-    }
+    if (stored.length > 0) context.publish(stored);
     let moved = false;
     let failed = false;
     appended.forEach((outcome, at) => {

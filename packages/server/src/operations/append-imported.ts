@@ -53,10 +53,6 @@ async function tryWaiting(
   }
   if (drafts.length === 0) return undefined;
   const appended = await context.messages.append(drafts);
-  const stored = appended.flatMap((outcome) => (outcome.status === "stored" ? [outcome.entry] : []));
-  if (stored.length > 0 && !context.messages.advancesConversations) {
-    await context.conversations.advance(stored);
-  }
   let failure: ChatError | undefined;
   for (const [at, outcome] of appended.entries()) {
     if (outcome.status === "refused" && outcome.error.retryable) failure ??= outcome.error;

@@ -127,6 +127,5 @@ async function appendErased(
   ]);
   if (outcome!.status === "refused") throw outcome!.error;
   if (outcome!.status === "duplicate") return;
-  if (!context.messages.advancesConversations) await context.conversations.advance([outcome!.entry]);
   context.publish([outcome!.entry]);
 }

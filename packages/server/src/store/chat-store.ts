@@ -1,6 +1,7 @@
 import type { Cancel, Runtime } from "@chat/protocol";
 import type { ConversationStore } from "./conversation-store.js";
 import type { Housekeeping } from "./housekeeping.js";
+import type { LogFollower } from "./log-follower.js";
 import type { MessageStore } from "./message-store.js";
 import type { OutboxStore } from "./outbox-store.js";
 import type { PushStore } from "./push-store.js";
@@ -28,6 +29,8 @@ export interface ChatStore {
   readonly pushes: PushStore;
   /** Where the store can take messages in a transaction of the application's own. */
   readonly outbox?: OutboxStore;
+  /** Where there is one, the log may lie in another store: see `combineStores`. */
+  readonly follower?: LogFollower;
 
   /**
    * Checks that the engine is set to be durable, migrates the schema (two processes may do so at once) and makes the store ready.
@@ -40,4 +43,9 @@ export interface ChatStore {
 
   /** Waits for running commits, then lets go. What the application brought (a database handle, a pool) stays open. */
   close(): Promise<void>;
+}
+
+/** A relational chat store that may follow a log in another store: see `combineStores`. */
+export interface FollowingStore extends ChatStore {
+  readonly follower: LogFollower;
 }

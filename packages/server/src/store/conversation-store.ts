@@ -8,7 +8,6 @@ import type {
   Role,
   UserProfile,
 } from "@chat/protocol";
-import type { StoredEntry } from "./stored-entry.js";
 
 /** A conversation that is to be reserved; it has no members until its `created` entry is appended. */
 export interface NewConversation {
@@ -168,13 +167,6 @@ export interface ConversationStore {
     readonly type: ConversationType;
     readonly creatorId: string;
   }>;
-
-  /**
-   * Moves rows and participations on to what these entries say. Monotonic and idempotent per conversation: entries
-   * at or below what a row has seen change nothing. Needed only where {@link MessageStore.advancesConversations} is false.
-   * A gap to what the row has seen is refused with `invalid_argument`: participations are derived in id order.
-   */
-  advance(entries: readonly StoredEntry[]): Promise<void>;
 
   /**
    * The row of one conversation as one user sees it; undefined if the user never was a member. Without a user as an owner

@@ -121,13 +121,8 @@ export interface ReadQuery {
  */
 export interface MessageStore {
   /**
-   * True if append also moves the conversation's row and the participations on, in the same commit.
-   * Where false, the server calls {@link ConversationStore.advance} afterwards and repairs what a crash left behind.
-   */
-  readonly advancesConversations: boolean;
-
-  /**
    * Stores drafts, in their order, and resolves when each is durable or refused: one outcome per draft, same order.
+   * The conversation's row and the participations move on in the same commit; see `combineStores` for two stores.
    *
    * Atomicity: draft by draft; a bad draft fails alone, with one exception: behind a draft that was refused with a
    * retryable error, later drafts of the same (conversation, sender, device) in the same call are refused with

@@ -21,6 +21,11 @@ import type { StoredEntry } from "../store/stored-entry.js";
 export interface StoreEngine {
   /** Another store on this engine, not yet open, as another server process would have it. */
   store(): ChatStore | Promise<ChatStore>;
+  /**
+   * True where the log lies in another store (see `combineStores`): members follow from what the entries say alone, which can't give
+   * another role than `member` to who is added, nor add and remove in one entry. No operation asks for either.
+   */
+  readonly derivesFromEntries?: boolean;
   /** Removes the engine. The suite has closed the stores. */
   dispose(): void | Promise<void>;
 }
@@ -90,15 +95,8 @@ export class StoreWorld {
     };
   }
 
-  /** Appends, and moves the conversations on where the store does not do so itself. */
   async append(drafts: readonly Draft[], store: ChatStore = this.store): Promise<readonly AppendOutcome[]> {
-    const outcomes = await store.messages.append(drafts);
-    if (!store.messages.advancesConversations) {
-      for (const conversationId of new Set(drafts.map((draft) => draft.conversationId))) {
-        await store.conversations.advance(await this.log(conversationId, store));
-      }
-    }
-    return outcomes;
+    return store.messages.append(drafts);
   }
 
   /** Appends one draft that must be stored. */

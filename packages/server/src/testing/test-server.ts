@@ -129,7 +129,6 @@ function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
     watch: (listener) => store.watch(listener),
     close: () => store.close(),
     messages: {
-      advancesConversations: messages.advancesConversations,
       find: (key) => messages.find(key),
       read: (query) => messages.read(query),
       wipe: (query) => messages.wipe(query),

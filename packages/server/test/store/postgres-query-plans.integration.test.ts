@@ -40,6 +40,7 @@ const FILL = `
   INSERT INTO chat_user SELECT 1, i, 'u' || i, 'User', NULL, NULL FROM generate_series(1, 20000) i;
   INSERT INTO chat_server SELECT 's' || i, 'run', 1, 1 FROM generate_series(1, 5) i;
   INSERT INTO chat_session SELECT 's' || i % 5, 'run', 'u' || i, 'd', 'c' FROM generate_series(1, 20000) i;
+  INSERT INTO chat_mark SELECT i, 'run', 1, i FROM generate_series(1, 20000) i;
   INSERT INTO chat_boot (id, first_change) SELECT 'boot ' || i, 1 FROM generate_series(1, 2000) i;
   ANALYZE`;
 
@@ -55,6 +56,7 @@ const MAY_SORT = [
     "reserved",
     "setLastActive",
     "acquaintances",
+    "mark",
     "pushAudience",
   ],
 ];

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { sqlite } from "../../src/store/sqlite/index.js";
 import { CONVERSATION_QUERIES } from "../../src/store/sqlite/sqlite-conversation-store.js";
 import { HOUSEKEEPING_QUERIES } from "../../src/store/sqlite/sqlite-housekeeping.js";
+import { FOLLOWER_QUERIES } from "../../src/store/sqlite/sqlite-log-follower.js";
 import { MESSAGE_QUERIES } from "../../src/store/sqlite/sqlite-message-store.js";
 import { OUTBOX_QUERIES } from "../../src/store/sqlite/sqlite-outbox-store.js";
 import { PUSH_QUERIES } from "../../src/store/sqlite/sqlite-push-store.js";
@@ -20,10 +21,11 @@ const QUERIES = Object.entries({
   ...RECEIPT_QUERIES,
   ...REDACTION_QUERIES,
   ...HOUSEKEEPING_QUERIES,
+  ...FOLLOWER_QUERIES,
 });
 
 // What may be gone through whole: the list that the caller gave, the page that was chosen or where it begins, the few servers.
-const MAY_SCAN = /^SCAN (json_each|wanted|page|place|chat_server|CONSTANT ROW)\b/;
+const MAY_SCAN = /^SCAN (json_each|wanted|named|page|place|chat_server|CONSTANT ROW)\b/;
 // What is sorted is one user's conversations, by number; nothing else is.
 const MAY_SORT = [
   "firstInLine",

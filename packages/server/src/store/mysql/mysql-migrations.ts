@@ -223,4 +223,16 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "PRIMARY KEY (server, user_id, connection)",
     ),
   ],
+  [
+    // Conversations whose log lies in another store and may be ahead of their row.
+    table(
+      "chat_mark",
+      "conversation BIGINT NOT NULL",
+      `owner ${ID} NOT NULL`,
+      "marked_at BIGINT NOT NULL",
+      "due_at BIGINT NOT NULL",
+      "PRIMARY KEY (conversation, owner)",
+      "KEY chat_mark_due (due_at)",
+    ),
+  ],
 ];

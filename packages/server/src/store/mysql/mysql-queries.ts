@@ -154,7 +154,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
       c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.activity, c.latest_id AS "latestId",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.name END AS "name", CASE WHEN ${isIn("c.id", "$2")} THEN c.data END AS "data",
-      CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history"
+      CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history",
+      CASE WHEN ${isIn("c.id", "$2")} THEN c.latest END AS "latestMessage"
     FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c FORCE INDEX (chat_conversation_id) ON c.id = UNHEX(wanted.id)
     FOR UPDATE`,
   // The last two columns come as two digits a byte, and are packed like any text once more.
@@ -338,7 +339,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       SELECT step.n + 1 FROM step CROSS JOIN longest WHERE step.n < longest.steps
     )
     SELECT ${FEED_COLUMNS}, logged.* FROM feed LEFT JOIN (
-      SELECT page.changed AS moved, m.id, m.body,
+      SELECT page.changed AS moved, page.first_id AS "firstId", page.last_id AS "lastId", m.id, m.body,
         CASE WHEN page.fits THEN (
           SELECT ${text("c.id")} FROM chat_conversation c WHERE c.pk = page.conversation
         ) END AS "conversationId"
@@ -347,4 +348,21 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       LEFT JOIN chat_message m ON page.fits AND m.conversation = page.conversation AND m.id = page.first_id + step.n
       WHERE step.n = 0 OR m.id IS NOT NULL
     ) logged ON TRUE ORDER BY logged.moved, logged.id`,
+  mark: `INSERT INTO chat_mark (conversation, owner, marked_at, due_at)
+    SELECT c.pk, $1, ${NOW}, ${NOW} + $3
+    FROM ${IDS("$2")} STRAIGHT_JOIN chat_conversation c FORCE INDEX (chat_conversation_id) ON c.id = UNHEX(wanted.id)
+    ON DUPLICATE KEY UPDATE marked_at = ${NOW}, due_at = ${NOW} + $3`,
+  unmark: `DELETE m
+    FROM ${IDS("$2")} STRAIGHT_JOIN chat_conversation c FORCE INDEX (chat_conversation_id) ON c.id = UNHEX(wanted.id)
+    STRAIGHT_JOIN chat_mark m FORCE INDEX (PRIMARY) ON m.conversation = c.pk AND m.owner = $1
+    WHERE m.marked_at <= $3`,
+  // What a subquery reads is not locked.
+  dueMarks: `SELECT (SELECT ${text("c.id")} FROM chat_conversation c WHERE c.pk = m.conversation) AS "conversationId",
+      ${text("m.owner")} AS "owner", m.marked_at AS "markedAt", ${NOW} - m.marked_at AS "age"
+    FROM chat_mark m FORCE INDEX (chat_mark_due) WHERE m.due_at <= ${NOW} ORDER BY m.due_at LIMIT $1
+    FOR UPDATE SKIP LOCKED`,
+  deferMarks: `UPDATE ${jsonTable("$rows", "named", { id: "hex", owner: "hex" })}
+    STRAIGHT_JOIN chat_conversation c FORCE INDEX (chat_conversation_id) ON c.id = UNHEX(named.id)
+    STRAIGHT_JOIN chat_mark m FORCE INDEX (PRIMARY) ON m.conversation = c.pk AND m.owner = UNHEX(named.owner)
+    SET m.due_at = ${NOW} + $3`,
 };

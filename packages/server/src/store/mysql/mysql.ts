@@ -1,4 +1,4 @@
-import type { ChatStore } from "../chat-store.js";
+import type { FollowingStore } from "../chat-store.js";
 import { SqlChatStore } from "../sql/sql-chat-store.js";
 import { MysqlEngine } from "./mysql-engine.js";
 import type { MysqlPool } from "./mysql-pool.js";
@@ -20,7 +20,7 @@ export interface MysqlOptions {
  * docs/backends/mysql.md says what is done with them.
  * @param pool a `Pool` of `mysql2/promise`; stays open when the store is closed
  */
-export function mysql(pool: MysqlPool, options: MysqlOptions = {}): ChatStore {
+export function mysql(pool: MysqlPool, options: MysqlOptions = {}): FollowingStore {
   const { allowVolatile = false, migrate = true } = options;
   return new SqlChatStore(new MysqlEngine(pool, { allowVolatile, migrate }), writeMysqlOutbox);
 }

@@ -202,4 +202,15 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     server text NOT NULL
   );
   `,
+  `
+  -- Conversations whose log lies in another store and may be ahead of their row. Rows come and go with every append.
+  CREATE TABLE chat_mark (
+    conversation bigint NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    marked_at bigint NOT NULL,
+    due_at bigint NOT NULL,
+    PRIMARY KEY (conversation, owner)
+  );
+  CREATE INDEX chat_mark_due ON chat_mark (due_at);
+  `,
 ];

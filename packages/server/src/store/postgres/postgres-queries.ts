@@ -129,7 +129,8 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   lock: `SELECT key, id, head, fingerprint, ordinal, membership_version AS "membershipVersion",
       member_count AS "memberCount", last_redaction AS "lastRedaction", first_id AS "firstId", activity,
       latest_id AS "latestId", CASE WHEN id = ANY($2::text[]) THEN name END AS name,
-      CASE WHEN id = ANY($2::text[]) THEN data END AS data, CASE WHEN id = ANY($2::text[]) THEN history END AS history
+      CASE WHEN id = ANY($2::text[]) THEN data END AS data, CASE WHEN id = ANY($2::text[]) THEN history END AS history,
+      CASE WHEN id = ANY($2::text[]) THEN latest END AS "latestMessage"
     FROM chat_conversation WHERE id = ANY($1::text[]) ORDER BY key FOR NO KEY UPDATE`,
   findKeys: `SELECT d.place, k.message AS id, m.body
     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
@@ -291,7 +292,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   prune: "DELETE FROM chat_message WHERE conversation = $1 AND id <= $2",
   // Commits are taken while their entries fit; one at least. OFFSET 0 has the entries looked up commit by commit.
   log: `${FEED} SELECT feed.*, logged.* FROM feed LEFT JOIN LATERAL (
-      SELECT page.change AS moved, m.id, m.body,
+      SELECT page.change AS moved, page.first_id AS "firstId", page.last_id AS "lastId", m.id, m.body,
         CASE WHEN fits THEN (SELECT id FROM chat_conversation WHERE key = page.conversation) END AS "conversationId"
       FROM (
         SELECT *, sum(last_id - first_id + 1) OVER (ORDER BY change) <= $3
@@ -304,4 +305,16 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
         OFFSET 0
       ) m ON true
     ) logged ON true ORDER BY moved, logged.id`,
+  // In the order of the keys, so that two of them never wait for each other.
+  mark: `INSERT INTO chat_mark (conversation, owner, marked_at, due_at)
+    SELECT key, $1, ${NOW}, ${NOW} + $3 FROM chat_conversation WHERE id = ANY($2::text[]) ORDER BY key
+    ON CONFLICT (conversation, owner) DO UPDATE SET marked_at = excluded.marked_at, due_at = excluded.due_at`,
+  unmark: `DELETE FROM chat_mark m USING chat_conversation c
+    WHERE c.id = ANY($2::text[]) AND m.conversation = c.key AND m.owner = $1 AND m.marked_at <= $3`,
+  dueMarks: `SELECT c.id AS "conversationId", m.owner, m.marked_at AS "markedAt", ${NOW} - m.marked_at AS age
+    FROM chat_mark m JOIN chat_conversation c ON c.key = m.conversation
+    WHERE m.due_at <= ${NOW} ORDER BY m.due_at LIMIT $1 FOR UPDATE OF m SKIP LOCKED`,
+  deferMarks: `UPDATE chat_mark m SET due_at = ${NOW} + $3
+    FROM unnest($1::text[], $2::text[]) AS named(id, owner) JOIN chat_conversation c ON c.id = named.id
+    WHERE m.conversation = c.key AND m.owner = named.owner`,
 };

@@ -1,4 +1,4 @@
-import type { ChatStore } from "../chat-store.js";
+import type { FollowingStore } from "../chat-store.js";
 import { SqlChatStore } from "../sql/sql-chat-store.js";
 import { PostgresEngine } from "./postgres-engine.js";
 import type { PostgresPool } from "./postgres-pool.js";
@@ -22,7 +22,7 @@ export interface PostgresOptions {
  * role's search_path. docs/backends/postgres.md says what is done with them.
  * @param pool a `Pool` of the package `pg`; stays open when the store is closed
  */
-export function postgres(pool: PostgresPool, options: PostgresOptions = {}): ChatStore {
+export function postgres(pool: PostgresPool, options: PostgresOptions = {}): FollowingStore {
   const { allowVolatile = false, migrate = true, prepare = true } = options;
   return new SqlChatStore(new PostgresEngine(pool, { allowVolatile, migrate, prepare }), writePostgresOutbox);
 }

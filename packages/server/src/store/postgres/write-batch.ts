@@ -96,8 +96,9 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
   const write = (name: keyof typeof POSTGRES_WRITES, values: unknown[]): Promise<readonly unknown[]> =>
     run(name, POSTGRES_WRITES[name], values);
   const { messages, tombstones, conversations, infos, participations, takenIn, intervals } = writes;
-  const { receipts, goneReceipts } = writes;
-  if (messages.length > 0) await write("messages", messageColumns(writes));
+  const { receipts, goneReceipts, senders } = writes;
+  // Where the log lies in another store, its messages raise their senders' receipts here.
+  if (messages.length + senders.length > 0) await write("messages", messageColumns(writes));
   if (tombstones.length > 0) {
     await write("tombstones", [
       tombstones.map(({ conversation }) => conversation),

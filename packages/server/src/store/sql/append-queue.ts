@@ -32,6 +32,7 @@ export class AppendQueue {
   readonly #runtime: () => Runtime;
   readonly #store: StoreDrafts;
   readonly #isAway: () => boolean;
+  readonly #commitsAtOnce: number;
   readonly #busy = new Set<string>();
   #waiting: QueuedDraft[] = [];
   #underWay = 0;
@@ -40,10 +41,16 @@ export class AppendQueue {
   #whenIdle: (() => void)[] = [];
 
   /** @param isAway true while the engine answers nobody */
-  constructor(runtime: () => Runtime, store: StoreDrafts, isAway: () => boolean) {
+  constructor(
+    runtime: () => Runtime,
+    store: StoreDrafts,
+    isAway: () => boolean,
+    commitsAtOnce = COMMITS_AT_ONCE,
+  ) {
     this.#runtime = runtime;
     this.#store = store;
     this.#isAway = isAway;
+    this.#commitsAtOnce = commitsAtOnce;
   }
 
   /** As {@link MessageStore.append}. */
@@ -88,7 +95,7 @@ export class AppendQueue {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= COMMITS_AT_ONCE) return;
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= this.#commitsAtOnce) return;
     this.#scheduled = true;
     this.#runtime().clock.nextTurn(() => {
       this.#scheduled = false;

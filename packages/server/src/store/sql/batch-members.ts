@@ -1,7 +1,7 @@
 import type { Role } from "@chat/protocol";
 import type { MembershipChange } from "../message-store.js";
 import type { BatchWrites, EndedInterval, LeftState } from "./batch-writes.js";
-import type { Standing } from "./membership-problem.js";
+import type { Standing } from "../log-follower.js";
 
 /** A participation, as far as membership changes look at it. */
 export interface RawStanding {

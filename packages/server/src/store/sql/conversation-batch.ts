@@ -1,4 +1,4 @@
-import { type HistoryVisibility, tombstoneOf } from "@chat/protocol";
+import { type HistoryVisibility, type LatestMessage, tombstoneOf } from "@chat/protocol";
 import { contentBytes } from "../content-bytes.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
@@ -8,8 +8,8 @@ import { BatchMembers, type RawStanding } from "./batch-members.js";
 import { BatchReceipts, type LoadedReceipt } from "./batch-receipts.js";
 import type { BatchWrites, MovedConversation, NewMessage, Tombstone } from "./batch-writes.js";
 import { encodeBody } from "./entry-body.js";
-import { encodeLatest, latestOf } from "./latest-message.js";
-import type { Standing } from "./membership-problem.js";
+import { concealed, decodeLatest, encodeLatest, latestOf } from "./latest-message.js";
+import type { Standing } from "../log-follower.js";
 import { idBytes } from "./id-bytes.js";
 
 /** A conversation that this transaction has locked. */
@@ -25,7 +25,8 @@ export interface LockedConversation {
   readonly firstId: number;
   readonly activity: number;
   readonly latestId: number;
-  /** These three are read only where they may be needed. */
+  /** These four are read only where they may be needed. */
+  readonly latestMessage: Uint8Array | null;
   readonly name: string | null;
   readonly data: string | null;
   readonly history: HistoryVisibility | null;
@@ -44,10 +45,13 @@ interface State extends Mutable<LockedConversation> {
   infoMoved: boolean;
   latestMoved: boolean;
   latest: StoredEntry | undefined;
+  concealed: LatestMessage | undefined;
 }
 
 /** The state of a conversation, with what this transaction has done. */
-export type ConversationState = Readonly<Omit<LockedConversation, "name" | "data" | "history" | "activity">>;
+export type ConversationState = Readonly<
+  Omit<LockedConversation, "latestMessage" | "name" | "data" | "history" | "activity">
+>;
 
 /**
  * The conversations that one transaction has locked: each is moved on in memory, entry by entry, and written once. No
@@ -84,6 +88,7 @@ export class ConversationBatch {
         infoMoved: false,
         latestMoved: false,
         latest: undefined,
+        concealed: undefined,
       });
     }
   }
@@ -147,6 +152,16 @@ export class ConversationBatch {
     show(state, tombstone);
   }
 
+  /** Takes the words out of the row if it shows a message of which that is to be said. The conversation was locked whole. */
+  conceal(conversationId: string, isGone: (latest: LatestMessage) => boolean): void {
+    const state = this.#states.get(conversationId)!;
+    const latest = shownBy(state);
+    if (latest === undefined || latest.redacted === true || !isGone(latest)) return;
+    touch(state);
+    state.latestMoved = true;
+    state.concealed = concealed(latest);
+  }
+
   /** Notes that the entries below an id are deleted. */
   pruned(conversationId: string, firstId: number): void {
     const state = this.#states.get(conversationId)!;
@@ -155,6 +170,7 @@ export class ConversationBatch {
     if (state.latestId >= firstId) return;
     state.latestMoved = true;
     state.latest = undefined;
+    state.concealed = undefined;
   }
 
   /** Moves a member's watermarks on; undefined for a user who is no member. */
@@ -209,7 +225,15 @@ function touch(state: State): void {
 function show(state: State, entry: StoredEntry): void {
   state.latestId = entry.messageId;
   state.latest = entry;
+  state.concealed = undefined;
   state.latestMoved = true;
+}
+
+/** The latest message as the row shows it now. */
+function shownBy({ concealed, latest, latestMoved, latestMessage }: State): LatestMessage | undefined {
+  if (concealed !== undefined) return concealed;
+  if (latestMoved) return latest && latestOf(latest);
+  return latestMessage === null ? undefined : decodeLatest(latestMessage);
 }
 
 function changeInfo(state: State, { name, data, historyVisibility }: ConversationUpdate): void {
@@ -222,11 +246,12 @@ function changeInfo(state: State, { name, data, historyVisibility }: Conversatio
 function toMoved(state: State): MovedConversation {
   const { key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId } = state;
   const { headBefore, isActive, viewMoved, membersMoved, receiptsMoved, isRedacted } = state;
-  const { latestId, latestMoved, latest } = state;
+  const { latestId, latestMoved } = state;
+  const latest = latestMoved ? shownBy(state) : undefined;
   return {
     ...{ key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId },
     ...{ isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, latestId, latestMoved },
     firstNew: headBefore + 1,
-    latest: latest === undefined ? null : encodeLatest(latestOf(latest)),
+    latest: latest === undefined ? null : encodeLatest(latest),
   };
 }

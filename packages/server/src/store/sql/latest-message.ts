@@ -32,6 +32,11 @@ export function decodeLatest(bytes: Uint8Array): LatestMessage {
   };
 }
 
+/** What a row goes on to show of a message that was redacted. */
+export function concealed({ snippet: _, ...latest }: LatestMessage): LatestMessage {
+  return { ...latest, redacted: true };
+}
+
 /** What a row shows of a message. */
 export function latestOf({
   messageId,

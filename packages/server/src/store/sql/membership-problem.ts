@@ -1,11 +1,6 @@
 import { ChatError, LIMITS } from "@chat/protocol";
+import type { Standing } from "../log-follower.js";
 import type { MembershipChange } from "../message-store.js";
-
-/** Where a user stands in a conversation. */
-export interface Standing {
-  readonly member: boolean;
-  readonly intervals: number;
-}
 
 /** All users that a change names. */
 export function usersOf({ add, remove, roles = [] }: MembershipChange): string[] {

@@ -1,9 +1,11 @@
 import { type Cancel, LIMITS } from "@chat/protocol";
 import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
+import { LatestElsewhere } from "./latest-elsewhere.js";
 import { PositionWatch } from "./position-watch.js";
 import { SqlConversationStore } from "./sql-conversation-store.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { SqlHousekeeping } from "./sql-housekeeping.js";
+import { SqlLogFollower } from "./sql-log-follower.js";
 import { SqlMessageStore } from "./sql-message-store.js";
 import { SqlOutboxStore, type WriteOutbox } from "./sql-outbox-store.js";
 import { SqlPushStore } from "./sql-push-store.js";
@@ -15,6 +17,7 @@ export class SqlChatStore implements ChatStore {
   readonly housekeeping: SqlHousekeeping;
   readonly pushes: SqlPushStore;
   readonly outbox: SqlOutboxStore;
+  readonly follower: SqlLogFollower;
   readonly #engine: SqlEngine;
   readonly #watch: PositionWatch;
   readonly #limits: { groupMembers: number; receiptMembers: number } = {
@@ -27,7 +30,9 @@ export class SqlChatStore implements ChatStore {
     this.#engine = engine;
     this.#watch = new PositionWatch(engine);
     this.messages = new SqlMessageStore(engine, this.#limits);
-    this.conversations = new SqlConversationStore(engine, this.#limits);
+    const latest = new LatestElsewhere();
+    this.conversations = new SqlConversationStore(engine, this.#limits, latest);
+    this.follower = new SqlLogFollower(engine, latest);
     this.housekeeping = new SqlHousekeeping(engine);
     this.pushes = new SqlPushStore(engine);
     this.outbox = new SqlOutboxStore(engine, writeOutbox);

@@ -20,20 +20,15 @@ import type {
   ReceiptCounts,
   StoreChanges,
 } from "../conversation-store.js";
-import { membershipOf } from "../membership-entry.js";
 import { sameJson } from "../same-json.js";
-import type { StoredEntry } from "../stored-entry.js";
-import { ConversationBatch, type LockedConversation } from "./conversation-batch.js";
-import { advanceBy } from "./advance-by.js";
 import { activityOf, encodeCursor } from "./feed-cursor.js";
-import { usersOf } from "./membership-problem.js";
+import type { LatestElsewhere } from "./latest-elsewhere.js";
 import { pageOf } from "./page-of.js";
 import { type RawParticipation, toParticipation } from "./raw-participation.js";
 import { type RawRow, takePage, toRow } from "./raw-row.js";
 import { type RawUser, toProfile } from "./raw-user.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { cursorBehind, feedRows } from "./sql-feed.js";
-import { standingsOf } from "./sql-message-store.js";
 import { type ReceiptLimits, SqlReceipts } from "./sql-receipts.js";
 
 type Reserved = Awaited<ReturnType<ConversationStore["reserve"]>>;
@@ -52,10 +47,12 @@ export class SqlConversationStore implements ConversationStore {
   readonly #engine: SqlEngine;
   readonly #limits: ReceiptLimits;
   readonly #receipts: SqlReceipts;
+  readonly #latest: LatestElsewhere;
 
-  constructor(engine: SqlEngine, limits: ReceiptLimits) {
+  constructor(engine: SqlEngine, limits: ReceiptLimits, latest: LatestElsewhere) {
     this.#engine = engine;
     this.#limits = limits;
+    this.#latest = latest;
     this.#receipts = new SqlReceipts(engine, limits);
   }
 
@@ -76,32 +73,12 @@ export class SqlConversationStore implements ConversationStore {
     return { ...there!, reserved: false };
   }
 
-  async advance(entries: readonly StoredEntry[]): Promise<void> {
-    const inOrder = [...entries].sort((left, right) => left.messageId - right.messageId);
-    const ids = [...new Set(inOrder.map(({ conversationId }) => conversationId))].sort();
-    if (ids.length === 0) return;
-    await this.#engine.transact(async (transaction) => {
-      const locked = await transaction.all<LockedConversation>("lock", [ids, ids]);
-      const keys = new Map(locked.map(({ id, key }) => [id, key]));
-      const named = inOrder.flatMap((entry) => {
-        const key = keys.get(entry.conversationId);
-        const membership = membershipOf(entry);
-        return key === undefined || membership === undefined
-          ? []
-          : usersOf(membership).map((userId) => [key, userId] as const);
-      });
-      const batch = new ConversationBatch(locked, await standingsOf(transaction, named));
-      for (const entry of inOrder) advanceBy(batch, entry);
-      await transaction.write(batch.writes());
-    });
-  }
-
   async row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined> {
     const [raw] =
       userId === undefined
         ? await this.#engine.read<RawRow>("ownRow", [conversationId, this.#limits.receiptMembers])
         : await this.#engine.read<RawRow>("row", [userId, conversationId, this.#limits.receiptMembers]);
-    return raw && toRow(raw);
+    return raw && this.#latest.row(raw);
   }
 
   async rows(
@@ -113,7 +90,8 @@ export class SqlConversationStore implements ConversationStore {
       conversationId,
       this.#limits.receiptMembers,
     ]);
-    return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
+    const rows = await this.#latest.rows(found);
+    return new Map(found.map(({ userId }, index) => [userId, rows[index]!]));
   }
 
   advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
@@ -159,7 +137,7 @@ export class SqlConversationStore implements ConversationStore {
     const { now, rows } = await feedRows(this.#engine, "listChanges", cursor, values, isOwnRow);
     const { taken, more } = takePage(rows, limit);
     const reached = cursorBehind(now, more, taken[taken.length - 1]?.change);
-    return { rows: taken.map(toRow), cursor: reached, more };
+    return { rows: await this.#latest.rows(taken), cursor: reached, more };
   }
 
   async participation(

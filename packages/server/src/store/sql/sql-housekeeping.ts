@@ -5,7 +5,7 @@ import { decodeBody } from "./entry-body.js";
 import { encodeCursor } from "./feed-cursor.js";
 import { pageOf } from "./page-of.js";
 import type { SqlEngine } from "./sql-engine.js";
-import { cursorBehind, feedRows } from "./sql-feed.js";
+import { cursorBehind, type FeedRows, feedRows } from "./sql-feed.js";
 import { lock } from "./sql-message-store.js";
 
 interface CandidateRow {
@@ -20,6 +20,9 @@ interface CandidateRow {
 /** An entry; or that all entries of a commit are gone (no id); or a commit that is too much for this page (no conversationId). */
 interface LogRow {
   readonly moved: number | null;
+  /** What the commit stored into the conversation, whether it is still there or not. */
+  readonly firstId: number | null;
+  readonly lastId: number | null;
   readonly conversationId: string | null;
   readonly id: number | null;
   readonly body: Uint8Array | null;
@@ -122,9 +125,7 @@ export class SqlHousekeeping implements Housekeeping {
   }
 
   async log({ limit, cursor }: { readonly limit: number; readonly cursor?: string }): Promise<LogPage> {
-    const values = (since: number) => [since, limit, limit + 1];
-    const isRow = ({ moved }: LogRow): boolean => moved !== null;
-    const { now, since, rows } = await feedRows(this.#engine, "log", cursor, values, isRow);
+    const { now, since, rows } = await loggedSince(this.#engine, cursor, limit);
     const taken = rows.filter(({ conversationId }) => conversationId !== null);
     const more = taken.length < rows.length;
     return {
@@ -136,4 +137,15 @@ export class SqlHousekeeping implements Housekeeping {
       more,
     };
   }
+}
+
+/** What was stored since a position, commit by commit; the bodies only where this store has them. */
+export function loggedSince(
+  engine: SqlEngine,
+  cursor: string | undefined,
+  limit: number,
+): Promise<FeedRows<LogRow>> {
+  const values = (since: number) => [since, limit, limit + 1];
+  const isRow = ({ moved }: LogRow): boolean => moved !== null;
+  return feedRows(engine, "log", cursor, values, isRow);
 }

@@ -43,7 +43,6 @@ type Wiped = Awaited<ReturnType<MessageStore["wipe"]>>;
 
 /** The message store on a SQL server, see {@link MessageStore}. */
 export class SqlMessageStore implements MessageStore {
-  readonly advancesConversations = true;
   readonly #engine: SqlEngine;
   readonly #limits: MessageLimits;
   readonly #queue: AppendQueue;

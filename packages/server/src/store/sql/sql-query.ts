@@ -66,4 +66,9 @@ export type SqlQuery =
   | "setRetention"
   | "oldest"
   | "prune"
-  | "log";
+  | "log"
+  // A log in another store.
+  | "mark"
+  | "unmark"
+  | "dueMarks"
+  | "deferMarks";

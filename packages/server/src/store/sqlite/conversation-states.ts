@@ -1,10 +1,10 @@
-import { type Receipt, tombstoneOf } from "@chat/protocol";
+import { type LatestMessage, type Receipt, tombstoneOf } from "@chat/protocol";
 import { advanceReceipt, concernsOthers } from "../advance-receipt.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
-import { encodeLatest, latestOf } from "../sql/latest-message.js";
-import type { Standing } from "../sql/membership-problem.js";
+import { concealed, decodeLatest, encodeLatest, latestOf } from "../sql/latest-message.js";
+import type { Standing } from "../log-follower.js";
 import { ChangeCounter } from "./change-counter.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { SqliteReceipts } from "./sqlite-receipts.js";
@@ -188,6 +188,16 @@ export class ConversationStates {
     if (state.latestId !== entry.messageId) return;
     this.#touch(state);
     state.newLatest = tombstoneOf(entry);
+  }
+
+  /** Takes the words out of the row if it shows a message of which that is to be said. */
+  conceal(conversationId: string, isGone: (latest: LatestMessage) => boolean): void {
+    const state = this.#load(conversationId)!;
+    const shown = encodedLatest(state);
+    const latest = shown === null ? undefined : decodeLatest(shown);
+    if (latest === undefined || latest.redacted === true || !isGone(latest)) return;
+    this.#touch(state);
+    state.latest = encodeLatest(concealed(latest));
   }
 
   /** Notes that the entries below an id are deleted. */

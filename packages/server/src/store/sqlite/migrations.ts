@@ -191,6 +191,17 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (server, user, connection)
   ) WITHOUT ROWID;
   `,
+  `
+  -- Conversations whose log lies in another store and may be ahead of their row.
+  CREATE TABLE chat_mark (
+    conversation INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    marked_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    PRIMARY KEY (conversation, owner)
+  ) WITHOUT ROWID;
+  CREATE INDEX chat_mark_due ON chat_mark (due_at);
+  `,
 ];
 
 /** The version of the schema that the file has; 0 if there is none yet. */

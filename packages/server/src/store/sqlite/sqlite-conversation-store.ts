@@ -1,5 +1,4 @@
 import {
-  ChatError,
   type ConversationRow,
   type MemberReceipt,
   type Receipt,
@@ -21,12 +20,9 @@ import type {
   ReceiptCounts,
   StoreChanges,
 } from "../conversation-store.js";
-import { updateOf } from "../conversation-update.js";
-import { membershipOf } from "../membership-entry.js";
-import type { MembershipChange } from "../message-store.js";
 import { sameJson } from "../same-json.js";
-import type { StoredEntry } from "../stored-entry.js";
 import { activityOf, encodeCursor } from "../sql/feed-cursor.js";
+import type { LatestElsewhere } from "../sql/latest-elsewhere.js";
 import { pageOf } from "../sql/page-of.js";
 import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
 import { type RawUser, toProfile } from "../sql/raw-user.js";
@@ -140,12 +136,19 @@ export class SqliteConversationStore implements ConversationStore {
   readonly #commits: GroupCommit<ConversationStates>;
   readonly #receipts: SqliteReceipts;
   readonly #limits: ReceiptLimits;
+  readonly #latest: LatestElsewhere;
 
-  constructor(connection: SqliteConnection, commits: GroupCommit<ConversationStates>, limits: ReceiptLimits) {
+  constructor(
+    connection: SqliteConnection,
+    commits: GroupCommit<ConversationStates>,
+    limits: ReceiptLimits,
+    latest: LatestElsewhere,
+  ) {
     this.#connection = connection;
     this.#commits = commits;
     this.#receipts = new SqliteReceipts(connection);
     this.#limits = limits;
+    this.#latest = latest;
   }
 
   async reserve(conversation: NewConversation): Promise<Reserved> {
@@ -166,61 +169,27 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async advance(entries: readonly StoredEntry[]): Promise<void> {
-    const inOrder = [...entries].sort((left, right) => left.messageId - right.messageId);
-    await this.#commits.write((states) => {
-      for (const entry of inOrder) {
-        const state = states.get(entry.conversationId);
-        if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
-        if (entry.messageId <= state.head) continue;
-        if (entry.messageId > state.head + 1) {
-          throw new ChatError(
-            "invalid_argument",
-            `The conversation's row has seen ${state.head}; entry ${entry.messageId} leaves a gap.`,
-          );
-        }
-        const named = membershipOf(entry);
-        const update = updateOf(entry);
-        if (named === undefined) {
-          states.move(entry, undefined, undefined, update);
-          continue;
-        }
-        const { add, remove, roles = [] } = named;
-        const users = [...[...add, ...roles].map(({ userId }) => userId), ...remove];
-        const standings = states.standings(state, users);
-        const isMember = (userId: string): boolean => standings.get(userId)?.member === true;
-        // The log is the truth: what it says twice is so already.
-        const membership: MembershipChange = {
-          ...named,
-          add: add.filter(({ userId }) => !isMember(userId)),
-          remove: remove.filter(isMember),
-        };
-        states.move(entry, membership, standings, update);
-      }
-    });
-  }
-
   async row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined> {
-    return this.#connection.run(() => {
+    const raw = await this.#connection.run(() => {
       const { receiptMembers } = this.#limits;
-      const raw =
-        userId === undefined
-          ? this.#one<RawRow>("ownRow", receiptMembers, conversationId)
-          : this.#one<RawRow>("row", receiptMembers, userId, conversationId);
-      return raw && toRow(raw);
+      return userId === undefined
+        ? this.#one<RawRow>("ownRow", receiptMembers, conversationId)
+        : this.#one<RawRow>("row", receiptMembers, userId, conversationId);
     });
+    return raw && this.#latest.row(raw);
   }
 
   async rows(
     conversationId: string,
     userIds: readonly string[],
   ): Promise<ReadonlyMap<string, ConversationRow>> {
-    return this.#connection.run(() => {
+    const found = await this.#connection.run(() => {
       const { receiptMembers } = this.#limits;
       const wanted = JSON.stringify(userIds);
-      const found = this.#all<RawRow & { userId: string }>("rows", receiptMembers, wanted, conversationId);
-      return new Map(found.map((raw) => [raw.userId, toRow(raw)]));
+      return this.#all<RawRow & { userId: string }>("rows", receiptMembers, wanted, conversationId);
     });
+    const rows = await this.#latest.rows(found);
+    return new Map(found.map(({ userId }, index) => [userId, rows[index]!]));
   }
 
   advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
@@ -274,7 +243,7 @@ export class SqliteConversationStore implements ConversationStore {
     userId: string,
     query: { readonly limit: number; readonly cursor: string },
   ): Promise<ConversationChanges> {
-    return this.#connection.snapshot(() => {
+    const { taken, cursor, more } = await this.#connection.snapshot(() => {
       const since = decodeCursor(this.#connection, query.cursor);
       const now = feedPosition(this.#connection);
       const statement = this.#connection.prepare(CONVERSATION_QUERIES.listChanges);
@@ -283,8 +252,9 @@ export class SqliteConversationStore implements ConversationStore {
         query.limit,
       );
       const reached = more ? { ...now, change: taken[taken.length - 1]!.change } : now;
-      return { rows: taken.map(toRow), cursor: encodeCursor(reached), more };
+      return { taken, cursor: encodeCursor(reached), more };
     });
+    return { rows: await this.#latest.rows(taken), cursor, more };
   }
 
   async participation(

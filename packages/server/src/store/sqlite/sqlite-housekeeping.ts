@@ -32,7 +32,7 @@ export const HOUSEKEEPING_QUERIES = {
   entries: "SELECT id, body FROM chat_message WHERE conversation = ? AND id BETWEEN ? AND ? ORDER BY id",
 } as const;
 
-interface LogRow {
+export interface LogRow {
   readonly change: number;
   readonly key: number;
   readonly conversationId: string;

@@ -61,7 +61,6 @@ type Wiped = Awaited<ReturnType<MessageStore["wipe"]>>;
 
 /** The message store on SQLite, see {@link MessageStore}. */
 export class SqliteMessageStore implements MessageStore {
-  readonly advancesConversations = true;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
   readonly #limits: MessageLimits;

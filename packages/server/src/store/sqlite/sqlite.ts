@@ -1,10 +1,12 @@
 import { type Cancel, LIMITS } from "@chat/protocol";
-import type { ChatStore, StoreInfo, StoreOptions } from "../chat-store.js";
+import type { ChatStore, FollowingStore, StoreInfo, StoreOptions } from "../chat-store.js";
 import type { ConversationStore } from "../conversation-store.js";
 import type { Housekeeping } from "../housekeeping.js";
+import type { LogFollower } from "../log-follower.js";
 import type { MessageStore } from "../message-store.js";
 import type { OutboxStore } from "../outbox-store.js";
 import type { PushStore } from "../push-store.js";
+import { LatestElsewhere } from "../sql/latest-elsewhere.js";
 import { ConversationStates } from "./conversation-states.js";
 import { DataVersionWatch } from "./data-version-watch.js";
 import { GroupCommit } from "./group-commit.js";
@@ -13,6 +15,7 @@ import { SqliteConnection } from "./sqlite-connection.js";
 import { SqliteConversationStore } from "./sqlite-conversation-store.js";
 import type { SqliteDatabase } from "./sqlite-database.js";
 import { SqliteHousekeeping } from "./sqlite-housekeeping.js";
+import { SqliteLogFollower } from "./sqlite-log-follower.js";
 import { SqliteMessageStore } from "./sqlite-message-store.js";
 import { SqliteOutboxStore } from "./sqlite-outbox-store.js";
 import { SqlitePushStore } from "./sqlite-push-store.js";
@@ -36,7 +39,7 @@ export interface SqliteOptions {
  * with the handle.
  * @param database a better-sqlite3 `Database`; stays open when the store is closed
  */
-export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): ChatStore {
+export function sqlite(database: SqliteDatabase, options: SqliteOptions = {}): FollowingStore {
   return new SqliteChatStore(database, options);
 }
 
@@ -46,6 +49,7 @@ class SqliteChatStore implements ChatStore {
   readonly housekeeping: Housekeeping;
   readonly pushes: PushStore;
   readonly outbox: OutboxStore;
+  readonly follower: LogFollower;
   readonly #options: SqliteOptions;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<ConversationStates>;
@@ -61,7 +65,9 @@ class SqliteChatStore implements ChatStore {
     this.#commits = new GroupCommit(this.#connection, () => new ConversationStates(this.#connection));
     this.#watch = new DataVersionWatch(this.#connection);
     this.messages = new SqliteMessageStore(this.#connection, this.#commits, this.#limits);
-    this.conversations = new SqliteConversationStore(this.#connection, this.#commits, this.#limits);
+    const latest = new LatestElsewhere();
+    this.conversations = new SqliteConversationStore(this.#connection, this.#commits, this.#limits, latest);
+    this.follower = new SqliteLogFollower(this.#connection, this.#commits, latest);
     this.housekeeping = new SqliteHousekeeping(
       this.#connection,
       this.#commits,

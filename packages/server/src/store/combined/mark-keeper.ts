@@ -1,0 +1,68 @@
+import { type Cancel, isChatError, type Runtime } from "@chat/protocol";
+import type { LogFollower, Mark } from "../log-follower.js";
+import type { RowRepair } from "./row-repair.js";
+
+/** Marks that are looked at in one round. */
+const MARKS_AT_ONCE = 100;
+/**
+ * How old a mark is before somebody else takes it off, ms. An append that was under way when its server vanished may still land;
+ * a store gives up on one after half a minute at the most.
+ */
+const MARK_LIFE = 60_000;
+
+/** Looks for old marks, every server now and then, and brings up the rows that they name. */
+export class MarkKeeper {
+  readonly #follower: LogFollower;
+  readonly #repair: RowRepair;
+  readonly #interval: number;
+  #runtime: Runtime | undefined;
+  #cancel: Cancel | undefined;
+  #underWay: Promise<void> | undefined;
+
+  /** @param interval ms between two looks; also how long others keep off a mark that somebody looks at */
+  constructor(follower: LogFollower, repair: RowRepair, interval: number) {
+    this.#follower = follower;
+    this.#repair = repair;
+    this.#interval = interval;
+  }
+
+  start(runtime: Runtime): void {
+    this.#runtime = runtime;
+    this.#look();
+  }
+
+  async close(): Promise<void> {
+    this.#runtime = undefined;
+    this.#cancel?.();
+    await this.#underWay;
+  }
+
+  #look(): void {
+    this.#underWay = this.#round().finally(() => {
+      this.#underWay = undefined;
+      // Not all servers at the same time.
+      const pause = this.#interval * (0.75 + (this.#runtime?.random.float() ?? 0) / 2);
+      this.#cancel = this.#runtime?.clock.schedule(pause, () => this.#look());
+    });
+  }
+
+  async #round(): Promise<void> {
+    try {
+      for (;;) {
+        const marks = await this.#follower.due({ limit: MARKS_AT_ONCE, lease: this.#interval });
+        for (const mark of marks) await this.#lookAt(mark);
+        if (marks.length < MARKS_AT_ONCE || this.#runtime === undefined) return;
+      }
+    } catch (error) {
+      // The marks stay, and the next round goes on. That a store is away it tells by itself.
+      const level = isChatError(error) ? "debug" : "error";
+      this.#runtime?.log(level, "row_repair_failed", { reason: (error as Error).message });
+    }
+  }
+
+  async #lookAt({ conversationId, owner, markedAt, age }: Mark): Promise<void> {
+    const entries = await this.#repair.bringUp(conversationId);
+    if (entries > 0) this.#runtime?.log("info", "row_repaired", { conversationId, entries });
+    if (age >= MARK_LIFE) await this.#follower.unmark(owner, [conversationId], markedAt);
+  }
+}

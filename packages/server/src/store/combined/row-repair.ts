@@ -1,0 +1,73 @@
+import type { Runtime } from "@chat/protocol";
+import type { FollowingStore } from "../chat-store.js";
+import type { MessageLog } from "../message-log.js";
+import type { Head } from "../message-store.js";
+
+/** Entries that are read from the log at once. */
+const ENTRIES_AT_ONCE = 200;
+const BYTES_AT_ONCE = 1_048_576;
+/** Conversations that the operator is told of only once. */
+const TOLD = 1_000;
+
+/** Brings rows up to their logs. Idempotent, and harmless where several servers do it at once. */
+export class RowRepair {
+  readonly #log: MessageLog;
+  readonly #rows: FollowingStore;
+  readonly #runtime: () => Runtime | undefined;
+  /** Conversations of which the operator was told that their row is ahead of the log. */
+  readonly #ahead = new Set<string>();
+
+  constructor(log: MessageLog, rows: FollowingStore, runtime: () => Runtime | undefined) {
+    this.#log = log;
+    this.#rows = rows;
+    this.#runtime = runtime;
+  }
+
+  /** What the row has seen of its log; undefined if there is no such conversation. */
+  async seen(conversationId: string): Promise<Head | undefined> {
+    return (await this.#rows.messages.heads([conversationId])).get(conversationId);
+  }
+
+  /** Resolves to how many entries the row had missed. @throws ChatError `store_unavailable` */
+  async bringUp(conversationId: string): Promise<number> {
+    const log = await this.#log.head(conversationId);
+    let missed = 0;
+    for (;;) {
+      const row = await this.seen(conversationId);
+      if (row === undefined || log === undefined) return missed;
+      if (row.head > log.head) {
+        await this.#lookAhead(conversationId, row.head);
+        return missed;
+      }
+      if (row.firstId < log.firstId) {
+        await this.#rows.follower.pruned(conversationId, log.firstId);
+      }
+      if (row.head >= log.head) return missed;
+      const entries = await this.#log.read({
+        conversationId,
+        after: row.head,
+        before: log.head + 1,
+        order: "ascending",
+        limit: ENTRIES_AT_ONCE,
+        maxBytes: BYTES_AT_ONCE,
+      });
+      // Somebody else was faster, or entries are missing; the next round tells which.
+      if (entries[0]?.messageId !== row.head + 1) {
+        if ((await this.seen(conversationId))?.head !== row.head) continue;
+        this.#runtime()?.log("error", "entries_missing", { conversationId, after: row.head, head: log.head });
+        return missed;
+      }
+      await this.#rows.follower.advance(entries);
+      missed += entries.length;
+    }
+  }
+
+  /** A row that stays ahead of its log was kept while the log was put back to an earlier time. */
+  async #lookAhead(conversationId: string, row: number): Promise<void> {
+    const head = (await this.#log.head(conversationId))?.head ?? 0;
+    // Another server has appended in between.
+    if (head >= row || this.#ahead.has(conversationId)) return;
+    if (this.#ahead.size < TOLD) this.#ahead.add(conversationId);
+    this.#runtime()?.log("error", "row_ahead_of_log", { conversationId, row, head });
+  }
+}

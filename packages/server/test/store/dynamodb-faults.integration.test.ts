@@ -1,0 +1,224 @@
+import type { AppendOutcome, ChatStore, Draft } from "@chat/server";
+import { combineStores } from "@chat/server";
+import { createDynamoDbTables, dynamodb, type DynamoDbClient } from "@chat/server/dynamodb";
+import { sqlite } from "@chat/server/sqlite";
+import { LIMITS } from "@chat/protocol";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { EngineProcess } from "../engines/engine-process.js";
+import { dynamodbClient, hasDynamodb, startDynamodb } from "../engines/start-dynamodb.js";
+import { type CombinedWorld, combinedWorld, draft, group, logOf, runtime, until } from "./combined-world.js";
+import { SqliteFile } from "./sqlite-file.js";
+
+type Name = keyof DynamoDbClient;
+type Around = (call: () => Promise<unknown>, input: unknown) => Promise<unknown>;
+
+/** The client, with something around some of its calls. */
+function around(client: DynamoDbClient, calls: Partial<Record<Name, Around>>): DynamoDbClient {
+  return new Proxy(client, {
+    get(_, name) {
+      const method: unknown = Reflect.get(client, name);
+      if (typeof method !== "function") return method;
+      const call = (parameters: unknown[]) => (): Promise<unknown> =>
+        Reflect.apply(method, client, parameters) as Promise<unknown>;
+      const wrapped = calls[name as Name];
+      return (...parameters: unknown[]) =>
+        wrapped === undefined ? call(parameters)() : wrapped(call(parameters), parameters[0]);
+    },
+  });
+}
+
+function awsError(name: string, fields: object = {}): Error {
+  return Object.assign(new Error(name), { name, ...fields });
+}
+
+function said(outcome: AppendOutcome | undefined): string | undefined {
+  return outcome?.status === "refused" ? outcome.error.code : outcome?.status;
+}
+
+describe.skipIf(!hasDynamodb)("DynamoDB", () => {
+  let engine: EngineProcess;
+  beforeAll(async () => {
+    engine = await startDynamodb();
+  });
+  afterAll(() => engine.dispose());
+
+  async function newWorld(): Promise<CombinedWorld> {
+    const file = new SqliteFile();
+    onTestFinished(() => file.dispose());
+    return combinedWorld(engine.port, () => sqlite(file.handle()));
+  }
+
+  /** A store whose client has something around its calls, and the conversation "c". */
+  async function newStore(
+    calls: Partial<Record<Name, Around>>,
+    options: { readonly repairInterval?: number } = {},
+  ): Promise<ChatStore> {
+    const world = await newWorld();
+    const store = await world.open({ client: around(world.client(), calls), ...options });
+    await group(store, "c");
+    return store;
+  }
+
+  it("stores 49 messages with one transaction and no read", async () => {
+    const writes: number[] = [];
+    let reads = 0;
+    const calls: Partial<Record<Name, Around>> = {
+      transactWriteItems: async (call, input) => {
+        writes.push((input as { TransactItems: unknown[] }).TransactItems.length);
+        return call();
+      },
+      getItem: async (call) => (reads++, call()),
+      query: async (call) => (reads++, call()),
+    };
+    // Nobody looks for old marks meanwhile.
+    const store = await newStore(calls, { repairInterval: 600_000 });
+    writes.length = reads = 0;
+    for (const count of [1, 10, 49, 98]) {
+      const outcomes = await store.messages.append(Array.from({ length: count }, () => draft("c")));
+      expect(new Set(outcomes.map(said))).toEqual(new Set(["stored"]));
+    }
+    // The head, and two items for each message.
+    expect(writes).toEqual([3, 21, 99, 99, 99]);
+    expect(reads).toBe(0);
+  });
+
+  it("tries again what is throttled, in conflict or under way, with the same token", async () => {
+    const tokens: unknown[] = [];
+    const failures = [
+      awsError("ProvisionedThroughputExceededException"),
+      awsError("ThrottlingException"),
+      awsError("TransactionInProgressException"),
+      awsError("TransactionCanceledException", {
+        CancellationReasons: [{ Code: "TransactionConflict" }, { Code: "None" }, { Code: "None" }],
+      }),
+    ];
+    let failing = false;
+    const store = await newStore({
+      transactWriteItems: async (call, input) => {
+        if (!failing) return call();
+        tokens.push((input as { ClientRequestToken: unknown }).ClientRequestToken);
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+        return call();
+      },
+    });
+    failing = true;
+    expect((await store.messages.append([draft("c")])).map(said)).toEqual(["stored"]);
+    expect(tokens).toHaveLength(5);
+    expect(new Set(tokens).size).toBe(1);
+  });
+
+  it("refuses retryably when nobody knows what became of an append; the row follows, and a resend is a duplicate", async () => {
+    let isLost = false;
+    const store = await newStore({
+      transactWriteItems: async (call) => {
+        const answer = await call();
+        if (isLost) throw awsError("TimeoutError");
+        return answer;
+      },
+    });
+    isLost = true;
+    const lost = draft("c");
+    const [outcome] = await store.messages.append([lost]);
+    expect(said(outcome)).toBe("store_unavailable");
+    isLost = false;
+    await until(async () => (await store.messages.heads(["c"])).get("c")!.head === 2);
+    expect((await store.messages.append([lost, draft("c")])).map(said)).toEqual(["duplicate", "stored"]);
+    expect((await logOf(store, "c")).map(({ clientMessageId }) => clientMessageId)[1]).toBe(
+      lost.clientMessageId,
+    );
+  });
+
+  it("refuses everything of one device behind what failed, and nothing of other conversations", async () => {
+    let isAway = false;
+    const store = await newStore({
+      transactWriteItems: async (call, input) => {
+        if (isAway && JSON.stringify(input).includes('"away"')) throw awsError("ECONNREFUSED");
+        return call();
+      },
+    });
+    await group(store, "away");
+    isAway = true;
+    const { deviceId } = draft("c");
+    const own = (conversationId: string): Draft => draft(conversationId, { deviceId });
+    const outcomes = await store.messages.append([own("away"), own("c"), own("away"), draft("away")]);
+    expect(outcomes.map(said)).toEqual(["store_unavailable", "stored", "out_of_order", "store_unavailable"]);
+  });
+
+  it("keeps the largest message that may be sent, and refuses what an item can't hold, alone", async () => {
+    const store = await newStore({});
+    const text = "🙂".repeat(LIMITS.textCharactersCeiling);
+    const data = { a: "x".repeat(LIMITS.dataBytes - 8) };
+    const outcomes = await store.messages.append([
+      draft("c", { text, data }),
+      draft("c", { text: text + text }),
+      draft("c"),
+      ...Array.from({ length: 12 }, () => draft("c", { text })),
+    ]);
+    expect(outcomes.map(said)).toEqual(["stored", "data_invalid", ...Array<string>(13).fill("stored")]);
+    const log = await logOf(store, "c");
+    expect(log.map(({ messageId }) => messageId)).toEqual(Array.from({ length: 15 }, (_, at) => at + 1));
+    expect(log[1]!.text === text && log[14]!.text === text).toBe(true);
+  });
+
+  it("says at the start what is missing or made for something else", async () => {
+    const client = dynamodbClient(engine.port);
+    onTestFinished(() => client.destroy());
+    await expect(dynamodb(client, { prefix: "nowhere_" }).open(runtime)).rejects.toMatchObject({
+      code: "store_unavailable",
+      message: expect.stringContaining("createDynamoDbTables") as string,
+    });
+    await client.createTable({
+      TableName: "odd_message",
+      AttributeDefinitions: [{ AttributeName: "x", AttributeType: "S" }],
+      KeySchema: [{ AttributeName: "x", KeyType: "HASH" }],
+      BillingMode: "PAY_PER_REQUEST",
+    });
+    await expect(dynamodb(client, { prefix: "odd_" }).open(runtime)).rejects.toMatchObject({
+      message: "Table odd_message was made for something else: its key is (x), and not (c,i).",
+    });
+    // Making tables that are there changes nothing.
+    await createDynamoDbTables(client, { prefix: "twice_" });
+    await createDynamoDbTables(client, { prefix: "twice_" });
+    const { epoch } = await dynamodb(client, { prefix: "twice_" }).open(runtime);
+    expect(await dynamodb(client, { prefix: "twice_" }).open(runtime)).toEqual({ epoch });
+  });
+
+  it("refuses to go on in a log that has lost what its row has seen", async () => {
+    const world = await newWorld();
+    const store = await world.open();
+    await group(store, "c");
+    await store.messages.append([draft("c")]);
+    await store.close();
+    await createDynamoDbTables(dynamodbClient(engine.port), { prefix: "empty_" });
+    const other = combineStores({
+      messages: dynamodb(world.client(), { prefix: "empty_" }),
+      conversations: world.rows(),
+    });
+    await other.open({ runtime, groupMembers: 100 });
+    onTestFinished(() => other.close());
+    const [outcome] = await other.messages.append([draft("c")]);
+    expect(outcome).toMatchObject({ status: "refused", error: { code: "store_unavailable" } });
+    expect(outcome?.status === "refused" && outcome.error.message).toContain("its row has seen 2");
+  });
+
+  it("answers while DynamoDB is away, and goes on when it is back", async () => {
+    const own = await startDynamodb();
+    onTestFinished(() => own.dispose());
+    const file = new SqliteFile();
+    onTestFinished(() => file.dispose());
+    const world = await combinedWorld(own.port, () => sqlite(file.handle()));
+    const store = await world.open();
+    await group(store, "c");
+    await own.kill();
+    const waiting = draft("c");
+    expect((await store.messages.append([waiting])).map(said)).toEqual(["store_unavailable"]);
+    await expect(store.messages.find(waiting)).rejects.toMatchObject({ code: "store_unavailable" });
+    // In memory it comes back empty: what its rows have seen is lost, and it says so.
+    await own.start();
+    await createDynamoDbTables(dynamodbClient(own.port), { prefix: world.prefix });
+    expect((await store.messages.append([waiting])).map(said)).toEqual(["store_unavailable"]);
+    await store.conversations.reserve({ conversationId: "d", type: "group", creatorId: "ana", createdAt: 1 });
+    await group(store, "d");
+  });
+});
