@@ -7,8 +7,8 @@ import type { Member } from "../subjects/subject.js";
 import { subjectOf } from "../subjects/subjects.js";
 import type { Effort, Scenario } from "./scenario.js";
 
-/** Between two signs of life of one client, ms: what the SDK's server asks for, and socket.io's default. */
-const HEARTBEAT = 25_000;
+/** Between two signs of life of one client, ms: what the SDK's server asks for. socket.io's default is 25,000. */
+const HEARTBEAT = 10_000;
 /** How long everybody may take to receive one message, ms. */
 const PATIENCE = 60_000;
 
@@ -21,7 +21,7 @@ async function rest(name: string, { smoke, duration, progress }: Effort): Promis
   const server = await ServerProcess.start(subject.program);
   const [empty, begin] = [await server.memory(), performance.now()];
   const before = await server.usage();
-  const members = await subject.connect(server.port, { users: count, rooms: [] });
+  const members = await subject.connect([server.port], { users: count, rooms: [] });
   const seconds = (performance.now() - begin) / 1_000;
   const connected = await server.usage();
   progress(`${count} connected in ${seconds.toFixed(1)} s`);
@@ -65,7 +65,7 @@ async function broadcast(
   const subject = subjectOf(name);
   const server = await ServerProcess.start(subject.program);
   const everybody = Array.from({ length: count }, (_, user) => user);
-  const members = await subject.connect(server.port, { users: count, rooms: [everybody] });
+  const members = await subject.connect([server.port], { users: count, rooms: [everybody] });
   progress(`${count} members are in the room`);
   try {
     const send = async (number: number): Promise<{ readonly ack: number; readonly last: number }> => {

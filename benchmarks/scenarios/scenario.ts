@@ -16,5 +16,7 @@ export interface Scenario {
   readonly description: string;
   /** What it is measured of, by name, ours first: programs, or amounts of what is stored. */
   readonly subjects: readonly string[];
+  /** True if it needs PostgreSQL, Redis and NATS. */
+  readonly needsEngines?: boolean;
   run(subject: string, effort: Effort): Promise<Figures>;
 }

@@ -21,7 +21,7 @@ async function storm(name: string, { smoke, progress }: Effort): Promise<Figures
     const rooms = Array.from({ length: count / ROOM }, (_, room) =>
       Array.from({ length: ROOM }, (_unused, user) => room * ROOM + user),
     );
-    const members = (await subject.connect(server.port, { users: count, rooms })) as readonly ChatMember[];
+    const members = (await subject.connect([server.port], { users: count, rooms })) as readonly ChatMember[];
     const cursors = await inTurns(count, 32, (user) => members[user]!.position());
     for (const [room, users] of rooms.entries()) await members[users[0]!]!.send(room, textOf(room));
     for (const member of members) member.close();

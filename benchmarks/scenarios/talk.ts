@@ -1,7 +1,7 @@
 import { textOf } from "../load/text-of.js";
 import type { Figures } from "../report/figures.js";
 import { quantile } from "../report/quantile.js";
-import { ServerProcess } from "../subjects/server-process.js";
+import { ServerGroup } from "../subjects/server-group.js";
 import type { Layout, Member } from "../subjects/subject.js";
 import { subjectOf } from "../subjects/subjects.js";
 import type { Effort, Scenario } from "./scenario.js";
@@ -9,7 +9,7 @@ import type { Effort, Scenario } from "./scenario.js";
 /** How long members have for the last deliveries after the last acknowledgement, ms. */
 const DRAIN = 20_000;
 /** Below what any server's patience is, ms. */
-const HEARTBEAT = 20_000;
+const HEARTBEAT = 10_000;
 
 /** Sends until `until` (ms on performance.now's clock), then waits for its acknowledgements; tells of each one's delay in ms, and the room. */
 type Talk = (
@@ -63,8 +63,8 @@ function total(members: readonly Member[], of: "received" | "bytes"): number {
 
 async function measure(name: string, layout: Layout, talk: Talk, effort: Effort): Promise<Figures> {
   const subject = subjectOf(name);
-  const server = await ServerProcess.start(subject.program);
-  const members = await subject.connect(server.port, layout);
+  const server = await ServerGroup.start(subject);
+  const members = await subject.connect(server.ports, layout);
   // Who only listens has to show that they are there: on a machine that is busy with other things a run may last for minutes.
   const heartbeat = setInterval(() => {
     for (const member of members) member.beat();
@@ -148,7 +148,7 @@ function scenario(
 const EVERYBODY = ["chat", "socket.io", "limit", "ws"];
 
 /** People talk, in one room or many: 1 to 4. */
-export const TALK_SCENARIOS: readonly Scenario[] = [
+const ON_ONE_MACHINE: readonly Scenario[] = [
   scenario(
     "busy-room",
     "room of 100, one sender with 20 messages in flight",
@@ -200,3 +200,15 @@ export const TALK_SCENARIOS: readonly Scenario[] = [
     },
   ),
 ];
+
+/** The same on engines that several servers share: three of them, beside one. 10. */
+const ON_ENGINES = ["postgres+redis", "postgres+nats"].flatMap((engines) =>
+  ON_ONE_MACHINE.map((scenario): Scenario => ({
+    ...scenario,
+    name: `${engines.slice("postgres+".length)}-${scenario.name}`,
+    description: `${scenario.description}; PostgreSQL and ${engines === "postgres+redis" ? "Redis" : "NATS"}`,
+    subjects: [`${engines}, 3 servers`, `${engines}, 1 server`],
+  })),
+);
+
+export const TALK_SCENARIOS: readonly Scenario[] = [...ON_ONE_MACHINE, ...ON_ENGINES];

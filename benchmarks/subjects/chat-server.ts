@@ -1,13 +1,11 @@
 // The SDK as the README mounts it: authorized, ordered, durable, back-pressure on.
 import { createServer } from "node:http";
 import { createChatServer } from "@chat/server";
-import { sqlite } from "@chat/server/sqlite";
-import Database from "better-sqlite3";
+import { openEngines } from "./engines.js";
 import { serve } from "./serve.js";
 
 let statements = 0;
-const counted = process.env["CHAT_BENCH_STATEMENTS"] !== undefined;
-const database = new Database(process.argv[2], counted ? { verbose: () => void statements++ } : {});
+const engines = await openEngines(process.argv[2]!, () => statements++);
 // One connection sends here what a thousand people would: the rates that stop such a flood are raised, not switched off.
 const many = 10_000_000;
 const settings = {
@@ -29,7 +27,7 @@ const more = {
   largeGroupOnline: many,
 };
 const chat = createChatServer({
-  store: sqlite(database),
+  ...engines.options,
   authenticate: ({ token }) => ({ userId: token }),
   settings: { ...settings, ...more, unidentifiedPerAddress: 10_000, connectionsPerUser: 10_000 },
 });
@@ -40,7 +38,7 @@ serve(
   server,
   async () => {
     await chat.close();
-    database.close();
+    await engines.close();
   },
   () => statements,
 );

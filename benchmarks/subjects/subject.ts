@@ -1,3 +1,5 @@
+import type { EnginesName } from "./engines.js";
+
 /** One user of a subject, as the load plays it: as little work as possible, so that the server is what is measured. */
 export interface Member {
   /** Sends a message; resolves when the server has acknowledged it. */
@@ -32,6 +34,10 @@ export interface Subject {
   readonly name: string;
   /** File of the server program, beside this one. */
   readonly program: string;
-  /** Connects the users, and founds the rooms. */
-  connect(port: number, layout: Layout): Promise<readonly Member[]>;
+  /** What its servers stand on besides the run's own SQLite file. */
+  readonly engines?: EnginesName;
+  /** How many processes; one by default. */
+  readonly servers?: number;
+  /** Connects the users, by turns to each server, and founds the rooms. */
+  connect(ports: readonly number[], layout: Layout): Promise<readonly Member[]>;
 }

@@ -55,41 +55,48 @@ function connectAll<M extends RawMember>(
 
 const plain = { connect: connectPlain };
 
-async function connectPlain(port: number, layout: Layout): Promise<readonly PlainMember[]> {
-  return (await connectAll(layout, (_user, _rooms, runs, verifies) => PlainMember.join(port, runs, verifies)))
-    .members;
+async function connectPlain(ports: readonly number[], layout: Layout): Promise<readonly PlainMember[]> {
+  return (
+    await connectAll(layout, (_user, _rooms, runs, verifies) => PlainMember.join(ports[0]!, runs, verifies))
+  ).members;
 }
 
-/** What is measured, ours first. */
-const SUBJECTS: readonly Subject[] = [
-  {
-    name: "chat",
-    program: "chat-server.ts",
-    async connect(port, layout) {
-      const { members } = await connectAll(layout, (user, rooms, runs, verifies) =>
-        ChatMember.join(port, userName(user), rooms, runs, verifies),
-      );
-      const founded = members.map(() => 0);
-      for (const [room, [founder, ...others]] of layout.rooms.entries()) {
-        await members[founder!]!.create(room, others.map(userName));
-        for (const user of [founder!, ...others]) founded[user]!++;
-      }
-      // Everybody has heard of their rooms before anything is measured.
-      while (members.some(({ received }, user) => received < founded[user]!)) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      return members;
-    },
+const CHAT: Subject = {
+  name: "chat",
+  program: "chat-server.ts",
+  async connect(ports, layout) {
+    const { members } = await connectAll(layout, (user, rooms, runs, verifies) =>
+      ChatMember.join(ports[user % ports.length]!, userName(user), rooms, runs, verifies),
+    );
+    const founded = members.map(() => 0);
+    for (const [room, [founder, ...others]] of layout.rooms.entries()) {
+      await members[founder!]!.create(room, others.map(userName));
+      for (const user of [founder!, ...others]) founded[user]!++;
+    }
+    // Everybody has heard of their rooms before anything is measured.
+    while (members.some(({ received }, user) => received < founded[user]!)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return members;
   },
+};
+
+/** What is measured. */
+const SUBJECTS: readonly Subject[] = [
+  CHAT,
+  ...(["postgres+redis", "postgres+nats"] as const).flatMap((engines): Subject[] => [
+    { ...CHAT, name: `${engines}, 1 server`, engines },
+    { ...CHAT, name: `${engines}, 3 servers`, engines, servers: 3 },
+  ]),
   {
     name: "socket.io",
     program: "socket-io-server.ts",
-    async connect(port, layout) {
+    async connect(ports, layout) {
       const roomsOf: number[][] = Array.from({ length: layout.users }, () => []);
       for (const [room, users] of layout.rooms.entries()) for (const user of users) roomsOf[user]!.push(room);
       const { members } = await connectAll(layout, (user, rooms, runs, verifies) => {
         const joined = { userId: userName(user), rooms: roomsOf[user]!.map((room) => rooms.ids[room]!) };
-        return SocketIoMember.join(port, joined, rooms, runs, verifies);
+        return SocketIoMember.join(ports[0]!, joined, rooms, runs, verifies);
       });
       return members;
     },
