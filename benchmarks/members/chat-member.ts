@@ -106,6 +106,8 @@ export class ChatMember extends RawMember {
       if (frame!.type === "error") throw new Error(`${frame!.code}: ${frame!.message}`);
       if (frame!.type === "invalid") throw frame!.error;
       if (frame!.type !== "conversation-changed") this.#answer(frame as Answer);
+      // A server that finds a new member in the change feed, before it is told by another, sends the row; devices fetch the rest.
+      else this.begin(this.#rooms.byId.get(frame!.row.conversationId)!, frame!.row.head);
     }
     return walk.at;
   }

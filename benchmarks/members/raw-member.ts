@@ -104,6 +104,11 @@ export abstract class RawMember implements Member {
     this.#count(room, after === undefined ? through - 1 : from, through);
   }
 
+  /** A room was heard of by its row, and what it holds so far is not told entry by entry. */
+  protected begin(room: number, head: number): void {
+    if (!this.#lastIds.has(room)) this.#count(room, 0, head);
+  }
+
   #count(room: number, after: number, through: number): void {
     const last = this.#lastIds.get(room) ?? 0;
     if (last !== 0 && (this.numbersByRoom ? after !== last : through <= last)) this.inOrder = false;
