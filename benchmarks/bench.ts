@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { drawBars } from "./report/draw-bars.js";
 import { FIGURES, type Figures } from "./report/figures.js";
 import { formatTable, type Result } from "./report/format-table.js";
+import type { Scenario } from "./scenarios/scenario.js";
 import { SCENARIOS } from "./scenarios/scenarios.js";
 
 const { values, positionals } = parseArgs({
@@ -21,9 +22,10 @@ const rounds = values.smoke ? 1 : Number(values.rounds);
 const duration = values.smoke ? 300 : Number(values.seconds) * 1_000;
 const wanted = values.subjects?.split(",");
 
-/** A smoke run takes one scenario on each pair of engines, and only where they must be there anyway. */
-function isThere({ name, needsEngines = false }: { name: string; needsEngines?: boolean }): boolean {
-  if (!values.smoke || !needsEngines) return true;
+/** A smoke run takes one scenario on each pair of engines, and these and the browser only where they must be there anyway. */
+function isThere({ name, needsEngines = false, needsBrowser = false }: Scenario): boolean {
+  if (!values.smoke || !(needsEngines || needsBrowser)) return true;
+  if (needsBrowser) return process.env["CHAT_REQUIRE_ENGINES"] === "1";
   return name.endsWith("busy-room") && process.env["CHAT_REQUIRE_ENGINES"] === "1";
 }
 

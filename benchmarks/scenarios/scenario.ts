@@ -18,5 +18,7 @@ export interface Scenario {
   readonly subjects: readonly string[];
   /** True if it needs PostgreSQL, Redis and NATS. */
   readonly needsEngines?: boolean;
+  /** True if it needs a Chromium. */
+  readonly needsBrowser?: boolean;
   run(subject: string, effort: Effort): Promise<Figures>;
 }

@@ -1,3 +1,4 @@
+import { BROWSER_SCENARIOS } from "./browser.js";
 import { CROWD_SCENARIOS } from "./crowd.js";
 import { HISTORY_SCENARIOS } from "./history.js";
 import type { Scenario } from "./scenario.js";
@@ -10,4 +11,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...CROWD_SCENARIOS,
   ...HISTORY_SCENARIOS,
   ...STORM_SCENARIOS,
+  ...BROWSER_SCENARIOS,
 ];

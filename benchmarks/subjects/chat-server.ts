@@ -1,6 +1,7 @@
 // The SDK as the README mounts it: authorized, ordered, durable, back-pressure on.
 import { createServer } from "node:http";
 import { createChatServer } from "@chat/server";
+import { servePage } from "../browser/serve-page.js";
 import { openEngines } from "./engines.js";
 import { serve } from "./serve.js";
 
@@ -31,7 +32,8 @@ const chat = createChatServer({
   authenticate: ({ token }) => ({ userId: token }),
   settings: { ...settings, ...more, unidentifiedPerAddress: 10_000, connectionsPerUser: 10_000 },
 });
-const server = createServer(chat.handler);
+const page = process.env["CHAT_BENCH_PAGE"];
+const server = createServer(page === undefined ? chat.handler : servePage(page));
 chat.attach(server, { path: "/chat" });
 await chat.ready();
 serve(
