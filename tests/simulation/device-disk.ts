@@ -146,7 +146,11 @@ export class DeviceDisk {
       if (ranges.length > 1) trace.hit("an island is fetched");
       const inRange = (id: number): boolean => ranges.some(({ from, to }) => from <= id && id <= to);
       for (const entry of held) {
-        const problem = oracle.differs(conversationId, entry, inTheEnd);
+        const problem = oracle.differs(
+          conversationId,
+          entry,
+          inTheEnd && oracle.isMember(userId, conversationId),
+        );
         if (problem !== undefined)
           trace.fail("what a device holds is what is stored", `${where}: ${problem}`);
         if (!oracle.canSee(userId, conversationId, entry.messageId)) {
