@@ -109,17 +109,18 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
 
   /** Forgets that nothing is there above an id, which no fingerprint proves: of another history, something may be. */
   function forgetEmptiness(replica: Replica, above: number): void {
-    const { row, heard, target, early, ackedRead, mark } = replica;
+    const { row, heard, target, early } = replica;
     replicas.truncate(replica, above, row, []);
     const trust = replica.ranges.length > 0 ? "suspect" : "sure";
-    Object.assign(replica, { heard, target, early, ackedRead, mark, trust });
+    Object.assign(replica, { heard, target, early, trust });
   }
 
   /** Forgets what may lack something; the next steps fetch it. */
   function reread(replica: Replica): void {
-    const { heard, row } = replica;
+    const { row, heard, target, early } = replica;
     replicas.truncate(replica, replica.reread - 1, row, []);
-    Object.assign(replica, { heard, reread: 0 });
+    // What was pushed meanwhile is still to be reached.
+    Object.assign(replica, { heard, target, early, reread: 0 });
   }
 
   /** One step towards the target. @throws ChatError */
@@ -187,6 +188,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     // Of a tombstone there is nothing left to be sent.
     const own = mine.filter((entry) => isSendableKind(kindOf(entry)) && !entry.redacted);
     const target = replica.target;
+    // What was said of receipts was said of another history.
+    Object.assign(replica, { ackedRead: row.read, mark: undefined });
     replicas.truncate(replica, above, row, environment.putBack(replica.id, own, above));
     // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
     replica.target = Math.max(target, row.head);

@@ -158,7 +158,6 @@ export function createReplicas({
   ): void {
     replica.ranges = truncateRanges(replica.ranges, above);
     const obeyed = Math.min(replica.obeyed, above);
-    Object.assign(replica, { ackedRead: row.read, mark: undefined });
     Object.assign(replica, { row, obeyed, early: [], trust: "sure", target: row.head, heard: above });
     void writer.commit(
       {

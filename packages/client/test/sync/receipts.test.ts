@@ -89,6 +89,28 @@ describe("unread counts", () => {
     expect(unread(phone, room)).toEqual([0, undefined]);
   });
 
+  test("are right at once where a membership ended and began anew, and something was written right behind it", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const [ana, phone] = [world.device("ana"), world.device("ana")];
+    await clock.advance(SAID);
+    const created = ana.conversations.createGroup({ members: ["bo"], historyVisibility: "all" });
+    await clock.advance(SAID);
+    const room = (await created).id;
+    for (const text of ["one", "two", "three"]) server.post(room, "bo", text);
+    await clock.advance(SAID);
+    ana.disconnect();
+    await ana.conversations.get(room)!.markRead();
+    server.removeMembers(room, "bo", ["ana"]);
+    server.addMembers(room, "bo", ["ana"]);
+    server.post(room, "bo", "late");
+    await clock.advance(SAID);
+    const before = unread(phone, room);
+    ana.connect();
+    await clock.advance(SAID);
+    expect([before, unread(ana, room), unread(phone, room)]).toEqual([[1, 7], [1, 7], [1, 7]]);
+  });
+
   test("begin anew from a mark, on all devices, until something is read or written", async () => {
     world = createWorld();
     const { clock, server } = world;
