@@ -108,7 +108,11 @@ describe("unread counts", () => {
     const before = unread(phone, room);
     ana.connect();
     await clock.advance(SAID);
-    expect([before, unread(ana, room), unread(phone, room)]).toEqual([[1, 7], [1, 7], [1, 7]]);
+    expect([before, unread(ana, room), unread(phone, room)]).toEqual([
+      [1, 7],
+      [1, 7],
+      [1, 7],
+    ]);
   });
 
   test("begin anew from a mark, on all devices, until something is read or written", async () => {
