@@ -6,7 +6,6 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 // C0, DEL and C1 controls, and lone surrogates: they hide in logs and URLs.
 // eslint-disable-next-line no-control-regex
 const FORBIDDEN_IN_ID = /[\u0000-\u001f\u007f-\u009f]|\p{Cs}/u;
-const DIGITS = Array.from("0123456789abcdef", (character) => character.charCodeAt(0));
 /** The character codes of the last UUID that was written; its hyphens stay. */
 const written = new Array<number>(36).fill(0x2d);
 
@@ -24,6 +23,11 @@ export function isUuid(value: string): boolean {
 /** The value of a hex digit in lower case, by its code. */
 function digit(code: number): number {
   return code < 0x61 ? code - 0x30 : code - 0x57;
+}
+
+/** The code of a hex digit. */
+function codeOf(value: number): number {
+  return value + (value < 10 ? 0x30 : 0x57);
 }
 
 /** The 16 bytes of a canonical UUID. */
@@ -44,8 +48,8 @@ export function uuidFromBytes(bytes: Uint8Array): string {
   for (let index = 0; index < 16; index++) {
     if (index === 4 || index === 6 || index === 8 || index === 10) at++;
     const byte = bytes[index]!;
-    written[at++] = DIGITS[byte >> 4]!;
-    written[at++] = DIGITS[byte & 15]!;
+    written[at++] = codeOf(byte >> 4);
+    written[at++] = codeOf(byte & 15);
   }
   // In one piece: a string that is put together bit by bit keeps all its bits, as long as it lives.
   return String.fromCharCode(...written);
