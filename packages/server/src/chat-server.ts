@@ -56,7 +56,7 @@ export interface ChatServer {
    */
   enqueue(transaction: unknown, ...drafts: readonly OutboxDraft[]): Promise<void>;
   /**
-   * Erases everything that a user wrote, in every conversation and on every device, and empties the profile.
+   * Erases everything that a user wrote, in every conversation and on every device and what is still in `chat_outbox`, and empties the profile.
    * Resolves when the words are gone from the store's files, too. A crash in between is made up for by the next server
    * that starts, or by the same call again. See docs/guides/erase.md.
    * @throws ChatError `invalid_argument`, `store_unavailable`

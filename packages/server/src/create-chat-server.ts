@@ -270,7 +270,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   });
 
   function erase(userId: string, erasureOptions?: ErasureOptions): Promise<Erasure> {
-    return erasing.run(userId, () => eraseUser(context, store.housekeeping, userId, erasureOptions));
+    return erasing.run(userId, () => eraseUser(context, store, userId, erasureOptions));
   }
 
   /** Goes on with what a crash has interrupted. */

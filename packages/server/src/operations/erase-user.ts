@@ -1,5 +1,5 @@
 import { assertId, ChatError, ENTRY_KINDS, newUuid } from "@chat/protocol";
-import type { Housekeeping } from "../store/housekeeping.js";
+import type { ChatStore } from "../store/chat-store.js";
 import type { Draft } from "../store/message-store.js";
 import { keyOf, type OperationContext } from "./operation-context.js";
 import { SYSTEM } from "./system-caller.js";
@@ -38,14 +38,14 @@ export interface ErasureOptions {
 
 /**
  * Erases the words of a user: in every conversation that they ever were in, all bodies of theirs become tombstones and an
- * entry of kind `erased` has every device do the same; the profile is emptied. Resolves when the words are gone from the
- * store's files, too. Done in small commits, and gone on with after a crash: by the next server that starts on this store,
+ * entry of kind `erased` has every device do the same; the profile is emptied, and what is committed in the outbox is not sent.
+ * Resolves when the words are gone from the store's files, too. Done in small commits, and gone on with after a crash: by the next server that starts on this store,
  * or by the same call again. What they write afterwards stays: see that they can't.
  * @throws ChatError `invalid_argument`, `store_unavailable` (call again, it goes on)
  */
 export async function eraseUser(
   context: OperationContext,
-  housekeeping: Housekeeping,
+  { housekeeping, outbox }: Pick<ChatStore, "housekeeping" | "outbox">,
   userId: string,
   { onProgress }: ErasureOptions = {},
 ): Promise<Erasure> {
@@ -53,6 +53,8 @@ export async function eraseUser(
   const erasureId = await housekeeping.beginErasure(userId, newUuid(context.runtime.random));
   context.userChanged(await context.conversations.setUser({ userId }));
   await context.pushes.forget(userId);
+  // Before the conversations: what is being stored at this moment is wiped there.
+  await outbox?.forget(userId);
   let progress: ErasureProgress = { conversations: 0, messages: 0 };
   let page: string | undefined;
   do {

@@ -51,4 +51,7 @@ export interface OutboxStore {
 
   /** Keeps what was refused, with the reason in the column `refusal`; nobody tries it again. */
   refuse(number: number, refusal: string): Promise<void>;
+
+  /** Removes all drafts of a sender, those that were refused, too. */
+  forget(senderId: string): Promise<void>;
 }

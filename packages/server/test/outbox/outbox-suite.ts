@@ -194,6 +194,34 @@ export function outboxSuite(create: () => Promise<OutboxDatabase>, { holdsTheSto
     expect(await texts(chat, conversationId)).toEqual(["in time"]);
   });
 
+  it("keeps nothing of an erased user, refused or still to be sent, and sends what others have committed", async () => {
+    const database = await open();
+    const chat = await serve(database);
+    const conversationId = await groupOf(chat);
+    const tooLate = await chat.as("bo").draft(conversationId, "too late");
+    await chat.as("ana").removeMembers(conversationId, ["bo"]);
+    const transaction = await database.begin();
+    await chat.enqueue(transaction.handle, tooLate);
+    await transaction.commit();
+    await until(async () => (await database.refusals()).length > 0);
+    await chat.as("ana").addMembers(conversationId, ["bo"]);
+    await chat.close();
+    // Nobody sends what is committed now.
+    const store = database.store();
+    const idle = await serve(database, { outbox: false, store });
+    const drafts: OutboxDraft[] = [];
+    for (const index of upTo(250)) drafts.push(await idle.as("bo").draft(conversationId, `${index}`));
+    drafts.push(await idle.as("ana").draft(conversationId, "stays"));
+    const next = await database.begin();
+    await store.outbox!.write(next.handle, drafts);
+    await next.commit();
+    await idle.eraseUser("bo");
+    expect(await database.refusals()).toEqual([]);
+    const last = await serve(database);
+    await until(async () => (await texts(last, conversationId)).length > 0);
+    expect(await texts(last, conversationId)).toEqual(["stays"]);
+  });
+
   it("refuses at once who may not send, what is no message and what is no transaction", async () => {
     const database = await open();
     const chat = await serve(database);
@@ -245,5 +273,6 @@ function bound(outbox: NonNullable<ChatStore["outbox"]>): NonNullable<ChatStore[
     queued: (limit) => outbox.queued(limit),
     remove: (numbers) => outbox.remove(numbers),
     refuse: (number, refusal) => outbox.refuse(number, refusal),
+    forget: (senderId) => outbox.forget(senderId),
   };
 }

@@ -307,6 +307,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   outboxRemove: `DELETE o FROM ${jsonTable("$1", "wanted", { id: "int" }, true)}
     STRAIGHT_JOIN chat_outbox o FORCE INDEX (PRIMARY) ON o.number = wanted.id`,
   outboxRefuse: "UPDATE chat_outbox SET refusal = $2 WHERE number = $1",
+  outboxAfter: `SELECT o.number AS "number", o.draft AS "draft" FROM chat_outbox o WHERE o.number > $1
+    ORDER BY o.number LIMIT $2`,
 
   conversationsOf: `SELECT ${text("c.id")} AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,

@@ -274,6 +274,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   outboxQueued: "SELECT number, draft FROM chat_outbox WHERE refusal IS NULL ORDER BY number LIMIT $1",
   outboxRemove: "DELETE FROM chat_outbox WHERE number = ANY($1::bigint[])",
   outboxRefuse: "UPDATE chat_outbox SET refusal = $2 WHERE number = $1",
+  outboxAfter: "SELECT number, draft FROM chat_outbox WHERE number > $1 ORDER BY number LIMIT $2",
 
   conversationsOf: `SELECT c.id AS "conversationId" FROM ${OWN} WHERE p.user_id = $1 AND c.id > $2
     ORDER BY c.id LIMIT $3`,

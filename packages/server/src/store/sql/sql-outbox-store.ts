@@ -1,5 +1,5 @@
 import type { OutboxDraft, OutboxStore, QueuedDraft } from "../outbox-store.js";
-import { encodeDraft, type RawQueuedDraft, toQueuedDraft } from "./outbox-draft.js";
+import { encodeDraft, forgetDrafts, type RawQueuedDraft, toQueuedDraft } from "./outbox-draft.js";
 import type { SqlEngine } from "./sql-engine.js";
 
 /** Writes one row on a connection of the application's; `$1` of the driver's own statement is the draft. */
@@ -37,5 +37,14 @@ export class SqlOutboxStore implements OutboxStore {
 
   async refuse(number: number, refusal: string): Promise<void> {
     await this.#engine.read("outboxRefuse", [number, refusal]);
+  }
+
+  forget(senderId: string): Promise<void> {
+    return forgetDrafts(
+      senderId,
+      async (after, limit) =>
+        (await this.#engine.read<RawQueuedDraft>("outboxAfter", [after, limit])).map(toQueuedDraft),
+      (numbers) => this.remove(numbers),
+    );
   }
 }

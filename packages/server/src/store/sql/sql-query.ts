@@ -55,6 +55,7 @@ export type SqlQuery =
   | "outboxQueued"
   | "outboxRemove"
   | "outboxRefuse"
+  | "outboxAfter"
   // Housekeeping.
   | "conversationsOf"
   | "beginErasure"

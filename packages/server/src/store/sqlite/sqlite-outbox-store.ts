@@ -1,5 +1,11 @@
 import type { OutboxDraft, OutboxStore, QueuedDraft } from "../outbox-store.js";
-import { encodeDraft, noTransaction, type RawQueuedDraft, toQueuedDraft } from "../sql/outbox-draft.js";
+import {
+  encodeDraft,
+  forgetDrafts,
+  noTransaction,
+  type RawQueuedDraft,
+  toQueuedDraft,
+} from "../sql/outbox-draft.js";
 import type { ConversationStates } from "./conversation-states.js";
 import type { GroupCommit } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
@@ -15,6 +21,7 @@ export const OUTBOX_QUERIES = {
     "SELECT number, draft FROM chat_outbox WHERE number > 0 AND refusal IS NULL ORDER BY number LIMIT ?",
   outboxRemove: "DELETE FROM chat_outbox WHERE number = ?",
   outboxRefuse: "UPDATE chat_outbox SET refusal = ? WHERE number = ?",
+  outboxAfter: "SELECT number, draft FROM chat_outbox WHERE number > ? ORDER BY number LIMIT ?",
 } as const;
 
 /** Messages that are committed with the application's rows, on SQLite; see {@link OutboxStore}. The lease goes by the wall clock, which processes share. */
@@ -47,11 +54,8 @@ export class SqliteOutboxStore implements OutboxStore {
     });
   }
 
-  async queued(limit: number): Promise<readonly QueuedDraft[]> {
-    const rows = await this.#connection.run(
-      () => this.#connection.prepare(OUTBOX_QUERIES.outboxQueued).all(limit) as RawQueuedDraft[],
-    );
-    return rows.map(toQueuedDraft);
+  queued(limit: number): Promise<readonly QueuedDraft[]> {
+    return this.#drafts("outboxQueued", limit);
   }
 
   async remove(numbers: readonly number[]): Promise<void> {
@@ -63,6 +67,21 @@ export class SqliteOutboxStore implements OutboxStore {
 
   async refuse(number: number, refusal: string): Promise<void> {
     await this.#commits.write(() => this.#run("outboxRefuse", refusal, number));
+  }
+
+  forget(senderId: string): Promise<void> {
+    return forgetDrafts(
+      senderId,
+      (after, limit) => this.#drafts("outboxAfter", after, limit),
+      (numbers) => this.remove(numbers),
+    );
+  }
+
+  async #drafts(query: keyof typeof OUTBOX_QUERIES, ...parameters: number[]): Promise<QueuedDraft[]> {
+    const rows = await this.#connection.run(
+      () => this.#connection.prepare(OUTBOX_QUERIES[query]).all(...parameters) as RawQueuedDraft[],
+    );
+    return rows.map(toQueuedDraft);
   }
 
   #run(query: keyof typeof OUTBOX_QUERIES, ...parameters: (string | number)[]): void {
