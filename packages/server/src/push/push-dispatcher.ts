@@ -29,6 +29,8 @@ const CONVERSATIONS_AT_ONCE = 8;
 const AUDIENCE = 500;
 /** Messages at the end of what is new among which the one to tell of is looked for. */
 const CANDIDATES = 20;
+/** ms that the application may take over what one push says. */
+const COMPOSE_DEADLINE = 10_000;
 /** ms for each member by which devices may be late in saying what they have taken: those of a large group spread what they say. */
 const RECEIPT_SPREAD = 1;
 /** The most that is waited for those. */
@@ -86,6 +88,8 @@ export class PushDispatcher {
   #closed = false;
   #cancelTimer: Cancel | undefined;
   #turn: Promise<void> = Promise.resolve();
+  /** Each ends a pause in which devices of a large group say what they have. */
+  readonly #pauses = new Set<() => void>();
 
   constructor(options: PushDispatcherOptions) {
     this.#options = options;
@@ -103,6 +107,7 @@ export class PushDispatcher {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#sender.close();
+    for (const end of this.#pauses) end();
     await this.#turn;
     if (this.#cursor === undefined) return;
     try {
@@ -145,10 +150,12 @@ export class PushDispatcher {
     }
   }
 
-  async #beginAnew(): Promise<void> {
+  /** From here on; notes it, so that whoever comes next misses nothing after it. */
+  async #beginAnew(): Promise<string> {
     const { store, owner } = this.#options;
     const cursor = await store.conversations.position();
     await store.pushes.advance({ owner, cursor });
+    return cursor;
   }
 
   /** Takes or renews the lease. */
@@ -163,8 +170,7 @@ export class PushDispatcher {
       this.#cursor = undefined;
       this.#rounds = [];
     } else if (this.#cursor === undefined) {
-      if (lead.cursor === undefined) await this.#beginAnew();
-      this.#cursor = lead.cursor ?? (await store.conversations.position());
+      this.#cursor = lead.cursor ?? (await this.#beginAnew());
     }
   }
 
@@ -210,13 +216,18 @@ export class PushDispatcher {
       const news = round.news.entries();
       const work = async (): Promise<void> => {
         for (const [conversationId, { first, last }] of news) {
-          rest.push(...(await this.#notifyOf(conversationId, first, last)));
+          for (const further of await this.#notifyOf(conversationId, first, last)) {
+            // It may fail before it is waited for below, or never be: that is heard of there, and must not end the process.
+            further.catch(() => {});
+            rest.push(further);
+          }
         }
       };
       await Promise.all(Array.from({ length: CONVERSATIONS_AT_ONCE }, work));
       round.state = "pending";
       await Promise.all(rest);
-      round.state = "settled";
+      // What closing has cut off was not sent: the cursor stays before it.
+      if (!this.#closed) round.state = "settled";
     } catch (error) {
       // The store does not answer: all of it once more with the next look. Some pushes may come twice.
       this.#options.runtime.log("warn", "push_round_failed", { error: String(error) });
@@ -249,11 +260,24 @@ export class PushDispatcher {
     };
     const spread = Math.min(LONGEST_SPREAD, memberCount * RECEIPT_SPREAD);
     if (spread <= this.#options.delay / 2) return tell();
-    return [
-      new Promise<void>((resolve) => void this.#options.runtime.clock.schedule(spread, resolve)).then(
-        async () => void (await Promise.all(await tell())),
-      ),
-    ];
+    const tellLater = async (): Promise<void> => {
+      if (!this.#closed) await this.#pause(spread);
+      if (!this.#closed) await Promise.all(await tell());
+    };
+    return [tellLater()];
+  }
+
+  /** Over at once when this closes. */
+  #pause(duration: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const cancel = this.#options.runtime.clock.schedule(duration, end);
+      this.#pauses.add(end);
+    });
   }
 
   async #tell(
@@ -292,11 +316,21 @@ export class PushDispatcher {
   async #compose(notification: PushNotification): Promise<JsonObject | undefined> {
     const { compose, runtime } = this.#options;
     const { userId: _, ...payload } = notification;
+    if (compose === undefined) return payload;
+    let cancel: Cancel = () => {};
+    // One that never ends must not keep everybody else's pushes from being sent.
+    const late = new Promise<never>((_, reject) => {
+      cancel = runtime.clock.schedule(COMPOSE_DEADLINE, () =>
+        reject(new DOMException("compose took too long.", "TimeoutError")),
+      );
+    });
     try {
-      return compose === undefined ? payload : await compose(notification);
+      return await Promise.race([compose(notification), late]);
     } catch (error) {
       runtime.log("error", "push_compose_failed", { error: error instanceof Error ? error.name : "error" });
       return undefined;
+    } finally {
+      cancel();
     }
   }
 }

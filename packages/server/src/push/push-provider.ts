@@ -68,7 +68,7 @@ export interface PushProvider {
 export interface PushOptions {
   readonly providers: readonly PushProvider[];
   /**
-   * What devices get for a notification; nothing, and there is no push. By default the notification without its `userId`.
+   * What devices get for a notification; nothing, a rejection, or no answer within 10 s, and there is no push. By default the notification without its `userId`.
    * For words in the user's language, for hiding the text from the lock screen.
    */
   readonly compose?: (

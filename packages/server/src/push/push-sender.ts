@@ -24,9 +24,11 @@ export interface PushSenderOptions {
 export class PushSender {
   readonly #options: PushSenderOptions;
   readonly #queue: (() => void)[] = [];
-  readonly #closed = new AbortController();
-  #underWay = 0;
-  #waiting = 0;
+  /** Of each push on its way. One signal for all of them would hold on to each for ever. */
+  readonly #underWay = new Set<AbortController>();
+  /** Each ends a pause before another try. */
+  readonly #pauses = new Set<() => void>();
+  #closed = false;
 
   constructor(options: PushSenderOptions) {
     this.#options = options;
@@ -43,8 +45,8 @@ export class PushSender {
     isWanted: () => Promise<boolean>,
     tries = 0,
   ): Promise<{ readonly rest?: Promise<void> }> {
-    const outcome = await this.#inTurn(() => this.#attempt(subscription, push));
-    if (outcome === undefined || outcome.status === "sent") return {};
+    const outcome = await this.#inTurn((aborting) => this.#attempt(subscription, push, aborting));
+    if (outcome === undefined || outcome.status === "sent" || this.#closed) return {};
     const { userId, deviceId, provider, address } = subscription;
     const { log, clock } = this.#options.runtime;
     if (outcome.status === "gone") {
@@ -57,21 +59,21 @@ export class PushSender {
     }
     const { reason, retryable, retryAfter = 0 } = outcome;
     const pause = PAUSES[tries];
-    const again = retryable && pause !== undefined && this.#waiting < WAITING;
+    const again = retryable && pause !== undefined && this.#pauses.size < WAITING;
     log("warn", again ? "push_delayed" : "push_failed", { userId, deviceId, provider, code: reason });
     if (!again) return {};
     const wait = Math.min(LONGEST_PAUSE, Math.max(pause, retryAfter));
     const goOn = async (): Promise<void> => {
-      this.#waiting++;
       await new Promise<void>((resolve) => {
-        const cancel = clock.schedule(wait, resolve);
-        this.#closed.signal.addEventListener("abort", () => {
+        const end = (): void => {
           cancel();
+          this.#pauses.delete(end);
           resolve();
-        });
+        };
+        const cancel = clock.schedule(wait, end);
+        this.#pauses.add(end);
       });
-      this.#waiting--;
-      if (this.#closed.signal.aborted || !(await isWanted().catch(() => true))) return;
+      if (this.#closed || !(await isWanted().catch(() => true))) return;
       await (
         await this.send(subscription, push, isWanted, tries + 1)
       ).rest;
@@ -81,19 +83,22 @@ export class PushSender {
 
   /** Gives up what is on its way and what waits. */
   close(): void {
-    this.#closed.abort();
+    this.#closed = true;
+    for (const aborting of this.#underWay) aborting.abort();
+    for (const end of this.#pauses) end();
     for (const go of this.#queue.splice(0)) go();
   }
 
   /** Undefined once the sender is closed. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#underWay >= UNDER_WAY) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    if (this.#closed.signal.aborted) return undefined;
-    this.#underWay++;
+  async #inTurn<T>(work: (aborting: AbortController) => Promise<T>): Promise<T | undefined> {
+    if (this.#underWay.size >= UNDER_WAY) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    if (this.#closed) return undefined;
+    const aborting = new AbortController();
+    this.#underWay.add(aborting);
     try {
-      return await work();
+      return await work(aborting);
     } finally {
-      this.#underWay--;
+      this.#underWay.delete(aborting);
       this.#queue.shift()?.();
     }
   }
@@ -101,17 +106,17 @@ export class PushSender {
   async #attempt(
     { provider: name, target }: PushSubscription,
     push: Omit<Push, "target"> & { readonly payload: JsonObject },
+    aborting: AbortController,
   ): Promise<PushOutcome> {
     const provider = this.#options.providers.get(name);
     if (provider === undefined) return { status: "failed", retryable: false, reason: "no_such_provider" };
-    const late = new AbortController();
-    const signal = AbortSignal.any([late.signal, this.#closed.signal]);
+    const { signal } = aborting;
     const over = new Promise<PushOutcome>((resolve) => {
       signal.addEventListener("abort", () =>
         resolve({ status: "failed", retryable: true, reason: "timeout" }),
       );
     });
-    const cancel = this.#options.runtime.clock.schedule(DEADLINE, () => late.abort());
+    const cancel = this.#options.runtime.clock.schedule(DEADLINE, () => aborting.abort());
     try {
       return await Promise.race([provider.send({ ...push, target }, signal), over]);
     } catch (error) {

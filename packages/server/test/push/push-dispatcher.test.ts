@@ -1,6 +1,8 @@
 import { join } from "node:path";
-import { expect, it } from "vitest";
-import type { ChatServer, ChatServerOptions } from "../../src/index.js";
+import Database from "better-sqlite3";
+import { expect, it, onTestFinished } from "vitest";
+import type { ChatServer, ChatServerOptions, ChatStore } from "../../src/index.js";
+import { sqlite } from "../../src/store/sqlite/index.js";
 import { openServer, temporaryFolder } from "../open-server.js";
 import { RawDevice } from "../raw-device.js";
 import { VirtualClock } from "../virtual-clock.js";
@@ -9,13 +11,18 @@ import { RecordingProvider } from "./recording-provider.js";
 const SECOND = 1_000;
 
 /** A server whose time the test moves, with a room of ana, bo and cy; bo and cy have phones. */
-async function world(options: Partial<ChatServerOptions> = {}) {
+async function world(
+  options: Partial<ChatServerOptions> = {},
+  storeOf: (store: ChatStore) => ChatStore = (store) => store,
+) {
   const clock = new VirtualClock();
   const provider = new RecordingProvider();
   const file = join(temporaryFolder(), "chat.db");
   const open = (more: Partial<ChatServerOptions> = {}) =>
     openServer({ push: { providers: [provider] }, ...options, runtime: clock.runtime, ...more }, file);
-  const server = await open();
+  const database = new Database(file);
+  onTestFinished(() => void database.close());
+  const server = await open({ store: storeOf(sqlite(database)) });
   await server.as("ana").createGroup({ id: "room", name: "Room", members: ["bo", "cy"] });
   for (const userId of ["bo", "cy"]) await subscribe(server, userId);
   /** Time goes by in small steps, between which all that is due gets done. */
@@ -28,6 +35,17 @@ async function world(options: Partial<ChatServerOptions> = {}) {
   }
   await pass(2 * SECOND);
   return { clock, provider, server, open, pass };
+}
+
+/** An object with some methods of one's own. */
+function withOwn<T extends object>(target: T, own: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (name in own) return own[name as keyof T];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 function subscribe(server: ChatServer, userId: string, token = `${userId}'s phone`) {
@@ -201,6 +219,88 @@ it("takes over from a server that was killed, and loses nothing that it had not 
   }
   await other.settle();
   expect(provider.told.slice(2).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
+});
+
+it("loses nothing that it was about to try again when it closes, in the middle of a look at the feed", async () => {
+  let read: (() => void) | undefined;
+  let isHeld = false;
+  const { provider, server, open, pass } = await world({}, (store) =>
+    withOwn(store, {
+      housekeeping: withOwn(store.housekeeping, {
+        async log(query) {
+          if (isHeld) await new Promise<void>((resolve) => (read = resolve));
+          return store.housekeeping.log(query);
+        },
+      }),
+    }),
+  );
+  provider.answer = () => ({ status: "failed", retryable: true, retryAfter: 60 * SECOND, reason: "503" });
+  await server.as("ana").send("room", "hello");
+  await pass(6 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: hello (1)", "cy's phone: hello (1)"]);
+  isHeld = true;
+  await pass(2 * SECOND);
+  const closed = server.close();
+  await pass(SECOND);
+  isHeld = false;
+  read!();
+  await pass(SECOND);
+  await closed;
+  provider.answer = () => ({ status: "sent" });
+  await open();
+  await pass(10 * SECOND);
+  expect(provider.told.slice(2).sort()).toEqual(["bo's phone: hello (1)", "cy's phone: hello (1)"]);
+});
+
+it("goes on when the store is away while a large group is waited for, and others are told", async () => {
+  let isAway = false;
+  const { provider, server, pass } = await world({ settings: { pushDelay: 100 } }, (store) =>
+    withOwn(store, {
+      pushes: withOwn(store.pushes, {
+        audience: (...query) =>
+          isAway ? Promise.reject(new Error("away")) : store.pushes.audience(...query),
+      }),
+    }),
+  );
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown): void => void unheard.push(reason);
+  process.on("unhandledRejection", hear);
+  onTestFinished(() => void process.off("unhandledRejection", hear));
+  const many = Array.from({ length: 100 }, (_, at) => `u${at}`);
+  await server.as("ana").addMembers("room", many);
+  await server.as("bo").createDirect({ id: "pair", members: ["cy"] });
+  await pass(2 * SECOND);
+  isAway = true;
+  await server.as("ana").send("room", "hello");
+  await server.as("bo").send("pair", "aside");
+  await pass(3 * SECOND);
+  expect(unheard).toEqual([]);
+  expect(provider.sent).toEqual([]);
+  isAway = false;
+  await pass(3 * SECOND);
+  // Of a round that failed some pushes may come twice.
+  expect([...new Set(provider.told)].sort()).toEqual([
+    "bo's phone: hello (1)",
+    "cy's phone: aside (1)",
+    "cy's phone: hello (1)",
+  ]);
+});
+
+it("waits for no application that does not say what a push says", async () => {
+  const provider = new RecordingProvider();
+  const { server, pass } = await world({
+    push: { providers: [provider], compose: ({ userId }) => (userId === "bo" ? new Promise(() => {}) : {}) },
+  });
+  // More rounds than are tried at once.
+  for (let round = 0; round < 8; round++) {
+    await server.as("ana").send("room", "hello");
+    await pass(2 * SECOND);
+  }
+  await pass(40 * SECOND);
+  await server.as("ana").createDirect({ id: "pair", members: ["cy"] });
+  await server.as("ana").send("pair", "aside");
+  await pass(20 * SECOND);
+  expect(provider.sent.filter(({ target }) => target["token"] === "cy's phone")).toHaveLength(9);
 });
 
 it("does not tell of what is older than it is worth", async () => {
