@@ -38,6 +38,7 @@ export class OutboxRelay {
   }
 
   start(): void {
+    if (this.#closed) return;
     this.#turn = this.#look();
   }
 

@@ -99,6 +99,7 @@ export class PushDispatcher {
 
   /** Begins. */
   start(): void {
+    if (this.#closed) return;
     this.#turn = this.#look().then(() => this.#scheduleNext());
   }
 

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it, onTestFinished } from "vitest";
-import type { ChatServer, ChatServerOptions, ChatStore } from "../../src/index.js";
+import {
+  type ChatServer,
+  type ChatServerOptions,
+  type ChatStore,
+  createChatServer,
+} from "../../src/index.js";
 import { sqlite } from "../../src/store/sqlite/index.js";
 import { openServer, temporaryFolder } from "../open-server.js";
 import { RawDevice } from "../raw-device.js";
@@ -250,6 +255,33 @@ it("loses nothing that it was about to try again when it closes, in the middle o
   await open();
   await pass(10 * SECOND);
   expect(provider.told.slice(2).sort()).toEqual(["bo's phone: hello (1)", "cy's phone: hello (1)"]);
+});
+
+it("leaves it to others when it is closed before it could begin", async () => {
+  const { clock, provider, server, open, pass } = await world();
+  await server.close();
+  const database = new Database(join(temporaryFolder(), "chat.db"));
+  onTestFinished(() => void database.close());
+  const store = sqlite(database);
+  let isThere = (): void => {};
+  const options = { push: { providers: [provider] }, runtime: clock.runtime };
+  const authenticate = (): { userId: string } => ({ userId: "ana" });
+  const opening = new Promise<void>((resolve) => (isThere = resolve));
+  const closing = createChatServer({
+    ...{ ...options, authenticate },
+    store: withOwn(store, { open: (settings) => opening.then(() => store.open(settings)) }),
+  });
+  const closed = closing.close();
+  await pass(SECOND);
+  isThere();
+  await pass(SECOND);
+  await closed;
+  const other = await open({ store: sqlite(database) });
+  await other.as("ana").createGroup({ id: "room", members: ["bo"] });
+  await subscribe(other, "bo");
+  await other.as("ana").send("room", "hello");
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["bo's phone: hello (1)"]);
 });
 
 it("goes on when the store is away while a large group is waited for, and others are told", async () => {
