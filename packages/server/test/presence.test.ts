@@ -320,6 +320,7 @@ describe("several servers", () => {
   });
 
   it("hear within 35 s that one has crashed, and not that one was deployed anew", async () => {
+    const mortal = new MortalFanout();
     const { clock, open } = world(mortal);
     const [one, two] = [await open("one"), await open("two")];
     await one.as("ana").createGroup({ members: ["bo", "cy"] });
@@ -337,6 +338,30 @@ describe("several servers", () => {
     expect(changesOf(bo)).toMatchObject([{ userId: "cy", status: "offline" }]);
     const { lastActiveAt = 0 } = changesOf(bo)[0]!;
     expect(Math.abs(died - lastActiveAt)).toBeLessThanOrEqual(5_000);
+  });
+
+  it("say nothing of who wants to be seen by nobody: neither that they came, nor went, nor that their server crashed", async () => {
+    const mortal = new MortalFanout();
+    const { clock, open } = world(mortal);
+    const [one, two] = [await open("seen-by-nobody"), await open("watching")];
+    await one.as("ana").createDirect({ members: ["bo"] });
+    await one.as("ana").setInvisible(true);
+    const bo = await RawDevice.open(two, "bo");
+    expect(await watch(bo, "ana")).toEqual([{ userId: "ana", status: "offline" }]);
+    const ana = await RawDevice.open(one, "ana");
+    await pass(clock, 6_000);
+    ana.drop();
+    await pass(clock, 40_000);
+    await RawDevice.open(one, "ana");
+    await pass(clock, 6_000);
+    mortal.kill("seen-by-nobody");
+    await pass(clock, 40_000);
+    expect(changesOf(bo)).toEqual([]);
+    // Once she wants to be seen, she is.
+    await RawDevice.open(two, "ana");
+    await two.as("ana").setInvisible(false);
+    await pass(clock, 500);
+    expect(changesOf(bo)).toEqual([{ userId: "ana", status: "online" }]);
   });
 
   it("make up for what the fan-out loses", async () => {
@@ -366,7 +391,7 @@ describe("several servers", () => {
 });
 
 /** A fan-out of whose servers one can die without a word. */
-const mortal = new (class implements Fanout {
+class MortalFanout implements Fanout {
   readonly #inner = inProcessFanout();
   readonly #dead = new Set<string>();
   readonly #handlers = new Map<string, (envelope: Uint8Array) => void>();
@@ -385,7 +410,7 @@ const mortal = new (class implements Fanout {
   close() {
     return this.#inner.close();
   }
-})();
+}
 
 it("costs as much for a user of hundreds of conversations as for one of a single one", async () => {
   const clock = new VirtualClock();

@@ -153,9 +153,12 @@ export class PeerPresence {
     this.#options.changed(userId);
   }
 
-  #leave(peer: Peer, userId: string, { status, lastActiveAt }: PresenceState, seenAt: number): void {
+  #leave(peer: Peer, userId: string, state: PresenceState, seenAt: number): void {
+    const { status, lastActiveAt, invisible } = state;
     peer.users.delete(userId);
-    this.#options.changed(userId, status === "online" ? seenAt : lastActiveAt);
+    // With this gone, nothing here says any more that they are not to be seen: no time is passed on.
+    if (invisible) this.#options.changed(userId);
+    else this.#options.changed(userId, status === "online" ? seenAt : lastActiveAt);
   }
 
   #drop(incarnation: string, peer: Peer, heardAt: number): void {

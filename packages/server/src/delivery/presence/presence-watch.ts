@@ -65,6 +65,7 @@ export class PresenceWatch {
     for (const userId of userIds) {
       if (!watching.delete(userId)) continue;
       removed++;
+      this.#leftOut.get(recipient)?.delete(userId);
       const watched = this.#watched.get(userId);
       watched?.watchers.delete(recipient);
       if (watched?.watchers.size === 0) this.#watched.delete(userId);
@@ -88,10 +89,14 @@ export class PresenceWatch {
   }
 
   /** A session was told what is so, as the answer to its question. */
-  answered({ userId: observer }: Recipient, presences: readonly UserPresence[]): void {
+  answered(recipient: Recipient, presences: readonly UserPresence[]): void {
     for (const presence of presences) {
       const watched = this.#watched.get(presence.userId);
-      if (watched !== undefined) watched[observer === presence.userId ? "own" : "seen"] ??= presence;
+      if (watched?.watchers.has(recipient) !== true) continue;
+      const whose = recipient.userId === presence.userId ? "own" : "seen";
+      const told = (watched[whose] ??= presence);
+      // It may be as before by the time that everybody is told: that is no news then, but to this session.
+      if (told.status !== presence.status) this.#leaveOut(recipient, presence.userId);
     }
   }
 

@@ -15,6 +15,8 @@ const GATHER = 250;
 const KEEP_EVERY = 60_000;
 /** ms after which it is looked at again who may see whom. */
 const REVIEW_EVERY = 300_000;
+/** Failures after which the next look is waited for. */
+const REVIEW_FAILURES = 10;
 /** Users in one statement. */
 const BATCH = 1_000;
 
@@ -230,8 +232,10 @@ export class Presence {
       // Nothing may show that the user is there: no newer time, either.
       const last = before?.status === "offline" ? before.lastActiveAt : lastActiveAt;
       seen = { userId, status: "offline", ...(last && { lastActiveAt: last }) };
-    } else if (seen.status === "offline" && lastActiveAt > 0) {
-      seen = { ...seen, lastActiveAt };
+    } else if (seen.status === "offline") {
+      // Who was not seen, and is there no more, is offline as before.
+      const last = lastActiveAt || (before?.status === "offline" && before.lastActiveAt);
+      seen = { ...seen, ...(last && { lastActiveAt: last }) };
     }
     this.#watch.tell(seen, own);
   }
@@ -314,6 +318,7 @@ export class Presence {
   /** Looks again whom sessions may see. */
   async #review(): Promise<void> {
     const { mayObserve, runtime } = this.#options;
+    let failures = 0;
     for (const recipient of this.#watch.recipients()) {
       const watched = this.#watch.of(recipient);
       for (let at = 0; at < watched.length; at += LIMITS.presencesPerRequest) {
@@ -325,8 +330,9 @@ export class Presence {
             some.filter((userId) => !visible.has(userId)),
           );
         } catch (error) {
+          // One user of whom nothing can be said keeps nobody else from being looked at; what is away keeps everybody.
           runtime.log("warn", "presence_review_failed", { error: String(error) });
-          return;
+          if (++failures === REVIEW_FAILURES) return;
         }
       }
     }
