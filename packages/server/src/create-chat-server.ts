@@ -13,7 +13,7 @@ import { originCheck } from "./admission/allowed-origins.js";
 import { Door } from "./admission/door.js";
 import { FairReads } from "./admission/fair-reads.js";
 import { guardedLog } from "./admission/guarded-log.js";
-import { loggableError } from "./admission/loggable-error.js";
+import { loggableDefect, loggableError } from "./admission/loggable-error.js";
 import { countedReads, measuredMessages } from "./admission/metrics.js";
 import { OperationRates } from "./admission/operation-rates.js";
 import { reportTally, Tally } from "./admission/tally.js";
@@ -230,17 +230,21 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     records: () => host.records(),
   });
 
-  /** Takes what another server tells. */
+  /** Takes what another server tells. Whatever that is, it does not end the process: not every fan-out catches what its handler throws. */
   function hear(bytes: Uint8Array): void {
-    const envelope = decodeEnvelope(bytes);
-    if (envelope !== undefined) return deliverer.receive(envelope);
-    const moved = decodeReceipts(bytes);
-    if (moved !== undefined) return deliverer.receipts.receive(moved);
-    const typing = decodeTyping(bytes);
-    if (typing !== undefined) return deliverer.typing(typing);
-    if (presence.receive(bytes)) return;
-    const whom = decodeDisconnection(bytes);
-    if (whom !== undefined) host.disconnect(whom);
+    try {
+      const envelope = decodeEnvelope(bytes);
+      if (envelope !== undefined) return deliverer.receive(envelope);
+      const moved = decodeReceipts(bytes);
+      if (moved !== undefined) return deliverer.receipts.receive(moved);
+      const typing = decodeTyping(bytes);
+      if (typing !== undefined) return deliverer.typing(typing);
+      if (presence.receive(bytes)) return;
+      const whom = decodeDisconnection(bytes);
+      if (whom !== undefined) host.disconnect(whom);
+    } catch (error) {
+      runtime.log("error", "envelope_failed", { ...loggableDefect(error) });
+    }
   }
 
   async function start(): Promise<StoreInfo> {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createClientCodec, createServerCodec } from "@chat/protocol";
+import { encode } from "@msgpack/msgpack";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Deliverer } from "../src/delivery/deliverer.js";
@@ -356,9 +357,60 @@ describe("Deliverer", () => {
   });
 });
 
+describe("what another server tells", () => {
+  const LIES: readonly unknown[] = [
+    ...[undefined, null, 5, "typing", [], {}, [[]], ["presence"], ["presence", "x", "y", "changes", null]],
+    ["presence", "x", "y", "changes", { number: 1 }],
+    ["presence", "x", "y", "changes", { number: 1, entries: [5] }],
+    ["presence", "x", "y", "all", { number: 1, part: 0, parts: 1, entries: 5 }],
+    ["presence", {}, [], "beat", { number: "x" }],
+    ["receipts", "room", true, [null]],
+    ["receipts", "room", false, [{}]],
+    ["typing", "room", null, true],
+    ["disconnect", 5, {}],
+    [1, "room", 2],
+    [1, "room", 2, [null]],
+    [1, "room", 2, [{ messageId: 2 }]],
+    [1, "room", 2, [{ messageId: 2, senderId: "ana", kind: "text", text: 5 }]],
+    [1, "room", NaN, []],
+    [1, "room", 1e300, []],
+  ];
+
+  it("ends nothing, however damaged it is, and keeps nobody from a message", async () => {
+    const clock = new VirtualClock();
+    let hear: (envelope: Uint8Array) => void = () => {};
+    const server = await openServer({
+      runtime: clock.runtime,
+      fanout: {
+        publish() {},
+        async subscribe(_serverId, handler) {
+          hear = handler;
+          return () => {};
+        },
+        async close() {},
+      },
+    });
+    const [ana, bo] = [await RawDevice.open(server, "ana"), await RawDevice.open(server, "bo")];
+    await createRoom(ana, ["bo"]);
+    for (const lie of LIES) hear(encode(lie));
+    hear(Uint8Array.of(0xc1));
+    await clock.settle();
+    for (let message = 0; message < 3; message++) await server.as("ana").send("room", "hello");
+    await clock.settle();
+    const heard = bo.received.flatMap((frame) => (frame.type === "entries" ? frame.entries : []));
+    expect(heard.map(({ messageId }) => messageId)).toEqual([1, 2, 3, 4]);
+  });
+});
+
 describe("envelope", () => {
   it("survives the way, and becomes a mere hint when it is large", () => {
-    const entries = [{ conversationId: "room", messageId: 1, text: "x" } as StoredEntry];
+    const entries: StoredEntry[] = [
+      {
+        ...{ conversationId: "room", messageId: 1, senderId: "ana", kind: "text", text: "x" },
+        ...{ deviceId: crypto.randomUUID(), clientMessageId: crypto.randomUUID() },
+        ...{ createdAt: 1_700_000_000_000, ordinal: 1, fingerprint: 0xffff_ffff },
+      },
+    ];
     expect(decodeEnvelope(encodeEnvelope({ conversationId: "room", head: 1, entries }))).toEqual({
       conversationId: "room",
       head: 1,

@@ -31,5 +31,20 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   const [, conversationId, head, entries] = value as [number, unknown, unknown, unknown];
   if (typeof conversationId !== "string" || typeof head !== "number" || !Array.isArray(entries))
     return undefined;
-  return { conversationId, head, entries: entries as StoredEntry[] };
+  // Without the entries it is a hint still: what can't be delivered as it came is read from the store.
+  return { conversationId, head, entries: entries.every(isEntry) ? entries : [] };
+}
+
+function isEntry(value: unknown): value is StoredEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { messageId, senderId, kind, text, data, createdAt, ordinal, fingerprint } = value as Partial<
+    Record<keyof StoredEntry, unknown>
+  >;
+  return (
+    [messageId, createdAt, ordinal, fingerprint].every(Number.isSafeInteger) &&
+    typeof senderId === "string" &&
+    typeof kind === "string" &&
+    (text === undefined || typeof text === "string") &&
+    (data === undefined || (typeof data === "object" && data !== null))
+  );
 }

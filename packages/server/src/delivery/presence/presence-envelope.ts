@@ -37,18 +37,17 @@ export function encodePresence({ from, kind, ...rest }: PresenceEnvelope): Uint8
   return encode([MARK, from.serverId, from.incarnation, kind, body]);
 }
 
-/** Reads such an envelope; undefined if it is another. Servers trust what comes over their own fan-out. */
+/** Reads such an envelope; undefined if it is another, or damaged. Servers trust what comes over their own fan-out. */
 export function decodePresence(bytes: Uint8Array): PresenceEnvelope | undefined {
-  let value: unknown;
   try {
-    value = decode(bytes);
+    const value: unknown = decode(bytes);
+    if (!Array.isArray(value) || value[0] !== MARK) return undefined;
+    const [, serverId, incarnation, kind, body] = value as [string, string, string, string, RawBody];
+    const entries = body.entries && { entries: body.entries.map(fromWire) };
+    return { from: { serverId, incarnation }, kind, ...body, ...entries } as PresenceEnvelope;
   } catch {
     return undefined;
   }
-  if (!Array.isArray(value) || value[0] !== MARK) return undefined;
-  const [, serverId, incarnation, kind, body] = value as [string, string, string, string, RawBody];
-  const entries = body.entries && { entries: body.entries.map(fromWire) };
-  return { from: { serverId, incarnation }, kind, ...body, ...entries } as PresenceEnvelope;
 }
 
 type RawEntry = readonly [string, number, number, boolean];
