@@ -361,8 +361,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     await follower.close();
     deliverer.close();
     try {
-      await started;
-      await registry.leave(identity);
+      await lease.leave(started);
     } catch (error) {
       runtime.log("warn", "leave_failed", { ...loggableError(error) });
     }

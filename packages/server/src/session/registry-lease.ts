@@ -1,6 +1,9 @@
-import type { Cancel, Runtime } from "@chat/protocol";
+import { type Cancel, ChatError, type Runtime } from "@chat/protocol";
 import { loggableError } from "../admission/loggable-error.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
+
+/** How long the registry may take to take a server out, ms. */
+const LEAVE_DEADLINE = 10_000;
 
 /** What a lease is kept with. */
 export interface RegistryLeaseOptions {
@@ -30,10 +33,31 @@ export class RegistryLease {
     this.#keep();
   }
 
-  /** Renews no more. Leaving the registry is another step, for when the sessions are over. */
+  /** Renews no more. {@link leave} is another step, for when the sessions are over. */
   end(): void {
     this.#ended = true;
     this.#cancel();
+  }
+
+  /**
+   * Takes this server out of the registry, after {@link end}. What does not answer is given up, or the process could never end: the lease runs
+   * out by itself.
+   * @param started rejects if the server never was in it
+   * @throws ChatError `store_unavailable`, and what `started` does
+   */
+  async leave(started: Promise<unknown>): Promise<void> {
+    const { runtime, registry, identity } = this.#options;
+    let cancel: Cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = runtime.clock.schedule(LEAVE_DEADLINE, () =>
+        reject(new ChatError("store_unavailable", "The registry does not answer.")),
+      );
+    });
+    try {
+      await Promise.race([started.then(() => registry.leave(identity)), late]);
+    } finally {
+      cancel();
+    }
   }
 
   #keep(): void {
@@ -49,6 +73,8 @@ export class RegistryLease {
   async #renew(): Promise<void> {
     const { runtime, registry, identity, duration, records } = this.#options;
     if (await registry.renew(identity)) return;
+    // It has left meanwhile, or is about to.
+    if (this.#ended) return;
     runtime.log("warn", "lease_lost", { serverId: identity.serverId });
     await registry.join(identity, duration);
     for (const record of records()) await registry.register(identity, record);
