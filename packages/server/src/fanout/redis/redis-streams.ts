@@ -50,26 +50,34 @@ export function redisStreams(
       if (failed !== undefined) throw failed.reason;
     },
     async receive(serverId, handler) {
-      const cancel = await readStream(connection, streamOf(serverId), handler, runtime);
-      cancels.add(cancel);
-      return async () => {
-        cancels.delete(cancel);
+      const { standing, cancel } = readStream(connection, streamOf(serverId), handler, runtime);
+      const end = (): void => {
+        cancels.delete(end);
         cancel();
       };
+      // At once: a connection that never stands has to be closed as well.
+      cancels.add(end);
+      try {
+        await standing;
+      } catch (error) {
+        end();
+        throw error;
+      }
+      return async () => end();
     },
     async close() {
-      for (const cancel of cancels) cancel();
+      for (const end of cancels) end();
     },
   };
 }
 
-/** Reads a stream over a connection of its own until cancelled. Resolves when that connection stands. */
-async function readStream(
+/** Reads a stream over a connection of its own until cancelled; `standing` resolves when that connection does. */
+function readStream(
   connection: RedisConnection,
   stream: string,
   handler: (packet: Uint8Array) => void,
   runtime: Pick<Runtime, "clock" | "log">,
-): Promise<() => void> {
+): { readonly standing: Promise<void>; cancel(): void } {
   let reader = connection.reader();
   let cancelled = false;
   let handled: Buffer[] = [];
@@ -123,17 +131,13 @@ async function readStream(
     }
   }
 
-  try {
-    await reader.command(["PING"]);
-  } catch (error) {
-    reader.close();
-    throw error;
-  }
-  void readOn();
-  return () => {
-    cancelled = true;
-    cancelPause();
-    reader.close();
+  return {
+    standing: reader.command(["PING"]).then(() => void readOn()),
+    cancel() {
+      cancelled = true;
+      cancelPause();
+      reader.close();
+    },
   };
 }
 
