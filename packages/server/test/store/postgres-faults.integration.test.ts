@@ -177,6 +177,33 @@ describe.skipIf(!hasPostgres)("PostgreSQL store, when PostgreSQL fails", () => {
     await store.close();
   });
 
+  it("gives no connection back with a transaction open on it when a commit or a start is refused", async () => {
+    const pool = await newPool({ max: 1 });
+    let isRefusing = false;
+    beforeStatement(pool, /INSERT INTO chat_boot|^COMMIT$/, (client) =>
+      isRefusing ? client.query("SELECT 1 / 0") : undefined,
+    );
+    const answersTheApplication = async (): Promise<unknown[]> => {
+      const client = await pool.connect();
+      try {
+        return (await client.query("SELECT 1 AS one")).rows as unknown[];
+      } finally {
+        client.release();
+      }
+    };
+    const store = await openPostgres(pool);
+    isRefusing = true;
+    const [outcome] = await store.messages.append([draft({ text: "hello" })]);
+    expect(outcome).toMatchObject({ status: "refused", error: { code: "store_unavailable" } });
+    expect(await answersTheApplication()).toEqual([{ one: 1 }]);
+    const second = postgres(pool).open({ runtime, groupMembers: 9 });
+    await expect(second).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(await answersTheApplication()).toEqual([{ one: 1 }]);
+    isRefusing = false;
+    expect(await store.messages.append([draft({ text: "again" })])).toMatchObject([{ status: "stored" }]);
+    await store.close();
+  });
+
   it("tries again when PostgreSQL ends a deadlock with somebody else's transaction", async () => {
     const pool = await newPool();
     const store = await openPostgres(pool);

@@ -106,9 +106,7 @@ export class ServerEngine<Client, Text> implements SqlEngine {
         await this.#dialect.end(client, "COMMIT");
         return result;
       } catch (thrown) {
-        if (!isCommitting && this.#dialect.failureOf(thrown).kind !== "lost") {
-          await this.#dialect.end(client, "ROLLBACK");
-        }
+        await this.#rollBack(client, thrown);
         throw thrown;
       }
     };
@@ -128,10 +126,20 @@ export class ServerEngine<Client, Text> implements SqlEngine {
     const id = newUuid(this.runtime.random);
     this.#instance = await this.#use(async (client) => {
       const found = await this.#dialect.begin(client);
-      await this.#dialect.beginBoot(client, id);
-      await this.#dialect.end(client, "COMMIT");
-      return found;
+      try {
+        await this.#dialect.beginBoot(client, id);
+        await this.#dialect.end(client, "COMMIT");
+        return found;
+      } catch (thrown) {
+        await this.#rollBack(client, thrown);
+        throw thrown;
+      }
     });
+  }
+
+  /** Whoever takes the connection next, the application itself perhaps, must find no transaction open: also after a commit that was refused. */
+  async #rollBack(client: Client, thrown: unknown): Promise<void> {
+    if (this.#dialect.failureOf(thrown).kind !== "lost") await this.#dialect.end(client, "ROLLBACK");
   }
 
   #transactionOn(client: Client): SqlTransaction {
