@@ -217,6 +217,19 @@ describe("who may see whom", () => {
     await expect(server.as("di").presence(["ana"])).rejects.toMatchObject({ code: "internal" });
   });
 
+  it("ends at once for whoever asks again, and is answered nothing", async () => {
+    const { clock, open } = world();
+    const hidden = new Set<string>();
+    const server = await open("one", { mayObserve: ({ others }) => others.filter((id) => !hidden.has(id)) });
+    const bo = await RawDevice.open(server, "bo");
+    await watch(bo, "ana", "cy");
+    hidden.add("ana");
+    expect(await watch(bo, "ana", "cy")).toEqual([{ userId: "cy", status: "offline" }]);
+    for (const userId of ["ana", "cy"]) await RawDevice.open(server, userId);
+    await pass(clock, 500);
+    expect(changesOf(bo)).toEqual([{ userId: "cy", status: "online" }]);
+  });
+
   it("leaves who wants to be seen by nobody offline, whatever they do", async () => {
     const { clock, open } = world();
     const server = await open();

@@ -125,6 +125,11 @@ export class Presence {
   ): Promise<readonly UserPresence[]> {
     this.#watch.remove(session, forget);
     const visible = await this.#options.mayObserve(session.userId, userIds);
+    // Who asks again and may not see somebody any more is told so by the answer.
+    this.#watch.remove(
+      session,
+      userIds.filter((userId) => !visible.has(userId)),
+    );
     if (this.#local.has(session)) this.#watch.add(session, [...visible]);
     const presences = await this.read(session.userId, [...visible]);
     this.#watch.answered(session, presences);
