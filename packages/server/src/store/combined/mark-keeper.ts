@@ -4,6 +4,8 @@ import type { RowRepair } from "./row-repair.js";
 
 /** Marks that are looked at in one round. */
 const MARKS_AT_ONCE = 100;
+/** Rows that can't be brought up in one round before nothing more is tried: a store is away, then. */
+const FAILURES = 3;
 /**
  * How old a mark is before somebody else takes it off, ms. An append that was under way when its server vanished may still land;
  * a store gives up on one after half a minute at the most.
@@ -47,17 +49,32 @@ export class MarkKeeper {
   }
 
   async #round(): Promise<void> {
+    let failures = 0;
     try {
       for (;;) {
         const marks = await this.#follower.due({ limit: MARKS_AT_ONCE, lease: this.#interval });
-        for (const mark of marks) await this.#lookAt(mark);
+        for (const mark of marks) {
+          if (this.#runtime === undefined) return;
+          try {
+            await this.#lookAt(mark);
+          } catch (error) {
+            // They are due in the same order again: one that always fails must not keep all behind it from being looked at.
+            if (++failures === FAILURES) throw error;
+            this.#failed(error, mark.conversationId);
+          }
+        }
         if (marks.length < MARKS_AT_ONCE || this.#runtime === undefined) return;
       }
     } catch (error) {
       // The marks stay, and the next round goes on. That a store is away it tells by itself.
-      const level = isChatError(error) ? "debug" : "error";
-      this.#runtime?.log(level, "row_repair_failed", { reason: (error as Error).message });
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown, conversationId?: string): void {
+    const level = isChatError(error) ? "debug" : "error";
+    const whose = conversationId === undefined ? {} : { conversationId };
+    this.#runtime?.log(level, "row_repair_failed", { ...whose, reason: (error as Error).message });
   }
 
   async #lookAt({ conversationId, owner, markedAt, age }: Mark): Promise<void> {
