@@ -202,9 +202,8 @@ export function decodeFields<S extends Shape>(
       if (element !== undefined) value[key] = element;
       else if (field.optional !== true) throw violation(`${path}.${key}`, "present");
     } else {
-      // A sum with something else than a number is no uint.
-      if (field.inRun === "step" && before !== undefined)
-        element = (before[key] as number) + (element as number);
+      if (field.inRun === "step" && before !== undefined && typeof element === "number")
+        element += before[key] as number;
       value[key] = field.decode(element, `${path}.${key}`);
     }
   }

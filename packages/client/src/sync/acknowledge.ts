@@ -23,6 +23,12 @@ export async function acknowledge(
 ): Promise<void> {
   const { messageId, fingerprint } = entry;
   const before = replicas.get(conversationId);
+  if (before !== undefined && messageId < before.row.firstId) {
+    // The store keeps it no longer, so no place is waiting for it.
+    const removeOutbox = settle([entry]);
+    if (removeOutbox.length > 0) await writer.commit({ removeOutbox });
+    return;
+  }
   const wasHeld = before?.trust === "sure" && rangeAt(before.ranges, messageId);
   listSync.entries(conversationId, { after: messageId - 1, through: messageId, entries: [entry] });
   if (!wasHeld) return;

@@ -242,10 +242,12 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     replica.target = Math.max(replica.target, target);
     if (isCaughtUp(replica)) return Promise.resolve(true);
     if (replica.filling === undefined) {
-      replica.filling = run(replica, newest).finally(() => {
+      replica.filling = run(replica, newest).then((isDone) => {
         replica.filling = undefined;
         environment.changed(replica);
-        environment.caughtUp(replica);
+        // Without a connection it goes on with the next one: what would begin it anew now would do so for ever.
+        if (isDone) environment.caughtUp(replica);
+        return isDone;
       });
       environment.changed(replica);
     }
