@@ -159,7 +159,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "no heartbeat",
     "connection/heartbeat.ts",
-    "      ping(CLIENT_LIMITS.pongTimeout);\n      beat(interval, interval);",
+    "      beat(interval, interval);\n      ping(CLIENT_LIMITS.pongTimeout);",
     "      beat(interval, interval);",
     RECONNECTS,
   ),

@@ -74,6 +74,19 @@ describe("a run of structs", () => {
     { n: 400, who: "bo" },
   ];
 
+  it("refuses a step that is no number, whatever it is", () => {
+    for (const step of ["1", Object.create(null), { valueOf: 1 }, [1]]) {
+      const array = [
+        9,
+        [
+          [500, "ana"],
+          [step, null],
+        ],
+      ];
+      expect(() => frameFromArray(walk, array)).toThrow("walk.places[1].n must be uint");
+    }
+  });
+
   it("tells each by what differs from the one before", () => {
     const array = [
       9,

@@ -227,8 +227,11 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     refusedTokens = 0;
     onlineSince = clock.monotonic();
     const interval = Math.max(frame.heartbeatInterval, CLIENT_LIMITS.heartbeatFloor);
+    const mine = generation;
     become("online");
     environment.welcomed(frame);
+    // What is asked on the occasion may have ended it.
+    if (mine !== generation) return;
     // At random, so that the devices of a server that restarted do not ping at the same moment.
     heartbeat.beat(random.float() * interval, interval);
   }

@@ -50,8 +50,9 @@ export function createHeartbeat({ clock, sendPing, silent, slept }: HeartbeatEnv
 
   function beat(delay: number, interval: number): void {
     after(delay, () => {
-      ping(CLIENT_LIMITS.pongTimeout);
+      // In this order: a ping may end the connection, and what waits for the next one then.
       beat(interval, interval);
+      ping(CLIENT_LIMITS.pongTimeout);
     });
   }
 
