@@ -41,6 +41,10 @@ describe.skipIf(!hasZooKeeper)("ZooKeeper discovery", () => {
   let cases = 0;
   beforeAll(async () => {
     engine = await startZooKeeper();
+    // It listens before it serves, and leaves those who come in between without an answer.
+    const first = discoveryOver(engine.port, "/test");
+    await untilAnswers([first]);
+    await first.close();
   }, 60_000);
   afterAll(() => engine.dispose());
 
