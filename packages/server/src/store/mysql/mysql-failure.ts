@@ -1,5 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
-import { AnswerOverdue, type EngineFailure } from "../sql/engine-failure.js";
+import { AnswerOverdue, type EngineFailure, socketFailures } from "../sql/engine-failure.js";
 import { unavailable } from "../sql/unavailable.js";
 
 type Kind = EngineFailure["kind"];
@@ -68,15 +68,7 @@ const BY_NUMBER: Readonly<Record<number, readonly [Kind, string]>> = {
 
 /** Codes of Node's sockets and of the driver. */
 const BY_CODE: Readonly<Record<string, readonly [Kind, string]>> = {
-  ECONNREFUSED: ["engine", AWAY],
-  EHOSTUNREACH: ["engine", AWAY],
-  ENETUNREACH: ["engine", AWAY],
-  ENOTFOUND: ["engine", AWAY],
-  EAI_AGAIN: ["engine", AWAY],
-  ETIMEDOUT: ["engine", AWAY],
-  ENOENT: ["engine", AWAY],
-  ECONNRESET: ["lost", LOST],
-  EPIPE: ["lost", LOST],
+  ...socketFailures(AWAY, LOST),
   PROTOCOL_CONNECTION_LOST: ["lost", LOST],
 };
 

@@ -1,5 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
-import { AnswerOverdue, type EngineFailure } from "../sql/engine-failure.js";
+import { AnswerOverdue, type EngineFailure, socketFailures } from "../sql/engine-failure.js";
 import { unavailable } from "../sql/unavailable.js";
 
 const AWAY = "PostgreSQL can't be reached; check that it runs and what the pool connects to.";
@@ -30,15 +30,7 @@ const SENTENCES: Readonly<Record<string, readonly [EngineFailure["kind"], string
   "53300": ["engine", "PostgreSQL has too many connections; raise max_connections or let pools be smaller."],
   "58": ["engine", "The disk of PostgreSQL failed to read or write; check the disk."],
   XX: ["engine", "PostgreSQL reports an error of its own or damaged data; see its log."],
-  ECONNREFUSED: ["engine", AWAY],
-  EHOSTUNREACH: ["engine", AWAY],
-  ENETUNREACH: ["engine", AWAY],
-  ENOTFOUND: ["engine", AWAY],
-  EAI_AGAIN: ["engine", AWAY],
-  ETIMEDOUT: ["engine", AWAY],
-  ENOENT: ["engine", AWAY],
-  ECONNRESET: ["lost", LOST],
-  EPIPE: ["lost", LOST],
+  ...socketFailures(AWAY, LOST),
 };
 
 /** A text that PostgreSQL can't keep: a NUL, or what is no UTF-8. */

@@ -13,5 +13,23 @@ export interface EngineFailure {
   readonly error: ChatError;
 }
 
+/** What Node's codes of sockets mean, whatever the engine. */
+export function socketFailures(
+  away: string,
+  lost: string,
+): Readonly<Record<string, readonly [EngineFailure["kind"], string]>> {
+  return {
+    ECONNREFUSED: ["engine", away],
+    EHOSTUNREACH: ["engine", away],
+    ENETUNREACH: ["engine", away],
+    ENOTFOUND: ["engine", away],
+    EAI_AGAIN: ["engine", away],
+    ETIMEDOUT: ["engine", away],
+    ENOENT: ["engine", away],
+    ECONNRESET: ["lost", lost],
+    EPIPE: ["lost", lost],
+  };
+}
+
 /** The answer did not come in time, and the connection was closed. */
 export class AnswerOverdue extends Error {}
