@@ -36,21 +36,12 @@ const RECEIPT_SPREAD = 1;
 /** The most that is waited for those. */
 const LONGEST_SPREAD = 20_000;
 
-/** Who of some users wants to hear of messages by push. */
-type WantedBy = (
-  conversationId: string,
-  entries: readonly StoredEntry[],
-  userIds: readonly string[],
-) => Promise<ReadonlySet<string>>;
-
 /** What the dispatcher works with. */
 export interface PushDispatcherOptions {
   readonly runtime: Runtime;
   readonly store: Pick<ChatStore, "messages" | "conversations" | "housekeeping" | "pushes">;
   readonly providers: ReadonlyMap<string, PushProvider>;
   readonly compose?: PushOptions["compose"];
-  /** Everybody, without it. */
-  readonly wantedBy?: WantedBy;
   /** Names this run of this server among those on the store. */
   readonly owner: string;
   /** ms for a device of the user to take a message, before there is a push. */
@@ -286,19 +277,17 @@ export class PushDispatcher {
     entries: readonly StoredEntry[],
     subscriptions: readonly PushSubscription[],
   ): Promise<Promise<void>[]> {
-    const { runtime, store, wantedBy, maxAge } = this.#options;
+    const { runtime, store, maxAge } = this.#options;
     const entry = entries[entries.length - 1]!;
     const userIds = [...new Set(subscriptions.map(({ userId }) => userId))];
-    const wanted =
-      wantedBy === undefined ? new Set(userIds) : await wantedBy(conversationId, entries, userIds);
-    const rows = await store.conversations.rows(conversationId, [...wanted]);
+    const rows = await store.conversations.rows(conversationId, userIds);
     const [sender] = await store.conversations.users([entry.senderId]);
     const results = await Promise.all(
       subscriptions.map(async (subscription) => {
         const { userId, address } = subscription;
         const row = rows.get(userId);
         const isMuted = (row?.mute?.until ?? 0) > runtime.clock.now();
-        if (!wanted.has(userId) || row === undefined || isMuted) return {};
+        if (row === undefined || isMuted) return {};
         const notification = notificationOf(entry, row, userId, sender?.name);
         const payload = await this.#compose(notification);
         if (payload === undefined) return {};
