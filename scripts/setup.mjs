@@ -1,7 +1,16 @@
 // The way in for `npm start` and `npm test` on a fresh machine. Node's built-ins only: nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "./children.mjs";
@@ -11,6 +20,7 @@ process.chdir(root);
 
 const PNPM = `pnpm@${manifest(".").devDependencies.pnpm}`;
 const [task = "", ...rest] = process.argv.slice(2);
+const [nodeMajor, nodeMinor] = process.versions.node.split(".").map(Number);
 
 if (!["", "start", "test"].includes(task)) fail("Usage: node scripts/setup.mjs [start|test]");
 checkNode();
@@ -20,8 +30,7 @@ if (task === "start") await start();
 if (task === "test") await import("./test-all.mjs");
 
 function checkNode() {
-  const [major, minor] = process.versions.node.split(".").map(Number);
-  if (major > 20 || (major === 20 && minor >= 19)) return;
+  if (nodeMajor > 20 || (nodeMajor === 20 && nodeMinor >= 19)) return;
   fail(`Node 20.19 or newer is needed, and this is ${process.version}.`);
 }
 
@@ -39,6 +48,7 @@ async function install() {
   const frozen = existsSync("pnpm-lock.yaml") ? ["--frozen-lockfile"] : [];
   if (!(await pnpm("install", ...frozen)))
     fail("The packages could not be installed; the reason stands above.", missing);
+  if (nodeMajor >= 24) useNewerSqlite();
   // An add-on built for another Node version stays in place, and pnpm does not notice.
   if (!sqliteLoads() && (!(await pnpm("rebuild", "better-sqlite3")) || !sqliteLoads())) {
     fail("better-sqlite3 is installed but does not load on this Node.", missing);
@@ -84,6 +94,16 @@ function missingBuildTools() {
       ? "xcode-select --install"
       : "apt-get install build-essential python3 (Debian, Ubuntu)";
   return `To compile better-sqlite3, ${missing.join(", ")} must be there: ${remedy}`;
+}
+
+// better-sqlite3 12 ends the process on Node 24, at any garbage collection; 13 ends it on Node 20. What is pinned runs on
+// Node 20, and gives way to the other one here.
+function useNewerSqlite() {
+  const pinned = realpathSync("node_modules/better-sqlite3");
+  const newer = realpathSync("node_modules/better-sqlite3-13");
+  if (pinned === newer) return;
+  rmSync(pinned, { recursive: true });
+  symlinkSync(newer, pinned, "junction");
 }
 
 function sqliteLoads() {

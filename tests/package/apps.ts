@@ -1,16 +1,21 @@
+import type { NodeVersion } from "./node-version.js";
+
 /** An empty application that a stranger adds the chat to. */
 export interface App {
   readonly name: string;
   readonly type: "module" | "commonjs";
   /** Which of our packages it names. */
   readonly chat: readonly ("client" | "server" | "protocol")[];
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string | ((node: NodeVersion) => string)>>;
   readonly files: Readonly<Record<string, string>>;
   /** What must succeed in it, in order; each prints nothing that matters. */
   readonly steps: readonly (readonly string[])[];
 }
 
-const SQLITE = { "better-sqlite3": "12.11.1" };
+/** Its version is installed by Node's: 13 does not run on Node 20, and 12 ends Node 24. */
+const SQLITE = {
+  "better-sqlite3": ({ version }: NodeVersion) => (parseInt(version) < 22 ? "12.11.1" : "13.2.0"),
+};
 
 /** A server in `chat`, `http` is listening: two users talk over it, and one reads the other's words over HTTP. */
 const TALK = `

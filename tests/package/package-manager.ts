@@ -12,7 +12,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { App } from "./apps.js";
 import type { LocalRegistry } from "./local-registry.js";
-import type { NodeVersion } from "./node-version.js";
+import { type NodeVersion, thisAddon } from "./node-version.js";
 import { runCommand } from "./run-command.js";
 
 const { devDependencies } = createRequire(import.meta.url)("../../package.json") as {
@@ -66,12 +66,18 @@ export async function installApp(
 ): Promise<Installed> {
   mkdirSync(folder, { recursive: true });
   const chat = Object.fromEntries(app.chat.map((name) => [`@chat/${name}`, registry.version]));
+  const dependencies = Object.fromEntries(
+    Object.entries(app.dependencies).map(([name, version]) => [
+      name,
+      typeof version === "string" ? version : version(node),
+    ]),
+  );
   const manifest = {
     name: "app",
     version: "1.0.0",
     private: true,
     type: app.type,
-    dependencies: { ...chat, ...app.dependencies },
+    dependencies: { ...chat, ...dependencies },
   };
   const files = {
     ...app.files,
@@ -89,9 +95,10 @@ export async function installApp(
   await runCommand(command, args, { cwd: folder, env });
   const seconds = (performance.now() - began) / 1_000;
   const { packages, bytes } = weigh(join(folder, "node_modules"));
-  // The one install script of them all would compile it anew for each app.
+  // The one install script of them all would compile it anew for each app; 13 comes compiled.
   const target = join(folder, "node_modules", "better-sqlite3");
-  if (existsSync(target)) cpSync(node.addon, join(target, "build", "Release", "better_sqlite3.node"));
+  if (existsSync(target) && !existsSync(join(target, "prebuilds")))
+    cpSync(thisAddon(), join(target, "build", "Release", "better_sqlite3.node"));
   return { seconds, packages: [...packages].sort(), bytes };
 }
 
