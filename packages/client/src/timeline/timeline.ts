@@ -1,4 +1,5 @@
 import { ChatError, type Entry } from "@chat/protocol";
+import * as CLIENT_LIMITS from "../client-limits.js";
 import type { CustomData, Timeline } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
@@ -21,8 +22,15 @@ export function createTimeline<C extends CustomData>(
 
   function open(): Promise<void> {
     return (opening ??= replicas.open(replica).then(() => {
-      if (isOnline()) void filler.fill(replica);
+      if (isOnline()) void filler.fill(replica).then(fillScreen);
     }));
+  }
+
+  /** Of a conversation that was never read here, there may be no more than what was pushed since. */
+  function fillScreen(): void {
+    const limit = CLIENT_LIMITS.prefetchEntries - replica.view!.entries.length;
+    // What does not come now is asked for like all that is older.
+    if (limit > 0 && hasOlder()) pager.load({ limit }).catch(() => {});
   }
 
   /** Where the view begins, or would begin if anything were held. */

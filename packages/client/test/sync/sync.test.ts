@@ -384,6 +384,23 @@ describe("live spans", () => {
     expect(client.conversations.get("room 0")!.timeline.hasOlder).toBe(true);
   });
 
+  test("are not all that a conversation shows which was never read here", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const rooms = Array.from({ length: CLIENT_LIMITS.prefetchConversations + 1 }, (_, index) =>
+      server.createGroup(["ana", "bo"], `room ${index}`),
+    );
+    const missed = fillRoom(rooms[0]!, 100);
+    for (const room of rooms.slice(1)) fillRoom(room, 1);
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.post(rooms[0]!, "bo", "live");
+    await clock.advance(100);
+    void texts(client, rooms[0]!);
+    await clock.advance(100);
+    expect(texts(client, rooms[0]!)).toEqual([...missed.slice(1 - CLIENT_LIMITS.prefetchEntries), "live"]);
+  });
+
   test("for a conversation that is unknown make the device ask for it", async () => {
     world = createWorld();
     const { clock, server } = world;
