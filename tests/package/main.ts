@@ -16,7 +16,7 @@ const USAGE = `Installs the packed packages into empty apps, with every package 
   pnpm matrix [options]
 
   --nodes 20,22,24     versions of Node; fetched from npm where another one is meant than this
-  --managers npm,…     npm, pnpm, yarn
+  --managers npm,…     npm, pnpm, yarn (1, classic), yarn 4
   --apps NAME,…        only apps whose names begin so
   --no-write           leaves docs/support.md alone; otherwise what was run takes the place of its row there, or is added
 `;

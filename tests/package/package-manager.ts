@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -43,6 +44,17 @@ export const PACKAGE_MANAGERS = {
     "--ignore-scripts",
     "--non-interactive",
   ],
+  "yarn 4": [
+    "npm",
+    "exec",
+    "--yes",
+    "--loglevel=error",
+    "--package=@yarnpkg/cli-dist@4.18.1",
+    "--",
+    "yarn",
+    "install",
+    "--mode=skip-build",
+  ],
 } as const;
 
 /** The name of a package manager. */
@@ -83,6 +95,7 @@ export async function installApp(
     ...app.files,
     "package.json": JSON.stringify(manifest),
     ".npmrc": `@chat:registry=${registry.url}\n`,
+    ...(manager === "yarn 4" && { "yarn.lock": "", ".yarnrc.yml": yarnSettings(registry) }),
   };
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(join(folder, name, ".."), { recursive: true });
@@ -100,6 +113,20 @@ export async function installApp(
   if (existsSync(target) && !existsSync(join(target, "prebuilds")))
     cpSync(thisAddon(), join(target, "build", "Release", "better_sqlite3.node"));
   return { seconds, packages: [...packages].sort(), bytes };
+}
+
+/** Yarn reads no `.npmrc` since its version 2. node_modules are what the applications' own commands look into. */
+function yarnSettings({ url }: LocalRegistry): string {
+  const everythingElse = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
+  // JSON is YAML.
+  return JSON.stringify({
+    nodeLinker: "node-modules",
+    enableImmutableInstalls: false,
+    enableTelemetry: false,
+    npmRegistryServer: everythingElse,
+    npmScopes: { chat: { npmRegistryServer: url } },
+    unsafeHttpWhitelist: [url, everythingElse].map((address) => new URL(address).hostname),
+  });
 }
 
 /** What lies under a folder, each file once; links are not followed. */
