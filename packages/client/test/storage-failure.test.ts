@@ -108,6 +108,30 @@ describe("storage that fails", () => {
     expect(client.status.storage).toBe("memory");
   });
 
+  test("while what is held is compared fetches it anew, and nothing is given up", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    for (let count = 0; count < 5; count++) server.post(room, "bo", `p${count}`);
+    const { cache, state } = failing(world.cache());
+    const before = world.device("ana", { cache });
+    await clock.advance(1_000);
+    void texts(before, room);
+    await clock.advance(1_000);
+    await before.close();
+    server.post(room, "bo", "p5");
+    // From the first read of a log on: the rows were loaded.
+    const reading: Cache = { ...cache, read: (...given) => ((state.broken = true), cache.read(...given)) };
+    const client = world.device("ana", { cache: reading });
+    const errors: string[] = [];
+    client.on("error", ({ code }) => errors.push(code));
+    await clock.advance(2_000);
+    void texts(client, room);
+    await clock.advance(2_000);
+    expect(errors).toEqual(["storage_failed"]);
+    expect(texts(client, room)).toEqual(["p0", "p1", "p2", "p3", "p4", "p5"]);
+  });
+
   test("does not let messages be told again", async () => {
     world = createWorld();
     const { clock, server } = world;

@@ -67,7 +67,8 @@ export function deriveRow(
   const moved = Array.isArray(members) ? members.length : 0;
   const isOurs = isSendableKind(kind);
   const isCounted = ordinal > row.headOrdinal;
-  const isOwn = isCounted && senderId === userId;
+  // Read up to it already, the receipt has overtaken the entry: a mark that came with it was made behind it.
+  const isOwn = isCounted && senderId === userId && messageId > row.read;
   const given = !isOurs && Array.isArray(roles) && (roles as [string, Role][]).find(([id]) => id === userId);
   return {
     ...row,

@@ -15,6 +15,7 @@ import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
+import { isShown } from "../timeline/merge-timeline.js";
 import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";
 
@@ -131,6 +132,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       throw new ChatError("malformed_frame", "The server names an id that is too high.");
     if (held === 0) return add(replica, await range(replica, { before: target + 1, limit: newest }));
     const newestHeld = await newestEntry(replica);
+    // The cache failed with this read: what was only there is held no longer.
+    if (curMax(replica.ranges) !== held) return;
     const isAtEnd = newestHeld?.messageId === held;
     if (trust === "suspect" && !isAtEnd) {
       return forgetEmptiness(replica, newestHeld?.messageId ?? replica.ranges.at(-1)!.from - 1);
@@ -150,6 +153,28 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     if (replica.reread) return reread(replica);
     add(replica, page);
     if (island) add(replica, await island);
+  }
+
+  /** One step down, where a screen would be empty. @throws ChatError */
+  async function stepDown(replica: Replica): Promise<void> {
+    const { view, ranges, id } = replica;
+    const before = view!.from;
+    const lowest = ranges.at(-1)!.from;
+    const limit = CLIENT_LIMITS.pageEntries;
+    let from = lowest;
+    let entries: readonly Entry[];
+    if (lowest < before) {
+      entries = await writer.read(id, { after: lowest - 1, before, limit, order: "descending" });
+      if (entries.length === limit) from = entries[0]!.messageId;
+    } else {
+      const page = await range(replica, { before, limit });
+      // Otherwise it is of another connection, or the log was replaced meanwhile.
+      if (replica.trust !== "sure" || replica.view !== view) return;
+      replicas.apply(replica, page);
+      ({ entries } = page);
+      from = page.after + 1;
+    }
+    if (replica.view === view && view!.from === before) replicas.prepend(replica, from, entries);
   }
 
   /** What was announced above what is held does not exist: takes the server's word for it. */
@@ -190,6 +215,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     const target = replica.target;
     // What was said of receipts was said of another history.
     Object.assign(replica, { ackedRead: row.read, mark: undefined });
+    // What was taken away above is of the lost history: the same ids are other messages now.
+    replica.redacted = new Map([...replica.redacted].filter(([, by]) => by <= above));
     replicas.truncate(replica, above, row, environment.putBack(replica.id, own, above));
     // What was pushed meanwhile may lie above the row; if nothing does, the next step finds out.
     replica.target = Math.max(target, row.head);
@@ -205,14 +232,19 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   }
 
   async function run(replica: Replica, newest: number): Promise<boolean> {
-    for (let attempt = 0; !isCaughtUp(replica);) {
+    let isBelow = true;
+    const isDone = (): boolean => isCaughtUp(replica) && !(isBelow && isBlank(replica));
+    for (let attempt = 0; !isDone();) {
       const held = curMax(replica.ranges);
+      const isDown = isCaughtUp(replica);
+      const lowest = replica.view?.from;
       try {
-        await step(replica, newest).catch((error: unknown) => {
+        await (isDown ? stepDown(replica) : step(replica, newest)).catch((error: unknown) => {
           if (codeOf(error) !== "diverged") throw error;
           return repair(replica);
         });
         if (curMax(replica.ranges) !== held) attempt = 0;
+        else if (isDown) isBelow = replica.view?.from !== lowest || attempt++ < 2;
         // A span that waits was pushed, so what lies below it exists: that is asked for a few times.
         else if (!isCaughtUp(replica) && attempt++ >= (replica.early.length && 2)) await giveUp(replica);
       } catch (error) {
@@ -226,9 +258,10 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
           // It can't be had: what is held is all there is.
           const given: Partial<Replica> = { trust: "sure", early: [], target: curMax(replica.ranges) };
           Object.assign(replica, given);
+          isBelow = false;
         }
       }
-      if (attempt > 0 && !isCaughtUp(replica)) {
+      if (attempt > 0 && !isDone()) {
         await new Promise<void>((resolve) => {
           sleepers.add(resolve);
           runtime.clock.schedule(backoff(runtime.random, attempt), resolve);
@@ -240,7 +273,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
 
   function fill(replica: Replica, target = 0, newest: number = CLIENT_LIMITS.pageEntries): Promise<boolean> {
     replica.target = Math.max(replica.target, target);
-    if (isCaughtUp(replica)) return Promise.resolve(true);
+    if (isCaughtUp(replica) && !isBlank(replica)) return Promise.resolve(true);
     if (replica.filling === undefined) {
       replica.filling = run(replica, newest).then((isDone) => {
         replica.filling = undefined;
@@ -284,6 +317,12 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       if (isFollowed(replica)) void fill(replica);
     },
   };
+}
+
+/** True if there is something below what is on the screen, and nothing on it: redactions do not show. */
+function isBlank({ view, ranges, row }: Replica): boolean {
+  if (!view?.loaded || ranges.length === 0 || view.entries.some(isShown)) return false;
+  return view.from > Math.max(1, row.firstId) && view.from <= curMax(ranges);
 }
 
 function codeOf(error: unknown): string {

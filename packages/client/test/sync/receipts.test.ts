@@ -52,6 +52,25 @@ describe("unread counts", () => {
     for (const device of [ana, phone]) expect(unread(device, room)).toEqual([1, 4]);
   });
 
+  test("keep a mark that was made behind a message of one's own, where it is heard of before that", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const [ana, phone] = [world.device("ana"), world.device("ana")];
+    await clock.advance(SAID);
+    server.post(room, "bo", "one");
+    await clock.advance(SAID);
+    // The phone hears of the message late, of the mark at once.
+    let toAna = 0;
+    server.faults.outgoing = (frame, { userId }) =>
+      frame.type === "entries" && userId === "ana" && toAna++ > 0 ? [5_000] : [0];
+    await ana.conversations.get(room)!.send("mine");
+    await clock.advance(SAID);
+    await ana.conversations.get(room)!.markUnread(2);
+    await clock.advance(10_000);
+    for (const device of [ana, phone]) expect(unread(device, room)).toEqual([1, 2]);
+  });
+
   test("are right at once on a new device, before any log is fetched", async () => {
     world = createWorld();
     const { clock, server } = world;

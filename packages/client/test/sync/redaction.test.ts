@@ -120,6 +120,37 @@ describe("redaction", () => {
     },
   );
 
+  test("alone on the screen has what is below it fetched", async () => {
+    const { room: id, say } = room();
+    say(3);
+    // So many newer ones that this one is not looked at before it is opened.
+    await world.clock.advance(1_000);
+    for (let count = 0; count < 30; count++) {
+      world.server.post(world.server.createGroup(["ana", "bo"], `newer ${count}`), "bo", "hi");
+    }
+    const ana = world.device("ana");
+    await world.clock.advance(1_000);
+    world.server.redact(id, "bo", 2);
+    await world.clock.advance(1_000);
+    void texts(ana, id);
+    await world.clock.advance(2_000);
+    expect(texts(ana, id)).toEqual(["p0", "p1", "p2"]);
+  });
+
+  test("does not hit what has the same id after a restored backup", async () => {
+    const { room: id } = room();
+    const backup = world.server.backup();
+    const ana = world.device("ana");
+    await open(ana, id);
+    world.server.post(id, "bo", "to be redacted");
+    world.server.redact(id, "bo", 3);
+    await world.clock.advance(100);
+    world.server.restore(backup);
+    world.server.post(id, "bo", "another one");
+    await world.clock.advance(10_000);
+    expect(texts(ana, id)).toEqual(["secret", "another one"]);
+  });
+
   test("keeps what lies below a hole in which nothing was redacted", async () => {
     const { room: id, say } = room();
     const cache = world.cache();
