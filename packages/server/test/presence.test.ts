@@ -57,6 +57,22 @@ async function watch(device: RawDevice, ...userIds: string[]): Promise<readonly 
 }
 
 describe("who watches a user", () => {
+  it("is told of whole ms, though the clock of a machine counts their parts", async () => {
+    const { clock, open } = world();
+    const server = await open();
+    await server.as("ana").createDirect({ members: ["bo"] });
+    const ana = await RawDevice.open(server, "ana");
+    const bo = await RawDevice.open(server, "bo");
+    await pass(clock, 500);
+    await watch(bo, "ana");
+    clock.advance(0.4);
+    ana.drop();
+    const lastActiveAt = clock.runtime.clock.now();
+    await pass(clock, 31_000);
+    expect(bo.received.filter(({ type }) => (type as string) === "invalid")).toEqual([]);
+    expect(changesOf(bo)).toEqual([{ userId: "ana", status: "offline", lastActiveAt: lastActiveAt - 500 }]);
+  });
+
   it("is told when they come, go idle and are back, and half a minute after they went", async () => {
     const { clock, open } = world();
     const server = await open();

@@ -7,7 +7,7 @@ export class VirtualClock {
 
   readonly runtime: Runtime = {
     clock: {
-      now: () => this.#now,
+      now: () => Math.floor(this.#now),
       monotonic: () => this.#now,
       schedule: (delay, callback) => {
         const timer = { at: this.#now + delay, callback };

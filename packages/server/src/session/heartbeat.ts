@@ -25,9 +25,9 @@ export class Heartbeat {
     this.#heardAt = this.clock.monotonic();
   }
 
-  /** ms since something came from the device. */
+  /** Whole ms since something came from the device: the clock of a machine counts their parts, and times on the wire have none. */
   get silentFor(): number {
-    return this.clock.monotonic() - this.#heardAt;
+    return Math.round(this.clock.monotonic() - this.#heardAt);
   }
 
   /** From here on the device is told which conversations move. */
