@@ -22,19 +22,23 @@ const rounds = values.smoke ? 1 : Number(values.rounds);
 const duration = values.smoke ? 300 : Number(values.seconds) * 1_000;
 const wanted = values.subjects?.split(",");
 
-/** A smoke run takes one scenario on each pair of engines, and these and the browser only where they must be there anyway. */
-function isThere({ name, needsEngines = false, needsBrowser = false }: Scenario): boolean {
-  if (!values.smoke || !(needsEngines || needsBrowser)) return true;
-  if (needsBrowser) return process.env["CHAT_REQUIRE_ENGINES"] === "1";
-  return name.endsWith("busy-room") && process.env["CHAT_REQUIRE_ENGINES"] === "1";
+const hasEngines = process.env["CHAT_REQUIRE_ENGINES"] === "1";
+/** A smoke run takes one conversation on each pair of engines, and these and the browser only where they must be there anyway. */
+function isThere({ name, needsEngines, needsBrowser = false }: Scenario, subject: string): boolean {
+  if (!values.smoke) return true;
+  if (needsBrowser) return hasEngines;
+  if (needsEngines?.(subject) !== true) return true;
+  return hasEngines && !/^(?:redis|nats)-(?!busy-room)/.test(name);
 }
 
 const scenarios = SCENARIOS.map((scenario) => ({
   ...scenario,
-  subjects: scenario.subjects.filter((name) => wanted?.includes(name) ?? true),
+  subjects: scenario.subjects
+    .filter((name) => wanted?.includes(name) ?? true)
+    .filter((name) => isThere(scenario, name)),
 }))
   .filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  .filter(isThere);
+  .filter(({ subjects }) => subjects.length > 0);
 if (scenarios.length === 0) {
   process.stderr.write(`Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}\n`);
   process.exit(2);

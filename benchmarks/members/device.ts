@@ -9,12 +9,15 @@ const ROWS = 200;
 const ENTRIES = 200;
 
 type Answer<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
+type Unasked = ClientFrame extends infer F ? (F extends ClientFrame ? Omit<F, "requestId"> : never) : never;
 type Request<T extends ClientFrame["type"]> = Omit<Extract<ClientFrame, { type: T }>, "type" | "requestId">;
 
 /** A device that reads in full, and counts what that takes. */
 export class Device {
   bytes = 0;
   roundTrips = 0;
+  /** Told of every push. */
+  onPush: (frame: ServerFrame) => void = () => {};
   readonly #socket: RawSocket;
   readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
   #nextRequest = 1;
@@ -25,7 +28,11 @@ export class Device {
       this.bytes += to - from;
       for (const frame of codec.decode(Uint8Array.prototype.slice.call(buffer, from, to))) {
         if (frame.type === "invalid") throw frame.error;
-        if (!("requestId" in frame) || frame.type === "unknown") continue;
+        if (frame.type === "unknown") continue;
+        if (!("requestId" in frame)) {
+          this.onPush(frame);
+          continue;
+        }
         if (frame.type === "error") throw new Error(`${frame.code}: ${frame.message}`);
         this.#waiting.get(frame.requestId)?.(frame);
         this.#waiting.delete(frame.requestId);
@@ -43,6 +50,11 @@ export class Device {
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** Sends a request, and resolves with its answer. */
+  request(frame: Unasked): Promise<ServerFrame> {
+    return this.#ask({ ...frame, requestId: this.#nextRequest++ });
   }
 
   range(query: Request<"get-range">): Promise<Answer<"range">> {

@@ -34,6 +34,8 @@ export abstract class RawMember implements Member {
   received = 0;
   bytes = 0;
   inOrder = true;
+  /** Told of each run that was received: the ids in (after, through]. */
+  onRun: ((after: number, through: number) => void) | undefined;
   /** The last id that came, by room; 0 before the first. */
   readonly #lastIds = new Map<number, number>();
   readonly #waiting = new Map<number, () => void>();
@@ -66,7 +68,10 @@ export abstract class RawMember implements Member {
 
   beat(): void {}
 
+  protected isClosed = false;
+
   close(): void {
+    this.isClosed = true;
     this.socket.close();
   }
 
@@ -85,7 +90,7 @@ export abstract class RawMember implements Member {
     const end = from + run.bytes.length;
     if (end > to || buffer.compare(run.bytes, 0, run.bytes.length, from, end) !== 0) return -1;
     this.#run = run;
-    this.#count(run.room, run.after, run.through);
+    this.count(run.room, run.after, run.through);
     return end;
   }
 
@@ -101,19 +106,25 @@ export abstract class RawMember implements Member {
       this.#run = known;
     }
     if (after === undefined && through <= from) this.inOrder = false;
-    this.#count(room, after === undefined ? through - 1 : from, through);
+    this.count(room, after === undefined ? through - 1 : from, through);
   }
 
   /** A room was heard of by its row, and what it holds so far is not told entry by entry. */
   protected begin(room: number, head: number): void {
-    if (!this.#lastIds.has(room)) this.#count(room, 0, head);
+    if (!this.#lastIds.has(room)) this.count(room, 0, head);
   }
 
-  #count(room: number, after: number, through: number): void {
+  /** The last id that came in a room; 0 before the first. */
+  lastId(room: number): number {
+    return this.#lastIds.get(room) ?? 0;
+  }
+
+  protected count(room: number, after: number, through: number): void {
     const last = this.#lastIds.get(room) ?? 0;
     if (last !== 0 && (this.numbersByRoom ? after !== last : through <= last)) this.inOrder = false;
     this.#lastIds.set(room, through);
     this.received += through - after;
+    this.onRun?.(after, through);
   }
 
   /** True where ids of a room are contiguous: then a lost message shows at once. */

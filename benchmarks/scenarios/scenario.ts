@@ -16,8 +16,8 @@ export interface Scenario {
   readonly description: string;
   /** What it is measured of, by name, ours first: programs, or amounts of what is stored. */
   readonly subjects: readonly string[];
-  /** True if it needs PostgreSQL, Redis and NATS. */
-  readonly needsEngines?: boolean;
+  /** True of subjects that need PostgreSQL, Redis or NATS. */
+  needsEngines?(subject: string): boolean;
   /** True if it needs a Chromium. */
   readonly needsBrowser?: boolean;
   run(subject: string, effort: Effort): Promise<Figures>;

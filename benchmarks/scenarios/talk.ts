@@ -208,7 +208,7 @@ const ON_ENGINES = ["postgres+redis", "postgres+nats"].flatMap((engines) =>
     name: `${engines.slice("postgres+".length)}-${scenario.name}`,
     description: `${scenario.description}; PostgreSQL and ${engines === "postgres+redis" ? "Redis" : "NATS"}`,
     subjects: [`${engines}, 3 servers`, `${engines}, 1 server`],
-    needsEngines: true,
+    needsEngines: () => true,
   })),
 );
 

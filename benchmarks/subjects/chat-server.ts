@@ -5,8 +5,8 @@ import { servePage } from "../browser/serve-page.js";
 import { openEngines } from "./engines.js";
 import { serve } from "./serve.js";
 
-let statements = 0;
-const engines = await openEngines(process.argv[2]!, () => statements++);
+const counted = { statements: 0, writes: 0, publishes: 0 };
+const engines = await openEngines(process.argv[2]!, counted);
 // One connection sends here what a thousand people would: the rates that stop such a flood are raised, not switched off.
 const many = 10_000_000;
 const settings = {
@@ -30,7 +30,13 @@ const more = {
 const chat = createChatServer({
   ...engines.options,
   authenticate: ({ token }) => ({ userId: token }),
-  settings: { ...settings, ...more, unidentifiedPerAddress: 10_000, connectionsPerUser: 10_000 },
+  settings: {
+    ...settings,
+    ...more,
+    unidentifiedPerAddress: 10_000,
+    connectionsPerUser: 10_000,
+    ...(JSON.parse(process.env["CHAT_BENCH_SETTINGS"] ?? "{}") as object),
+  },
 });
 const page = process.env["CHAT_BENCH_PAGE"];
 const server = createServer(page === undefined ? chat.handler : servePage(page));
@@ -42,5 +48,5 @@ serve(
     await chat.close();
     await engines.close();
   },
-  () => statements,
+  counted,
 );

@@ -1,7 +1,7 @@
 import { connect } from "@nats-io/transport-node";
-import type { ChatServerOptions } from "@chat/server";
+import type { ChatServerOptions, Fanout } from "@chat/server";
 import { natsFanout } from "@chat/server/nats";
-import { postgres, postgresRegistry } from "@chat/server/postgres";
+import { postgres, type PostgresPool, postgresRegistry } from "@chat/server/postgres";
 import { nodeRedis, redisFanout } from "@chat/server/redis";
 import { sqlite } from "@chat/server/sqlite";
 import Database from "better-sqlite3";
@@ -46,23 +46,70 @@ export async function createRunDatabase(engines: EnginesName): Promise<RunDataba
   };
 }
 
+/** What a server has done so far; counted where CHAT_BENCH_STATEMENTS is set. */
+export interface Counted {
+  statements: number;
+  /** Of them, those that write. */
+  writes: number;
+  /** Envelopes to other servers. */
+  publishes: number;
+}
+
+function count(counted: Counted, sql: string): void {
+  counted.statements++;
+  if (/\b(?:INSERT|UPDATE|DELETE)\b/.test(sql)) counted.writes++;
+}
+
+function countedPool(pool: Pool, counted: Counted): PostgresPool {
+  return {
+    on: (event, listener) => pool.on(event, listener),
+    off: (event, listener) => pool.off(event, listener),
+    async connect() {
+      const client = await pool.connect();
+      return {
+        query(query) {
+          count(counted, typeof query === "string" ? query : query.text);
+          return client.query(query as never);
+        },
+        on: (event, listener) => client.on(event, listener),
+        off: (event, listener) => client.off(event, listener),
+        release: (error) => client.release(error),
+      };
+    },
+  };
+}
+
+function countedFanout(fanout: Fanout, counted: Counted): Fanout {
+  return {
+    publish(serverIds, envelope) {
+      counted.publishes += serverIds.length;
+      fanout.publish(serverIds, envelope);
+    },
+    subscribe: (serverId, handler) => fanout.subscribe(serverId, handler),
+    close: () => fanout.close(),
+  };
+}
+
 /** Opens what the environment names: SQLite on the run's own file, or the engines of {@link createRunDatabase}. */
-export async function openEngines(file: string, counts: () => void): Promise<Engines> {
+export async function openEngines(file: string, counted: Counted): Promise<Engines> {
   const engines = process.env["CHAT_BENCH_ENGINES"] as EnginesName | undefined;
+  const counts = process.env["CHAT_BENCH_STATEMENTS"] !== undefined;
   if (engines === undefined) {
-    const counted = process.env["CHAT_BENCH_STATEMENTS"] !== undefined;
-    const database = new Database(file, counted ? { verbose: counts } : {});
+    const verbose = (sql: unknown): void => count(counted, String(sql));
+    const database = new Database(file, counts ? { verbose } : {});
     return { options: { store: sqlite(database) }, close: () => void database.close() };
   }
   const name = process.env["CHAT_BENCH_DATABASE"]!;
   const url = new URL(URLS.postgres);
   url.pathname = name;
   const pool = new Pool({ connectionString: url.href });
-  const stored = { store: postgres(pool), registry: postgresRegistry(pool) };
+  const connections = counts ? countedPool(pool, counted) : pool;
+  const stored = { store: postgres(connections), registry: postgresRegistry(connections) };
+  const of = (fanout: Fanout): Fanout => (counts ? countedFanout(fanout, counted) : fanout);
   if (engines === "postgres+nats") {
     const connection = await connect({ servers: URLS.nats });
     return {
-      options: { ...stored, fanout: natsFanout(connection, { prefix: name }) },
+      options: { ...stored, fanout: of(natsFanout(connection, { prefix: name })) },
       async close() {
         await connection.close();
         await pool.end();
@@ -71,7 +118,7 @@ export async function openEngines(file: string, counts: () => void): Promise<Eng
   }
   const client = await createClient({ url: URLS.redis }).connect();
   return {
-    options: { ...stored, fanout: redisFanout(nodeRedis(client), { prefix: name }) },
+    options: { ...stored, fanout: of(redisFanout(nodeRedis(client), { prefix: name })) },
     async close() {
       client.destroy();
       await pool.end();

@@ -10,11 +10,16 @@ export class ServerGroup {
     private readonly dropDatabase: () => Promise<void>,
   ) {}
 
-  static async start({ program, engines, servers = 1 }: Subject): Promise<ServerGroup> {
+  static async start({ program, engines, servers = 1, settings, counts }: Subject): Promise<ServerGroup> {
     const database = engines === undefined ? undefined : await createRunDatabase(engines);
+    const environment = {
+      ...database?.environment,
+      ...(settings !== undefined && { CHAT_BENCH_SETTINGS: JSON.stringify(settings) }),
+      ...(counts === true && { CHAT_BENCH_STATEMENTS: "1" }),
+    };
     const started: ServerProcess[] = [];
     for (let count = 0; count < servers; count++) {
-      started.push(await ServerProcess.start(program, undefined, database?.environment));
+      started.push(await ServerProcess.start(program, undefined, environment));
     }
     return new ServerGroup(started, async () => database?.drop());
   }
@@ -26,9 +31,12 @@ export class ServerGroup {
   /** Of all of them together; what engines of their own use is not in it. */
   async usage(): Promise<ServerUsage> {
     const all = await Promise.all(this.servers.map((server) => server.usage()));
+    const sum = (of: keyof ServerUsage): number => all.reduce((total, usage) => total + usage[of], 0);
     return {
-      cpu: all.reduce((sum, { cpu }) => sum + cpu, 0),
-      statements: all.reduce((sum, { statements }) => sum + statements, 0),
+      cpu: sum("cpu"),
+      statements: sum("statements"),
+      writes: sum("writes"),
+      publishes: sum("publishes"),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { ServerSettings } from "@chat/server";
 import type { EnginesName } from "./engines.js";
 
 /** One user of a subject, as the load plays it: as little work as possible, so that the server is what is measured. */
@@ -38,6 +39,10 @@ export interface Subject {
   readonly engines?: EnginesName;
   /** How many processes; one by default. */
   readonly servers?: number;
+  /** Settings of the SDK's server that differ from those which all other scenarios use. */
+  readonly settings?: Partial<ServerSettings>;
+  /** True to have SQL statements counted, which takes time on SQLite. */
+  readonly counts?: boolean;
   /** Connects the users, by turns to each server, and founds the rooms. */
   connect(ports: readonly number[], layout: Layout): Promise<readonly Member[]>;
 }
