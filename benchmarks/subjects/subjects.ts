@@ -8,6 +8,8 @@ import type { Layout, Rooms, Subject } from "./subject.js";
 
 /** Connections that are opened at a time. */
 const OPENING = 32;
+/** Below what any server's patience is, ms. */
+const HEARTBEAT = 10_000;
 
 function nameRooms({ rooms }: Layout): Rooms {
   const ids = rooms.map(() => randomUUID() as string);
@@ -65,19 +67,31 @@ const CHAT: Subject = {
   name: "chat",
   program: "chat-server.ts",
   async connect(ports, layout) {
-    const { members } = await connectAll(layout, (user, rooms, runs, verifies) =>
-      ChatMember.join(ports[user % ports.length]!, userName(user), rooms, runs, verifies),
-    );
-    const founded = members.map(() => 0);
-    for (const [room, [founder, ...others]] of layout.rooms.entries()) {
-      await members[founder!]!.create(room, others.map(userName));
-      for (const user of [founder!, ...others]) founded[user]!++;
+    // Who is there early has to show it, for as long as the others take.
+    const early: ChatMember[] = [];
+    const heartbeat = setInterval(() => {
+      for (const member of early) member.beat();
+    }, HEARTBEAT);
+    try {
+      const { members } = await connectAll(layout, async (user, rooms, runs, verifies) => {
+        const port = ports[user % ports.length]!;
+        const member = await ChatMember.join(port, userName(user), rooms, runs, verifies);
+        early.push(member);
+        return member;
+      });
+      const founded = members.map(() => 0);
+      for (const [room, [founder, ...others]] of layout.rooms.entries()) {
+        await members[founder!]!.create(room, others.map(userName));
+        for (const user of [founder!, ...others]) founded[user]!++;
+      }
+      // Everybody has heard of their rooms before anything is measured.
+      while (members.some(({ received }, user) => received < founded[user]!)) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return members;
+    } finally {
+      clearInterval(heartbeat);
     }
-    // Everybody has heard of their rooms before anything is measured.
-    while (members.some(({ received }, user) => received < founded[user]!)) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return members;
   },
 };
 
