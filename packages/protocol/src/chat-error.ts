@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode } from "./error-code.js";
+import { type ErrorCode, RETRYABLE_CODES } from "./error-code.js";
 
 const BRAND = "@chat/error";
 
@@ -13,7 +13,8 @@ export interface ChatErrorOptions {
 }
 
 /**
- * The one error type of client and server: a stable `code` and a sentence that says what to do.
+ * The one error type of client and server: a stable `code` and a sentence that says what to do. Made with an empty one, as in the
+ * client's build for browsers, the message names the code, and docs/errors.md says what to do.
  * Recognise it with {@link isChatError}, which works across copies of this package.
  */
 export class ChatError extends Error {
@@ -27,12 +28,13 @@ export class ChatError extends Error {
   readonly brand = BRAND;
 
   constructor(code: ErrorCode | (string & {}), message: string, options: ChatErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    // The client's build for browsers has no sentences.
+    super(
+      message || `${code}: see docs/errors.md#${code}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
-    this.retryable =
-      options.retryable ??
-      (ERROR_CODES as Record<string, { retryable: boolean } | undefined>)[code]?.retryable ??
-      false;
+    this.retryable = options.retryable ?? RETRYABLE_CODES.includes(code);
     this.retryAfter = options.retryAfter;
   }
 }

@@ -73,6 +73,21 @@ export const ERROR_CODES = {
 /** One of the stable codes. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** The codes of requests that may succeed later, unchanged; by themselves, as they are all that a device needs to know. */
+export const RETRYABLE_CODES: readonly string[] = [
+  "hello_timeout",
+  "out_of_order",
+  "membership_moved",
+  "overloaded",
+  "rate_limited",
+  "store_unavailable",
+  "shutting_down",
+  "timeout",
+  "disconnected",
+  "storage_failed",
+  "internal",
+] satisfies { [C in ErrorCode]: (typeof ERROR_CODES)[C]["retryable"] extends true ? C : never }[ErrorCode][];
+
 /** True for a code that this version knows. */
 export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(ERROR_CODES, value);

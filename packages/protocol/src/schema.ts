@@ -227,9 +227,10 @@ export function run<S extends Shape>(shape: S, max: number): Field<readonly Stru
 
 /** A fixed sequence of named fields, as an array. */
 export function struct<S extends Shape>(shape: S): Field<Struct<S>> {
-  const fields = Object.entries(shape).map(([key, { wire }]) => `${key}: ${wire}`);
   return {
-    wire: `[${fields.join(", ")}]`,
+    wire: `[${Object.entries(shape)
+      .map(([key, { wire }]) => `${key}: ${wire}`)
+      .join(", ")}]`,
     encode: (value) => encodeFields(shape, value, []),
     decode: (value, path) => decodeStruct(shape, value, path),
   };

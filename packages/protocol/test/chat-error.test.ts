@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { ChatError, isChatError } from "../src/chat-error.js";
 import { CLOSE_CODES } from "../src/close-code.js";
-import { ERROR_CODES, isErrorCode } from "../src/error-code.js";
+import { ERROR_CODES, isErrorCode, RETRYABLE_CODES } from "../src/error-code.js";
 
 describe("ChatError", () => {
   it("takes `retryable` from its code", () => {
@@ -70,6 +70,15 @@ describe("codes", () => {
     const codes = Object.values(CLOSE_CODES).map(({ code }) => code);
     expect(new Set(codes).size).toBe(codes.length);
     for (const code of codes) expect(code >= 4000 && code <= 4999).toBe(true);
+  });
+
+  it("that may be tried again are listed", () => {
+    const retryable = Object.entries(ERROR_CODES).filter(([, meaning]) => meaning.retryable);
+    expect(RETRYABLE_CODES).toEqual(retryable.map(([code]) => code));
+  });
+
+  it("stand in for a sentence that is empty, with where to read of them", () => {
+    expect(new ChatError("conflict", "").message).toBe("conflict: see docs/errors.md#conflict");
   });
 
   it("of errors fit their field", () => {

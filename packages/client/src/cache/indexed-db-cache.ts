@@ -31,8 +31,9 @@ export interface IndexedDbCacheOptions {
 }
 
 function deleted(): ChatError {
-  const message = "The browser deleted what this page had stored.";
-  return new ChatError("storage_failed", message, { retryable: false });
+  return new ChatError("storage_failed", "The browser deleted what this page had stored.", {
+    retryable: false,
+  });
 }
 
 function storageFailed(cause: unknown): ChatError {
