@@ -16,6 +16,7 @@ import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
 import { isShown } from "../timeline/merge-timeline.js";
+import { hasBelow, pageDown } from "./page-down.js";
 import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";
 
@@ -155,28 +156,6 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
     if (island) add(replica, await island);
   }
 
-  /** One step down, where a screen would be empty. @throws ChatError */
-  async function stepDown(replica: Replica): Promise<void> {
-    const { view, ranges, id } = replica;
-    const before = view!.from;
-    const lowest = ranges.at(-1)!.from;
-    const limit = CLIENT_LIMITS.pageEntries;
-    let from = lowest;
-    let entries: readonly Entry[];
-    if (lowest < before) {
-      entries = await writer.read(id, { after: lowest - 1, before, limit, order: "descending" });
-      if (entries.length === limit) from = entries[0]!.messageId;
-    } else {
-      const page = await range(replica, { before, limit });
-      // Otherwise it is of another connection, or the log was replaced meanwhile.
-      if (replica.trust !== "sure" || replica.view !== view) return;
-      replicas.apply(replica, page);
-      ({ entries } = page);
-      from = page.after + 1;
-    }
-    if (replica.view === view && view!.from === before) replicas.prepend(replica, from, entries);
-  }
-
   /** What was announced above what is held does not exist: takes the server's word for it. */
   async function giveUp(replica: Replica): Promise<void> {
     if (replica.row.head > curMax(replica.ranges)) {
@@ -232,19 +211,22 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   }
 
   async function run(replica: Replica, newest: number): Promise<boolean> {
-    let isBelow = true;
-    const isDone = (): boolean => isCaughtUp(replica) && !(isBelow && isBlank(replica));
+    let isEnd = false;
+    const isDone = (): boolean => isCaughtUp(replica) && (isEnd || !isShort(replica));
     for (let attempt = 0; !isDone();) {
       const held = curMax(replica.ranges);
-      const isDown = isCaughtUp(replica);
-      const lowest = replica.view?.from;
       try {
-        await (isDown ? stepDown(replica) : step(replica, newest)).catch((error: unknown) => {
+        if (isCaughtUp(replica)) {
+          const fetch = (query: { before: number; limit: number }) => range(replica, query);
+          const page = await pageDown(replica, CLIENT_LIMITS.prefetchEntries, { replicas, writer, fetch });
+          isEnd = page?.isLower === false;
+          continue;
+        }
+        await step(replica, newest).catch((error: unknown) => {
           if (codeOf(error) !== "diverged") throw error;
           return repair(replica);
         });
         if (curMax(replica.ranges) !== held) attempt = 0;
-        else if (isDown) isBelow = replica.view?.from !== lowest || attempt++ < 2;
         // A span that waits was pushed, so what lies below it exists: that is asked for a few times.
         else if (!isCaughtUp(replica) && attempt++ >= (replica.early.length && 2)) await giveUp(replica);
       } catch (error) {
@@ -258,7 +240,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
           // It can't be had: what is held is all there is.
           const given: Partial<Replica> = { trust: "sure", early: [], target: curMax(replica.ranges) };
           Object.assign(replica, given);
-          isBelow = false;
+          isEnd = true;
         }
       }
       if (attempt > 0 && !isDone()) {
@@ -273,7 +255,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
 
   function fill(replica: Replica, target = 0, newest: number = CLIENT_LIMITS.pageEntries): Promise<boolean> {
     replica.target = Math.max(replica.target, target);
-    if (isCaughtUp(replica) && !isBlank(replica)) return Promise.resolve(true);
+    if (isCaughtUp(replica) && !isShort(replica)) return Promise.resolve(true);
     if (replica.filling === undefined) {
       replica.filling = run(replica, newest).then((isDone) => {
         replica.filling = undefined;
@@ -319,10 +301,13 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
   };
 }
 
-/** True if there is something below what is on the screen, and nothing on it: redactions do not show. */
-function isBlank({ view, ranges, row }: Replica): boolean {
-  if (!view?.loaded || ranges.length === 0 || view.entries.some(isShown)) return false;
-  return view.from > Math.max(1, row.firstId) && view.from <= curMax(ranges);
+/** True if a screen shows less than a page, or nothing at all since redactions do not show, and there is more below. */
+function isShort(replica: Replica): boolean {
+  const { view, ranges, trust } = replica;
+  // In doubt, nothing goes below it yet; once it is vouched for, this is asked again.
+  if (!view?.loaded || ranges.length === 0 || trust === "unsure") return false;
+  const isFull = view.entries.length >= CLIENT_LIMITS.prefetchEntries && view.entries.some(isShown);
+  return !isFull && hasBelow(replica);
 }
 
 function codeOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { ChatError, type Entry } from "@chat/protocol";
-import * as CLIENT_LIMITS from "../client-limits.js";
 import type { CustomData, Timeline } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
+import { hasBelow, pageDown } from "../sync/page-down.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import { createPager } from "./create-pager.js";
 import { createScreen } from "./create-screen.js";
@@ -22,55 +22,23 @@ export function createTimeline<C extends CustomData>(
 
   function open(): Promise<void> {
     return (opening ??= replicas.open(replica).then(() => {
-      if (isOnline()) void filler.fill(replica).then(fillScreen);
+      if (isOnline()) void filler.fill(replica);
     }));
-  }
-
-  /** Of a conversation that was never read here, there may be no more than what was pushed since. */
-  function fillScreen(): void {
-    const limit = CLIENT_LIMITS.prefetchEntries - replica.view!.entries.length;
-    // What does not come now is asked for like all that is older.
-    if (limit > 0 && hasOlder()) pager.load({ limit }).catch(() => {});
-  }
-
-  /** Where the view begins, or would begin if anything were held. */
-  function start(): number {
-    return Math.min(replica.view!.from, replica.target + 1);
   }
 
   function hasOlder(): boolean {
     void open();
-    return start() > Math.max(1, replica.row.firstId) && start() <= Number.MAX_SAFE_INTEGER;
+    return hasBelow(replica);
   }
 
   async function loadPage(limit: number, signal: AbortSignal): Promise<void> {
+    const fetch: Parameters<typeof pageDown>[2]["fetch"] = (query) =>
+      ask({ type: "get-range", conversationId: replica.id, ...query }, { signal });
     await open();
     while (hasOlder()) {
-      const { view, ranges, id } = replica;
-      const before = start();
-      const newest = ranges.at(-1);
-      let from: number;
-      let entries: readonly Entry[];
-      if (newest && newest.from < before) {
-        const query = { after: newest.from - 1, before, limit, order: "descending" } as const;
-        entries = await writer.read(id, query);
-        from = entries.length < limit ? newest.from : entries[0]!.messageId;
-      } else {
-        const page = await ask({ type: "get-range", conversationId: id, before, limit }, { signal });
-        if (replica.trust !== "sure") {
-          // Answered over a new connection: nothing of the server's goes below what may not be the server's.
-          await filler.fill(replica);
-          continue;
-        }
-        if (page.after + 1 >= before) return;
-        ({ entries } = page);
-        from = page.after + 1;
-        if (replica.view === view) replicas.apply(replica, page);
-      }
-      // Otherwise the log was replaced meanwhile, or begins elsewhere, and what was read does not adjoin it.
-      if (replica.view !== view || start() > before) continue;
-      replicas.prepend(replica, from, entries);
-      if (entries.some(isShown)) return;
+      const page = await pageDown(replica, limit, { replicas, writer, fetch });
+      if (page && (!page.isLower || page.entries.some(isShown))) return;
+      if (replica.trust !== "sure") await filler.fill(replica);
     }
   }
 

@@ -398,7 +398,7 @@ describe("live spans", () => {
     await clock.advance(100);
     void texts(client, rooms[0]!);
     await clock.advance(100);
-    expect(texts(client, rooms[0]!)).toEqual([...missed.slice(1 - CLIENT_LIMITS.prefetchEntries), "live"]);
+    expect(texts(client, rooms[0]!)).toEqual([...missed.slice(-CLIENT_LIMITS.prefetchEntries), "live"]);
   });
 
   test("for a conversation that is unknown make the device ask for it", async () => {
