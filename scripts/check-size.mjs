@@ -9,8 +9,8 @@ import { minify } from "vite";
 // What they may not grow beyond. They go down with every step, and up only with what a page can do more or a defect takes to be mended. docs/size.md says what the goal is.
 const BUDGETS = {
   /** What a page loads before it can do anything. */
-  "first load": 28_300,
-  "first load, minified by esbuild": 30_700,
+  "first load": 28_950,
+  "first load, minified by esbuild": 31_400,
   /** Jumps into history. */
   "open-window": 1_650,
   /** Server-sent events and POSTs, where no WebSocket gets through. */
@@ -18,7 +18,7 @@ const BUDGETS = {
   /** Asking which of several servers is the best. */
   "locate-server": 500,
   /** All of these. */
-  everything: 31_300,
+  everything: 31_900,
   /** What `@chat/client/presence` adds. */
   presence: 1_650,
   /** What `@chat/client/react` adds. */

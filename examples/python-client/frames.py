@@ -233,11 +233,15 @@ def _head_ordinal(row: Frame) -> int:
 
 
 UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordinal", UINT, True))
+PRIVACY = _struct(Field("version", UINT), Field("typing", BOOL, True), Field("readReceipts", BOOL, True))
+USER_PRIVACY = Field("privacy", _struct(Field("version", UINT), Field("typing", BOOL), Field("readReceipts", BOOL)))
+CHOICE = _word("on", "off", "default")
 MUTE = _struct(Field("version", UINT), Field("until", UINT, True))
 RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
 OWN_RECEIPT = _struct(
     CONVERSATION_ID, Field("delivered", UINT), Field("read", UINT), Field("readOrdinal", UINT),
     Field("unread", UNREAD, True), Field("mute", MUTE, True),
+    Field("privacy", PRIVACY, True),
 )  # fmt: skip
 STEP = _struct(
     CONVERSATION_ID, Field("delivered", UINT, True), Field("read", UINT, True),
@@ -253,7 +257,7 @@ ROW = _struct(
     Field("read", UINT, derive=_head), Field("readOrdinal", UINT, derive=_head_ordinal),
     Field("name", NAME, True), Field("data", DATA, True), Field("peerId", ID, True), Field("latest", LATEST, True),
     Field("historyVisibility", HISTORY, True), Field("lastRedaction", UINT, True), Field("unread", UNREAD, True),
-    Field("receipts", _array(500, RECEIPT), True), Field("mute", MUTE, True),
+    Field("receipts", _array(500, RECEIPT), True), Field("mute", MUTE, True), Field("privacy", PRIVACY, True),
 )  # fmt: skip
 PROFILE = _struct(
     Field("userId", ID), Field("version", UINT), Field("name", NAME, True),
@@ -316,11 +320,15 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     40: ("watch-presence", (REQUEST_ID, Field("userIds", _array(200, ID)), Field("forget", _array(200, ID), True))),
     41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
     42: ("mute-conversation", (REQUEST_ID, CONVERSATION_ID, Field("until", UINT, True))),
+    43: ("set-privacy", (REQUEST_ID, Field("typing", BOOL, True), Field("readReceipts", BOOL, True))),
+    44: ("set-conversation-privacy", (REQUEST_ID, CONVERSATION_ID, Field("typing", CHOICE, True),
+                                      Field("readReceipts", CHOICE, True))),
     50: ("get-push", (REQUEST_ID,)),
     51: ("set-push", (REQUEST_ID, Field("provider", _short(64), True), Field("target", DATA, True))),
     64: ("welcome", (REQUEST_ID, Field("minor", UINT), CAPABILITIES, Field("userId", ID),
                      Field("epoch", UUID), Field("heartbeatInterval", UINT), Field("serverTime", UINT),
-                     Field("textCharacters", UINT), Field("receiptMembers", UINT))),
+                     Field("textCharacters", UINT), Field("receiptMembers", UINT),
+                     Field("privacy", USER_PRIVACY.kind, True))),
     65: ("pong", (REQUEST_ID, Field("heads", _array(1000, HEAD)), Field("cursor", CURSOR, True))),
     66: ("error", (REQUEST_ID, Field("code", SHORT), Field("message", _text(500)), Field("retryable", BOOL),
                    Field("retryAfter", UINT, True))),
@@ -338,6 +346,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
                       Field("refused", _array(200, REFUSED)))),
     75: ("receipt-counts", (REQUEST_ID, Field("members", UINT), Field("delivered", UINT), Field("read", UINT))),
     80: ("presences", (REQUEST_ID, Field("presences", _array(200, PRESENCE)))),
+    81: ("privacy", (REQUEST_ID, USER_PRIVACY)),
     84: ("push", (REQUEST_ID, Field("providers", _array(16, PUSH_WAY)), Field("provider", _short(64), True))),
     88: ("token-refreshed", (REQUEST_ID,)),
     96: ("entries", (CONVERSATION_ID, ENTRIES, Field("after", UINT, derive=_after),
@@ -349,6 +358,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     101: ("own-receipt-changed", (Field("receipt", OWN_RECEIPT),)),
     102: ("typing-changed", (CONVERSATION_ID, Field("userId", ID), Field("typing", BOOL))),
     104: ("presence-changed", (Field("presence", PRESENCE),)),
+    105: ("privacy-changed", (USER_PRIVACY,)),
     108: ("head-moved", (CONVERSATION_ID, Field("head", UINT), Field("spread", UINT))),
     112: ("token-expiring", (Field("expiresIn", UINT),)),
 }  # fmt: skip

@@ -41,6 +41,8 @@ const ANSWERS: Readonly<Record<ClientFrame["type"], string>> = {
   "watch-presence": "presences",
   "set-presence": "presences",
   "mute-conversation": "receipts",
+  "set-privacy": "privacy",
+  "set-conversation-privacy": "receipts",
   "refresh-token": "token-refreshed",
 };
 const PUSHES = SERVER_FRAMES.filter(({ code }) => code >= 96);

@@ -111,6 +111,8 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     memberOf: (userId, query) => call("memberOf", () => rows.memberOf(userId, query)),
     users: (userIds) => call("users", () => rows.users(userIds)),
     setUser: (profile) => call("setUser", () => rows.setUser(profile)),
+    privacies: (userIds) => call("privacies", () => rows.privacies(userIds)),
+    setPrivacy: (userId, change) => call("setPrivacy", () => rows.setPrivacy(userId, change)),
     setLastActive: (users) => call("setLastActive", () => rows.setLastActive(users)),
     setInvisible: (userId, invisible) => call("setInvisible", () => rows.setInvisible(userId, invisible)),
     presences: (userIds) => call("presences", () => rows.presences(userIds)),

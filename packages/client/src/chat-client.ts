@@ -174,6 +174,10 @@ export function createChatClient<C extends CustomData = CustomData>(
       events.off(event, listener);
       return client;
     },
+    get privacy() {
+      return core.status.privacy;
+    },
+    setPrivacy: (change, settings) => core.setPrivacy(change, settings),
     push: (subscription, settings) => core.push(subscription, settings),
     ready: ({ signal } = {}) => abortable(opened.promise, signal),
     connect() {

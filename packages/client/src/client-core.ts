@@ -1,11 +1,13 @@
 import {
   ChatError,
+  DEFAULT_PRIVACY,
   type Entry,
   isSendableKind,
   kindOf,
   LIMITS,
   type PresenceChangedFrame,
   type Runtime,
+  type UserPrivacy,
 } from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
 import { memoryCache } from "./cache/memory-cache.js";
@@ -72,6 +74,7 @@ export interface ClientCore<C extends CustomData> {
   readonly status: TabStatus;
   readonly pending: number;
   push: ChatClient<C>["push"];
+  setPrivacy: ChatClient<C>["setPrivacy"];
   /** Goes online or offline. A tab that follows asks the one that leads to. */
   connect(online: boolean): void;
   /** The tab leads: takes what the storage holds, and goes online if that is wanted. Without a snapshot, goes on with what is in memory. */
@@ -94,6 +97,7 @@ const WAITING: TabStatus = {
   synced: false,
   persistent: true,
   textCharacters: LIMITS.textCharacters,
+  privacy: DEFAULT_PRIVACY,
 };
 
 /** Wires the layers together. */
@@ -108,6 +112,7 @@ export function createClientCore<C extends CustomData>(
   const lineOf = createLines<C>(userId);
   let textCharacters: number = LIMITS.textCharacters;
   let receiptMembers: number = LIMITS.receiptMembers;
+  let privacy = DEFAULT_PRIVACY;
   let epoch: string | undefined;
   let deviceId: string | undefined;
   /** What the leading tab says of itself; absent while that is this one. */
@@ -230,6 +235,7 @@ export function createClientCore<C extends CustomData>(
   const typing = createTyping(
     runtime.clock,
     (conversationId, isTyping) => {
+      if (!(replicas.get(conversationId)?.row.privacy?.typing ?? status().privacy.typing)) return;
       if (leader) device.ask({ type: "typing", conversationId, typing: isTyping }).catch(() => {});
       else
         connection.send({
@@ -272,6 +278,7 @@ export function createClientCore<C extends CustomData>(
       synced: listSync.synced,
       persistent: writer.persistent,
       textCharacters,
+      privacy,
     };
   const isOnline = (): boolean => status().connection === "online";
 
@@ -321,7 +328,14 @@ export function createClientCore<C extends CustomData>(
     token: options.token,
     pushed: environment.pushed,
     tell: device.tell,
+    privacy: takePrivacy,
   });
+
+  function takePrivacy(next: UserPrivacy, force = false): void {
+    if (force ? JSON.stringify(next) === JSON.stringify(privacy) : next.version <= privacy.version) return;
+    privacy = Object.freeze(next);
+    statusChanged();
+  }
 
   function lost(): void {
     receiver.lost();
@@ -350,6 +364,8 @@ export function createClientCore<C extends CustomData>(
     nextRequestId: requests.nextId,
     welcomed(welcome) {
       ({ textCharacters, receiptMembers } = welcome);
+      // What the server says now counts: it may be a restored backup.
+      takePrivacy(welcome.privacy ?? DEFAULT_PRIVACY, true);
       if (epoch !== undefined && epoch !== welcome.epoch) {
         replicas.reset();
         listSync.load({});
@@ -385,6 +401,7 @@ export function createClientCore<C extends CustomData>(
 
   const tabSync = createTabSync({
     ...{ device, requests, writer, replicas, filler, outbox, listSync, users, receipts },
+    privacy: takePrivacy,
   });
 
   function load(snapshot: CacheSnapshot): void {
@@ -416,6 +433,10 @@ export function createClientCore<C extends CustomData>(
         settings,
       );
       return { providers, ...(provider && { provider }) };
+    },
+    async setPrivacy(change, settings) {
+      const answer = await ask({ type: "set-privacy", ...change }, settings);
+      if (!leader) takePrivacy(answer.privacy);
     },
     conversations: conversations.list,
     users: users.directory,

@@ -134,6 +134,12 @@ export function createConversation<C extends CustomData>(
       const { receipts } = await ask({ type: "mute-conversation", conversationId, until: time }, { signal });
       for (const own of receipts) receipt(own);
     },
+    async setPrivacy({ typing, readReceipts }, { signal } = {}) {
+      const choices = { typing: choiceOf(typing), readReceipts: choiceOf(readReceipts) };
+      const request = { type: "set-conversation-privacy", conversationId, ...choices } as const;
+      const { receipts } = await ask(request, { signal });
+      for (const own of receipts) receipt(own);
+    },
     async receiptCounts(messageId, { signal } = {}) {
       const request = { type: "count-receipts", conversationId, messageId } as const;
       const { members, delivered, read } = await ask(request, { signal });
@@ -157,6 +163,10 @@ export function createConversation<C extends CustomData>(
   };
 }
 
+function choiceOf(value: boolean | "default" | undefined): "on" | "off" | "default" | undefined {
+  return typeof value === "boolean" ? (value ? "on" : "off") : value;
+}
+
 function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSummary<C> {
   const { conversationId, type, name, data, peerId, memberCount, member, role, createdAt, latest } = row;
   const { historyVisibility = "joined" } = row;
@@ -174,6 +184,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
       createdAt,
       ...unreadOf(row),
       mutedUntil: row.mute?.until === Number.MAX_SAFE_INTEGER ? Infinity : row.mute?.until,
+      privacy: row.privacy && Object.freeze(defined({ ...row.privacy, version: undefined })),
       latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
     }),
   );

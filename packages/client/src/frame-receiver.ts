@@ -1,4 +1,4 @@
-import { ChatError, type ServerFrame } from "@chat/protocol";
+import { ChatError, type ServerFrame, type UserPrivacy } from "@chat/protocol";
 import type { Requests } from "./connection/requests.js";
 import type { ListSync } from "./sync/list-sync.js";
 import type { News } from "./sync/news.js";
@@ -16,6 +16,7 @@ export interface FrameReceiverEnvironment {
   readonly users: Pick<Users<object>, "take">;
   readonly typing: Pick<TypingUsers, "heard">;
   readonly news: Pick<News, "heard">;
+  privacy(privacy: UserPrivacy): void;
   pushed(frame: Extract<ServerFrame, { readonly type: "presence-changed" }>): void;
   /** Tells the other tabs. */
   tell(notice: TabNotice): void;
@@ -70,6 +71,8 @@ export function createFrameReceiver(environment: FrameReceiverEnvironment): Fram
         case "presence-changed":
           tell({ pushed: frame });
           return pushed(frame);
+        case "privacy-changed":
+          return environment.privacy(frame.privacy);
         case "going-away":
           return;
         case "error":

@@ -25,6 +25,7 @@ export type {
   MessageContent,
   Page,
   PageOptions,
+  Privacy,
   ReceiptCounts,
   PagingOptions,
   PushState,

@@ -99,6 +99,8 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   readonly firstUnreadId?: number;
   /** Wall-clock ms until which this user wants to hear nothing of it, Infinity for ever; absent if it is not muted. A time that is over counts no more. */
   readonly mutedUntil?: number;
+  /** What this user tells the others of this conversation, other than in all; absent if it never was set. */
+  readonly privacy?: Partial<Privacy>;
   readonly latest?: {
     readonly messageId: number;
     readonly senderId: string;
@@ -124,6 +126,14 @@ export interface Member {
   readonly role: Role;
   /** messageId at which the member's newest time in the conversation begins. */
   readonly joinedAt: number;
+}
+
+/** What a user tells others. */
+export interface Privacy {
+  /** Whether they are told that the user is writing. */
+  readonly typing: boolean;
+  /** Whether they are told how far the user has read. */
+  readonly readReceipts: boolean;
 }
 
 /** How many members of a conversation have come as far as a message. */
@@ -293,6 +303,14 @@ export interface Conversation<C extends CustomData = CustomData> {
    * is shown as ever. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
    */
   mute(until?: Date | number, options?: RequestOptions): Promise<void>;
+  /**
+   * What this user tells the others of this conversation: on, off, or again as in all; what is absent stays. Only this user sees it, on all
+   * devices. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
+   */
+  setPrivacy(
+    change: { readonly [K in keyof Privacy]?: Privacy[K] | "default" },
+    options?: RequestOptions,
+  ): Promise<void>;
   /** How many members have received and read everything up to a message; its sender counts, too. @throws ChatError `timeout`… */
   receiptCounts(messageId: number, options?: RequestOptions): Promise<ReceiptCounts>;
 
@@ -421,7 +439,14 @@ export interface ChatClient<C extends CustomData = CustomData> {
   readonly status: ClientStatus;
   readonly conversations: ConversationList<C>;
   readonly users: UserDirectory<C>;
-  /** Calls back after `status` changed. */
+  /**
+   * What this user tells others, in all conversations that say nothing else; the same object until it changed. Known once the client was
+   * online; everything until then.
+   */
+  readonly privacy: Privacy;
+  /** Sets it, for all devices; what is absent stays. What was told stays told. @throws ChatError `timeout` (offline too long)… */
+  setPrivacy(change: Partial<Privacy>, options?: RequestOptions): Promise<void>;
+  /** Calls back after `status` or `privacy` changed. */
   subscribe(listener: () => void): Unsubscribe;
   on<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;
   off<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;

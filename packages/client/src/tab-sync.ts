@@ -1,4 +1,4 @@
-import { type ChatError, type ClientFrame, LIMITS, type ServerFrame } from "@chat/protocol";
+import { type ChatError, type ClientFrame, LIMITS, type ServerFrame, type UserPrivacy } from "@chat/protocol";
 import type { CacheChanges, CacheSnapshot, OutboxItem } from "./cache/cache.js";
 import type { Request, Requests } from "./connection/requests.js";
 import type { Outbox } from "./outbox/outbox.js";
@@ -21,6 +21,8 @@ export interface TabSyncEnvironment {
   readonly listSync: Pick<ListSync, "load" | "row">;
   readonly users: Pick<Users<object>, "load" | "take" | "reset">;
   readonly receipts: Receipts;
+  /** Takes what the user tells others. */
+  privacy(privacy: UserPrivacy): void;
 }
 
 /** Keeps the tabs of a device alike: what is done here for others, and what is taken over from the one that leads. */
@@ -47,6 +49,7 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
     if (replica?.row.joinedAt !== joinedAt) return askFor(request);
     if (answer.type === "conversation") listSync.row(answer.row);
     else if (answer.type === "receipts") for (const receipt of answer.receipts) replicas.ownReceipt(receipt);
+    else if (answer.type === "privacy") environment.privacy(answer.privacy);
     else if (answer.type === "users") users.take(answer.profiles);
     else if (answer.type === "range" && replica?.trust === "sure") replicas.apply(replica, answer);
     await writer.idle();

@@ -83,6 +83,7 @@ export const conversationRowShape = {
    */
   receipts: schema.optional(schema.list(schema.struct(memberReceiptShape), LIMITS.receiptsPerRow)),
   mute: receiptShape.mute,
+  privacy: receiptShape.privacy,
 } as const;
 
 export type LatestMessage = schema.Struct<typeof latestMessageShape>;

@@ -43,7 +43,7 @@ export {
   uuidToBytes,
 } from "./ids.js";
 export { LIMITS } from "./limits.js";
-export type { MemberReceipt, Mute, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
+export type { ConversationPrivacy, MemberReceipt, Mute, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
 export {
   type Cancel,
   type Clock,
@@ -55,5 +55,6 @@ export {
 } from "./runtime.js";
 export { assertText, firstCharacters, fitsCharacters, isWellFormed } from "./text.js";
 export { PRESENCE_STATUSES, type PresenceStatus, type UserPresence } from "./user-presence.js";
+export { DEFAULT_PRIVACY, type UserPrivacy } from "./user-privacy.js";
 export type { UserProfile } from "./user-profile.js";
 export { PROTOCOL_MINOR, SUBPROTOCOL } from "./version.js";

@@ -18,6 +18,16 @@ const muteShape = {
   until: schema.optional(schema.uint),
 } as const;
 
+/** What a user tells the others of a conversation; a register like the mark. What is absent is as everywhere, see `UserPrivacy`. */
+const conversationPrivacyShape = {
+  /** Rises with every change. */
+  version: schema.uint,
+  /** Whether the others are told that the user is writing. */
+  typing: schema.optional(schema.bool),
+  /** Whether the others are told how far the user has read. */
+  readReceipts: schema.optional(schema.bool),
+} as const;
+
 /** How far one member has come. All figures only rise, but for the mark. */
 export const receiptShape = {
   /** Everything up to this messageId has reached a device of the member. */
@@ -30,6 +40,8 @@ export const receiptShape = {
   unread: schema.optional(schema.struct(unreadMarkShape)),
   /** Absent as long as it never was muted. Only the user is told. */
   mute: schema.optional(schema.struct(muteShape)),
+  /** Absent as long as it never was set. Only the user is told. */
+  privacy: schema.optional(schema.struct(conversationPrivacyShape)),
 } as const;
 
 /** How far the user has come in a conversation. */
@@ -39,9 +51,11 @@ export const ownReceiptShape = { conversationId: schema.id, ...receiptShape } as
 export const memberReceiptShape = {
   userId: schema.id,
   delivered: schema.uint,
+  /** As far as the member tells it, see `UserPrivacy`. */
   read: schema.uint,
 } as const;
 
+export type ConversationPrivacy = schema.Struct<typeof conversationPrivacyShape>;
 export type Mute = schema.Struct<typeof muteShape>;
 export type UnreadMark = schema.Struct<typeof unreadMarkShape>;
 export type Receipt = schema.Struct<typeof receiptShape>;

@@ -44,7 +44,7 @@ function table(heading: string): Section["rows"] {
 /** A type of the document as wire.txt writes it: the document's own structs stand for their fields. */
 function expand(type: string): string {
   return type.replaceAll(
-    /\b(Entry|ConversationRow|LatestMessage|UnreadMark|Mute|MemberReceipt|OwnReceipt|ReceiptStep|MarkStep|Refused|UserProfile|UserPresence|Member|Head|KnownUser|PushWay|Rewritten)\b/g,
+    /\b(Entry|ConversationRow|LatestMessage|UnreadMark|Mute|ConversationPrivacy|UserPrivacy|MemberReceipt|OwnReceipt|ReceiptStep|MarkStep|Refused|UserProfile|UserPresence|Member|Head|KnownUser|PushWay|Rewritten)\b/g,
     (name) => {
       const fields = table(name).map(([field, fieldType]) => `${field}: ${expand(fieldType!)}`);
       return `[${fields.join(", ")}]`;

@@ -192,6 +192,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       void announce(typing.conversationId, () => encodeTyping(typing));
     },
     receiptsMoved: (moved) => deliverer.receipts.publish(moved),
+    privacyChanged: (userId, privacy) => deliverer.privacyChanged(userId, privacy),
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };
 

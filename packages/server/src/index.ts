@@ -22,6 +22,7 @@ export type { Fanout } from "./fanout/fanout.js";
 export { inProcessFanout } from "./fanout/in-process-fanout.js";
 export { regionalFanout, type RegionalFanoutOptions } from "./fanout/regional-fanout.js";
 export type { NodeHandler } from "./mount/node-handler.js";
+export type { ConversationPrivacyChange, PrivacyChoice } from "./operations/set-privacy.js";
 export type { RangeAnswer } from "./operations/get-range.js";
 export type {
   AfterSend,
@@ -42,8 +43,9 @@ export type { Disconnection } from "./session/disconnection.js";
 export type { SocketReceiver } from "./session/session-host.js";
 export type { Peer, Socket } from "./session/socket.js";
 export { DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
-export { advanceReceipt, concernsOthers } from "./store/advance-receipt.js";
+export { advanceReceipt, concernsOthers, type KeptReceipt } from "./store/advance-receipt.js";
 export { chainFingerprint } from "./store/chain-fingerprint.js";
+export { changePrivacy } from "./store/change-privacy.js";
 export type { ChatStore, FollowingStore, StoreInfo, StoreOptions } from "./store/chat-store.js";
 export { combineStores, type CombinedStores } from "./store/combined/combine-stores.js";
 export type {
@@ -56,7 +58,9 @@ export type {
   NewConversation,
   Page,
   Participation,
+  PrivacyChange,
   StoreChanges,
+  ToldReceipt,
 } from "./store/conversation-store.js";
 export type { Housekeeping, LogPage, Retention, RetentionCandidate } from "./store/housekeeping.js";
 export type { Erasure, ErasureOptions, ErasureProgress } from "./operations/erase-user.js";

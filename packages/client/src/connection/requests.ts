@@ -42,6 +42,8 @@ const ANSWERS = {
   "watch-presence": "presences",
   "set-presence": "presences",
   "mute-conversation": "receipts",
+  "set-privacy": "privacy",
+  "set-conversation-privacy": "receipts",
   "refresh-token": "token-refreshed",
 } as const;
 type Answers = typeof ANSWERS;

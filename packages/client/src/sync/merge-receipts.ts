@@ -1,19 +1,17 @@
 import type { ConversationRow, MemberReceipt, OwnReceipt } from "@chat/protocol";
+import { defined } from "../runtime/defined.js";
 
-type Own = Pick<OwnReceipt, "delivered" | "read" | "readOrdinal" | "unread" | "mute">;
+type Own = Pick<OwnReceipt, "delivered" | "read" | "readOrdinal" | "unread" | "mute" | "privacy">;
 
 /** The later of two states of the user's own receipt. @param answered the registers of `next` count, whatever their versions */
 export function mergeOwn(before: Own, next: Own, answered = false): Own {
   const { read, readOrdinal } = next.read > before.read ? next : before;
-  const later = answered || (next.unread?.version ?? 0) > (before.unread?.version ?? 0);
-  const { unread } = later ? next : before;
-  const isMuteLater = answered || (next.mute?.version ?? 0) > (before.mute?.version ?? 0);
-  const { mute } = isMuteLater ? next : before;
-  return {
+  const later = <K extends "unread" | "mute" | "privacy">(register: K): Own[K] =>
+    (answered || (next[register]?.version ?? 0) > (before[register]?.version ?? 0) ? next : before)[register];
+  return defined({
     ...{ delivered: Math.max(before.delivered, next.delivered), read, readOrdinal },
-    ...(unread && { unread }),
-    ...(mute && { mute }),
-  };
+    ...{ unread: later("unread"), mute: later("mute"), privacy: later("privacy") },
+  });
 }
 
 /** The row with what came of other members; those whom it does not tell of are left out. */
@@ -46,7 +44,7 @@ export function mergeRow(
   isMarked: boolean,
 ): ConversationRow {
   if (!next.member) return next;
-  const { unread: _, mute: __, ...row } = next;
+  const { unread: _, mute: __, privacy: ___, ...row } = next;
   const merged = { ...row, ...mergeOwn(before, next, isFirst && !isMarked) };
   return isFirst ? merged : mergeOthers(merged, before.receipts ?? []);
 }

@@ -16,7 +16,7 @@ export function takeOwnReceipt(
 ): void {
   replica.ackedRead = Math.max(replica.ackedRead, receipt.read);
   supersede(replica, receipt);
-  const { unread: _, mute: __, ...row } = replica.row;
+  const { unread: _, mute: __, privacy: ___, ...row } = replica.row;
   replica.row = { ...row, ...mergeOwn(replica.row, receipt, answered && !replica.mark) };
 }
 

@@ -1,4 +1,5 @@
 import type { ConversationRow } from "@chat/protocol";
+import { defined } from "../runtime/defined.js";
 import { curMax } from "./held-ranges.js";
 import { mergeRow } from "./merge-receipts.js";
 import { obeyingRow } from "./obey.js";
@@ -44,9 +45,9 @@ export function takeRow(
     if (differs || row.head < curMax(ranges)) replica.trust = "suspect";
     // Overtaken on its way by entries, or by a backup that was restored: comparing will tell.
     if (row.head < old.head) {
-      const { delivered, read, readOrdinal, unread, mute, receipts = old.receipts } = row;
-      const told = { ...(unread && { unread }), ...(mute && { mute }), ...(receipts && { receipts }) };
-      replica.row = { ...old, delivered, read, readOrdinal, ...told };
+      const { delivered, read, readOrdinal, unread, mute, privacy, receipts = old.receipts } = row;
+      const told = { delivered, read, readOrdinal, unread, mute, privacy, receipts };
+      replica.row = { ...old, ...defined(told) };
       return "partly";
     }
   }

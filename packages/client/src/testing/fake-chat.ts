@@ -1,6 +1,7 @@
 import {
   ChatError,
   type ClientFrame,
+  DEFAULT_PRIVACY,
   ENTRY_KINDS,
   type HistoryVisibility,
   isSendableKind,
@@ -10,6 +11,7 @@ import {
   type OwnReceipt,
   type Runtime,
   type ServerFrame,
+  type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
 import { createFakePresence, type FakePresence } from "./fake-presence.js";
@@ -54,6 +56,8 @@ export interface FakeChat {
   state: FakeState;
   readonly users: Map<string, UserProfile>;
   readonly presence: FakePresence;
+  /** What users tell others, of those who have set it. */
+  readonly privacies: ReadonlyMap<string, UserPrivacy>;
   /** @throws ChatError `not_found` */
   conversationOf(id: string): FakeConversation;
   append(conversation: FakeConversation, draft: Parameters<typeof appendEntry>[2]): FakeEntry;
@@ -96,6 +100,9 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   const pushes = new Map<string, string | undefined>();
 
   const cursorNow = (): string => cursorOf(chat.state);
+
+  const privacies = new Map<string, UserPrivacy>();
+  const privacyOf = (userId: string): UserPrivacy => privacies.get(userId) ?? DEFAULT_PRIVACY;
 
   function conversationOf(id: string): FakeConversation {
     const conversation = chat.state.conversations.get(id);
@@ -155,26 +162,34 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       readOrdinal: log[reached - 1]?.ordinal ?? 0,
       ...(unread && { unread }),
       ...(before.mute && { mute: before.mute }),
+      ...(before.privacy && { privacy: before.privacy }),
     };
+    if (reached > before.read) {
+      const tells = before.privacy?.readReceipts ?? privacyOf(userId).readReceipts;
+      member.shownRead = tells ? undefined : (member.shownRead ?? before.read);
+    }
     if (JSON.stringify(member.receipt) !== JSON.stringify(before)) conversation.change = ++chat.state.change;
     const receipt = { conversationId, ...member.receipt };
     for (const session of sessions) {
       if (session.userId === userId) session.send({ type: "own-receipt-changed", receipt });
       else if (isMember(conversation, session.userId)) {
-        const receipts = [{ userId, delivered: receipt.delivered, read: receipt.read }];
+        const receipts = [{ userId, delivered: receipt.delivered, read: member.shownRead ?? receipt.read }];
         session.send({ type: "receipts-changed", conversationId, receipts });
       }
     }
     return receipt;
   }
 
-  /** Mutes a conversation for a user, and tells the user's sessions. */
-  function mute(conversationId: string, userId: string, until: number | undefined): OwnReceipt {
+  /** Changes what is a user's own of a conversation, and tells the user's sessions. */
+  function setOwn(
+    conversationId: string,
+    userId: string,
+    change: (before: OwnReceipt) => Partial<OwnReceipt>,
+  ): OwnReceipt {
     const conversation = conversationOf(conversationId);
     const member = conversation.members.get(userId);
     if (!member || !isMember(conversation, userId)) throw new ChatError("forbidden", "Members only.");
-    const version = (member.receipt.mute?.version ?? 0) + 1;
-    member.receipt = { ...member.receipt, mute: { version, ...(until && { until }) } };
+    member.receipt = { ...member.receipt, ...change({ conversationId, ...member.receipt }) };
     conversation.change = ++chat.state.change;
     const receipt = { conversationId, ...member.receipt };
     for (const session of sessions) {
@@ -270,7 +285,10 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       case "set-typing":
         for (const other of sessions) {
           const { conversationId, typing } = frame;
-          if (other.userId === userId || !isMember(conversationOf(conversationId), other.userId)) continue;
+          const conversation = conversationOf(conversationId);
+          if (other.userId === userId || !isMember(conversation, other.userId)) continue;
+          const { privacy } = conversation.members.get(userId)?.receipt ?? {};
+          if (!(privacy?.typing ?? privacyOf(userId).typing)) continue;
           other.send({ type: "typing-changed", conversationId, userId, typing });
         }
         return undefined;
@@ -278,9 +296,43 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         return {
           type: "receipts",
           requestId,
-          receipts: [mute(frame.conversationId, userId, frame.until)],
+          receipts: [
+            setOwn(frame.conversationId, userId, ({ mute }) => ({
+              mute: { version: (mute?.version ?? 0) + 1, ...(frame.until && { until: frame.until }) },
+            })),
+          ],
           refused: [],
         };
+      case "set-conversation-privacy":
+        return {
+          type: "receipts",
+          requestId,
+          receipts: [
+            setOwn(frame.conversationId, userId, ({ privacy = { version: 0 } }) => {
+              const typing = chosen(frame.typing, privacy.typing);
+              const readReceipts = chosen(frame.readReceipts, privacy.readReceipts);
+              const told = {
+                ...(typing !== undefined && { typing }),
+                ...(readReceipts !== undefined && { readReceipts }),
+              };
+              return { privacy: { version: privacy.version + 1, ...told } };
+            }),
+          ],
+          refused: [],
+        };
+      case "set-privacy": {
+        const { typing, readReceipts, version } = privacyOf(userId);
+        const privacy = {
+          version: version + 1,
+          typing: frame.typing ?? typing,
+          readReceipts: frame.readReceipts ?? readReceipts,
+        };
+        privacies.set(userId, privacy);
+        for (const other of sessions) {
+          if (other.userId === userId) other.send({ type: "privacy-changed", privacy });
+        }
+        return { type: "privacy", requestId, privacy };
+      }
       case "watch-presence":
         return { type: "presences", requestId, presences: presence.watch(session, frame) };
       case "set-presence":
@@ -432,6 +484,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
     state: emptyState(runtime),
     users,
     presence,
+    privacies,
     conversationOf,
     append,
     create,
@@ -439,4 +492,11 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
     answer,
   };
   return chat;
+}
+
+function chosen(
+  choice: "on" | "off" | "default" | undefined,
+  before: boolean | undefined,
+): boolean | undefined {
+  return choice === undefined ? before : choice === "default" ? undefined : choice === "on";
 }

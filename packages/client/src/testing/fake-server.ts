@@ -209,6 +209,7 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
         serverTime: clock.now(),
         textCharacters,
         receiptMembers: LIMITS.receiptMembers,
+        ...(chat.privacies.has(created.userId) && { privacy: chat.privacies.get(created.userId)! }),
       });
       chat.presence.changed(created.userId);
     }

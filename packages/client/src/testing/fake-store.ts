@@ -43,6 +43,8 @@ interface Membership {
   /** When the membership changed last. */
   change: number;
   receipt: Receipt;
+  /** As far as the others are told that the member has read; absent where nothing is hidden. */
+  shownRead?: number | undefined;
 }
 
 /** One conversation of the fake server. */
@@ -161,11 +163,13 @@ export function appendEntry(
   if (counts || messageId === 1) conversation.activity = state.change;
   const sender = conversation.members.get(draft.senderId);
   if (counts && sender) {
-    const { unread, mute } = sender.receipt;
+    const { unread, mute, privacy } = sender.receipt;
+    sender.shownRead = undefined;
     sender.receipt = {
       ...{ delivered: messageId, read: messageId, readOrdinal: entry.ordinal },
       ...(unread && { unread: { version: unread.version + (unread.from ? 1 : 0) } }),
       ...(mute && { mute }),
+      ...(privacy && { privacy }),
     };
   }
   for (const userId of kind === ENTRY_KINDS.created || kind === ENTRY_KINDS.membersAdded
@@ -245,14 +249,19 @@ export function rowOf(conversation: FakeConversation, userId: string): Conversat
     ...(lastRedaction > 0 && { lastRedaction }),
     ...(receipt.unread && { unread: receipt.unread }),
     ...(receipt.mute && { mute: receipt.mute }),
+    ...(receipt.privacy && { privacy: receipt.privacy }),
     ...(isIn && {
       receipts: [...members].flatMap(
         ([
           other,
           {
             receipt: { delivered, read },
+            shownRead = read,
           },
-        ]) => (other !== userId && isMember(conversation, other) ? { userId: other, delivered, read } : []),
+        ]) =>
+          other !== userId && isMember(conversation, other)
+            ? { userId: other, delivered, read: shownRead }
+            : [],
       ),
     }),
   };

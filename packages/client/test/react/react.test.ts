@@ -13,6 +13,7 @@ import {
   useConversation,
   useConversations,
   usePresence,
+  usePrivacy,
   useTimeline,
   useUser,
 } from "../../src/react/index.js";
@@ -171,6 +172,19 @@ test("shows whether a user is there, and watches them while it is mounted", asyn
   await pass(1_000);
   expect(shown()).toMatchObject({ userId: "bo", status: "offline" });
   await render(null);
+});
+
+test("shows what the user tells others, and renders again when that was set", async () => {
+  const [one, other] = [createChatClient(optionsFor("ana")), createChatClient(optionsFor("ana"))];
+  await render(h(ChatProvider, { client: one }, h(Shown, { use: () => usePrivacy() })));
+  await pass(1_000);
+  expect(shown()).toMatchObject({ typing: true, readReceipts: true });
+  const set = other.setPrivacy({ readReceipts: false });
+  await pass(1_000);
+  await set;
+  expect(shown()).toMatchObject({ typing: true, readReceipts: false });
+  await render(null);
+  await Promise.all([one.close(), other.close()]);
 });
 
 describe("on a server", () => {

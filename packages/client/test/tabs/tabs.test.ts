@@ -98,6 +98,19 @@ function devices(): string[] {
 }
 
 describe("two tabs", () => {
+  test("show and set alike what the user tells others", async () => {
+    const [leader, follower] = await openTwo();
+    const set = follower.client.setPrivacy({ readReceipts: false });
+    await pass(300);
+    await set;
+    for (const { client } of [leader, follower]) {
+      expect(client.privacy).toMatchObject({ typing: true, readReceipts: false });
+    }
+    const third = open();
+    await pass(300);
+    expect(third.client.privacy.readReceipts).toBe(false);
+  });
+
   test("jump alike: a window of the one that follows is held for both", async () => {
     for (let id = 2; id <= 300; id++) server.post("room", "bo", `m${id}`);
     const [leader, follower] = await openTwo();

@@ -26,6 +26,8 @@ import { ping } from "./ping.js";
 import { pong } from "./pong.js";
 import { presenceChanged } from "./presence-changed.js";
 import { presences } from "./presences.js";
+import { privacy } from "./privacy.js";
+import { privacyChanged } from "./privacy-changed.js";
 import { push } from "./push.js";
 import { range } from "./range.js";
 import { receiptCounts } from "./receipt-counts.js";
@@ -36,7 +38,9 @@ import { refreshToken } from "./refresh-token.js";
 import { removeMembers } from "./remove-members.js";
 import { sendMessage } from "./send-message.js";
 import { sendReceipts } from "./send-receipts.js";
+import { setConversationPrivacy } from "./set-conversation-privacy.js";
 import { setPresence } from "./set-presence.js";
+import { setPrivacy } from "./set-privacy.js";
 import { setProfile } from "./set-profile.js";
 import { setPush } from "./set-push.js";
 import { setRole } from "./set-role.js";
@@ -75,6 +79,8 @@ export const CLIENT_FRAMES = [
   watchPresence,
   setPresence,
   muteConversation,
+  setPrivacy,
+  setConversationPrivacy,
   getPush,
   setPush,
 ] as const;
@@ -94,6 +100,7 @@ export const SERVER_FRAMES = [
   receipts,
   receiptCounts,
   presences,
+  privacy,
   push,
   tokenRefreshed,
   entries,
@@ -104,6 +111,7 @@ export const SERVER_FRAMES = [
   ownReceiptChanged,
   typingChanged,
   presenceChanged,
+  privacyChanged,
   headMoved,
   tokenExpiring,
 ] as const;
@@ -137,6 +145,9 @@ export type { PushFrame } from "./push.js";
 export type { SetTypingFrame } from "./set-typing.js";
 export type { WatchPresenceFrame } from "./watch-presence.js";
 export type { SetPresenceFrame } from "./set-presence.js";
+export type { SetPrivacyFrame } from "./set-privacy.js";
+export type { PrivacyFrame } from "./privacy.js";
+export type { PrivacyChangedFrame } from "./privacy-changed.js";
 export type { WelcomeFrame } from "./welcome.js";
 export type { PongFrame } from "./pong.js";
 export type { ErrorFrame } from "./error.js";

@@ -1,6 +1,7 @@
 import { defineFrame, type FrameOf } from "../frame.js";
 import { LIMITS } from "../limits.js";
 import * as schema from "../schema.js";
+import { userPrivacyShape } from "../user-privacy.js";
 
 /**
  * The answer to `hello`. From the moment of this frame on the server pushes what happens;
@@ -21,5 +22,7 @@ export const welcome = defineFrame(64, "welcome", {
   textCharacters: schema.uint,
   /** Up to so many members of a conversation are told how far each other has come. */
   receiptMembers: schema.uint,
+  /** What the user tells others; absent if nothing was ever set. What is set later is pushed. */
+  privacy: schema.optional(schema.struct(userPrivacyShape)),
 });
 export type WelcomeFrame = FrameOf<typeof welcome>;

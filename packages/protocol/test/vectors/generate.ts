@@ -109,6 +109,7 @@ const rowFull: ConversationRow = {
   unread: { version: 3, from: 200, ordinal: 195 },
   receipts: [{ userId: "bo", delivered: 65_536, read: 65_000 }],
   mute: { version: 2, until: TIME },
+  privacy: { version: 2, typing: true, readReceipts: false },
 };
 const rowRedacted: ConversationRow = {
   ...rowMinimal,
@@ -343,6 +344,20 @@ const clientFrames: Record<string, ClientFrame> = {
     conversationId: ROOM,
     until: 9_007_199_254_740_991,
   },
+  "set-privacy minimal": { type: "set-privacy", requestId: 33 },
+  "set-privacy full": { type: "set-privacy", requestId: 33, typing: true, readReceipts: false },
+  "set-conversation-privacy minimal": {
+    type: "set-conversation-privacy",
+    requestId: 34,
+    conversationId: "room",
+  },
+  "set-conversation-privacy full": {
+    type: "set-conversation-privacy",
+    requestId: 34,
+    conversationId: ROOM,
+    typing: "off",
+    readReceipts: "default",
+  },
   "count-receipts minimal": { type: "count-receipts", requestId: 28, conversationId: "room", messageId: 0 },
   "count-receipts full": { type: "count-receipts", requestId: 28, conversationId: ROOM, messageId: 300 },
 };
@@ -371,6 +386,7 @@ const serverFrames: Record<string, ServerFrame> = {
     serverTime: TIME,
     textCharacters: 100_000,
     receiptMembers: 0,
+    privacy: { version: 1, typing: false, readReceipts: true },
   },
   "pong minimal": { type: "pong", requestId: 2, heads: [] },
   "pong full": {
@@ -591,7 +607,26 @@ const serverFrames: Record<string, ServerFrame> = {
       ...{ delivered: 9, read: 8, readOrdinal: 7 },
       unread: { version: 4, from: 6, ordinal: 5 },
       mute: { version: 3 },
+      privacy: { version: 1, readReceipts: true },
     },
+  },
+  "privacy minimal": {
+    type: "privacy",
+    requestId: 33,
+    privacy: { version: 0, typing: true, readReceipts: true },
+  },
+  "privacy full": {
+    type: "privacy",
+    requestId: 33,
+    privacy: { version: 300, typing: false, readReceipts: false },
+  },
+  "privacy-changed minimal": {
+    type: "privacy-changed",
+    privacy: { version: 0, typing: true, readReceipts: true },
+  },
+  "privacy-changed full": {
+    type: "privacy-changed",
+    privacy: { version: 300, typing: false, readReceipts: false },
   },
   "user-changed minimal": { type: "user-changed", profile: profileMinimal },
   "user-changed full": { type: "user-changed", profile: profileFull },

@@ -12,6 +12,7 @@ import {
   type OwnReceipt,
   type Role,
   type UserPresence,
+  type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
 import { toEntry } from "../delivery/to-entry.js";
@@ -24,6 +25,12 @@ import { listChanges, listConversations } from "../operations/list-conversations
 import { listMembers } from "../operations/list-members.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { muteConversation } from "../operations/mute-conversation.js";
+import {
+  type ConversationPrivacyChange,
+  getPrivacy,
+  setConversationPrivacy,
+  setPrivacy,
+} from "../operations/set-privacy.js";
 import { getPresence, setPresence } from "../operations/presence.js";
 import { countReceipts, listReceipts, sendReceipt } from "../operations/receipts.js";
 import { getPush, type PushState, setPush } from "../operations/push-subscriptions.js";
@@ -38,6 +45,7 @@ import type {
   ConversationPage,
   Member,
   Page,
+  PrivacyChange,
   ReceiptCounts,
 } from "../store/conversation-store.js";
 import type { OutboxDraft } from "../store/outbox-store.js";
@@ -142,6 +150,12 @@ export interface ChatActor {
    * Push goes by it; unread counts and rows do not.
    */
   mute(conversationId: string, until: number): Promise<OwnReceipt>;
+  /** What the user tells others, in all conversations that say nothing else: that they are writing, and how far they have read. */
+  privacy(): Promise<UserPrivacy>;
+  /** Sets it; what is absent stays. What was told stays told. */
+  setPrivacy(change: PrivacyChange): Promise<UserPrivacy>;
+  /** Sets what the user tells the others of one conversation; what is absent stays. */
+  setConversationPrivacy(conversationId: string, change: ConversationPrivacyChange): Promise<OwnReceipt>;
   /** Tells the other members who are connected that the user is writing, for some 6 s, or has stopped. */
   setTyping(conversationId: string, typing: boolean): Promise<void>;
   /** How far the members of a conversation have come. */
@@ -276,6 +290,16 @@ export function createActor(
       await ready();
       return listConversations(context, caller, { limit, ...(page !== undefined && { page }) });
     },
+    async privacy() {
+      await ready();
+      return getPrivacy(context, caller);
+    },
+    async setPrivacy(change) {
+      await ready();
+      return setPrivacy(context, caller, change);
+    },
+    setConversationPrivacy: (conversationId, change) =>
+      read(conversationId, () => setConversationPrivacy(context, caller, { conversationId, ...change })),
     async conversationChanges({ cursor, limit = LIMITS.pageRows }) {
       await ready();
       return listChanges(context, caller, { cursor, limit });

@@ -99,6 +99,7 @@ export class ChangeFollower {
         await deliverer.reach(conversationId, head);
         if (receiptsMoved) await deliverer.discoverReceipts(conversationId, this.#position);
       }
+      await deliverer.discoverPrivacy(changes.users);
       const users = deliverer.profiles.watchedAmong(changes.users);
       if (users.length > 0) {
         for (const profile of await store.conversations.users(users)) deliverer.profiles.changed(profile);

@@ -1,4 +1,4 @@
-import type { Runtime, ServerCodec } from "@chat/protocol";
+import type { Runtime, ServerCodec, UserPrivacy } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore, ReadQuery } from "../store/message-store.js";
@@ -44,6 +44,8 @@ interface LocalUser extends RowReceiver {
   readonly recipients: Set<Recipient>;
   /** The tracks of the user's conversations. */
   readonly tracks: Set<Track>;
+  /** The version of the user's privacy that the sessions were told. */
+  privacyVersion: number;
   /** Resolves when all of them are laid. */
   ready: Promise<void>;
 }
@@ -142,6 +144,7 @@ export class Deliverer {
         tracks: new Set(),
         ready: Promise.resolve(),
         rowsUnderWay: 0,
+        privacyVersion: 0,
       };
       this.#users.set(userId, user);
       user.ready = this.#layTracksOf(userId, user);
@@ -283,6 +286,23 @@ export class Deliverer {
     if (!this.receipts.isNews(conversationId, receipts)) return;
     const { memberCount = 0 } = (await conversations.participation(undefined, conversationId)) ?? {};
     this.receipts.receive({ conversationId, receipts, shared: memberCount <= receiptMembers });
+  }
+
+  /** Tells the user's sessions what the user tells others now, unless they know. */
+  privacyChanged(userId: string, privacy: UserPrivacy): void {
+    const user = this.#users.get(userId);
+    if (user === undefined || privacy.version <= user.privacyVersion) return;
+    user.privacyVersion = privacy.version;
+    const frame = this.#options.codec.encode({ type: "privacy-changed", privacy });
+    for (const recipient of user.recipients) recipient.deliver(frame);
+  }
+
+  /** As {@link privacyChanged} for those of these users who are here, by the store. @throws ChatError `store_unavailable` */
+  async discoverPrivacy(userIds: readonly string[]): Promise<void> {
+    const here = userIds.filter((userId) => this.#users.has(userId));
+    if (here.length === 0) return;
+    const privacies = await this.#options.conversations.privacies(here);
+    for (const [userId, privacy] of privacies) this.privacyChanged(userId, privacy);
   }
 
   /** Tells the other members who are here that one is writing. */

@@ -1,16 +1,15 @@
 import { decode, encode } from "@msgpack/msgpack";
-import type { Receipt, ServerCodec } from "@chat/protocol";
+import type { ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
+import type { ToldReceipt } from "../store/conversation-store.js";
 import type { Recipient } from "./recipient.js";
-
-type UserReceipt = Receipt & { readonly userId: string };
 
 /** Members of a conversation who have come further. */
 export interface MovedReceipts {
   readonly conversationId: string;
   /** True if the other members are told, too. */
   readonly shared: boolean;
-  readonly receipts: readonly UserReceipt[];
+  readonly receipts: readonly ToldReceipt[];
 }
 
 /** Where the sessions of a conversation's members are. */
@@ -34,8 +33,8 @@ export class ReceiptSender {
   readonly #encode: ServerCodec["encode"];
   readonly #audience: ReceiptAudience;
   /** What local sessions were told, by conversation and user; for as long as there are any. */
-  readonly #told = new Map<string, Map<string, UserReceipt>>();
-  #due = new Map<string, { shared: boolean; receipts: Map<string, UserReceipt> }>();
+  readonly #told = new Map<string, Map<string, ToldReceipt>>();
+  #due = new Map<string, { shared: boolean; receipts: Map<string, ToldReceipt> }>();
 
   constructor(encode: ServerCodec["encode"], audience: ReceiptAudience) {
     this.#encode = encode;
@@ -45,7 +44,7 @@ export class ReceiptSender {
   /** Takes what this server has stored, and tells the others. */
   publish({ conversationId, shared, receipts }: MovedReceipts): void {
     if (this.#due.size === 0) queueMicrotask(() => this.#flush());
-    const due = this.#due.get(conversationId) ?? { shared, receipts: new Map<string, UserReceipt>() };
+    const due = this.#due.get(conversationId) ?? { shared, receipts: new Map<string, ToldReceipt>() };
     due.shared = shared;
     for (const receipt of receipts) due.receipts.set(receipt.userId, receipt);
     this.#due.set(conversationId, due);
@@ -55,19 +54,22 @@ export class ReceiptSender {
   receive({ conversationId, shared, receipts }: MovedReceipts): void {
     const members = this.#audience.members(conversationId);
     if (members === undefined) return;
-    const told = this.#told.get(conversationId) ?? new Map<string, UserReceipt>();
+    const told = this.#told.get(conversationId) ?? new Map<string, ToldReceipt>();
     this.#told.set(conversationId, told);
     const news = receipts.filter((receipt) => isNews(receipt, told.get(receipt.userId)));
+    const forOthers = shared ? news.filter((receipt) => isShown(receipt, told.get(receipt.userId))) : [];
     if (told.size + news.length > TOLD) told.clear();
     for (const receipt of news) {
-      const { userId, ...own } = receipt;
+      const { userId, shownRead: _, ...own } = receipt;
       told.set(userId, receipt);
       const frame = this.#encode({ type: "own-receipt-changed", receipt: { conversationId, ...own } });
       for (const recipient of members.get(userId)?.recipients ?? []) recipient.offer(frame, conversationId);
     }
-    for (let at = 0; shared && at < news.length; at += LIMITS.receiptsPerRow) {
-      const some = news.slice(at, at + LIMITS.receiptsPerRow);
-      const frame = this.#encode({ type: "receipts-changed", conversationId, receipts: some });
+    for (let at = 0; at < forOthers.length; at += LIMITS.receiptsPerRow) {
+      const some = forOthers.slice(at, at + LIMITS.receiptsPerRow);
+      // Of what a member hides nobody else may hear, in no frame.
+      const shown = some.map(({ userId, delivered, shownRead }) => ({ userId, delivered, read: shownRead }));
+      const frame = this.#encode({ type: "receipts-changed", conversationId, receipts: shown });
       for (const [userId, { recipients }] of members) {
         if (some.every((receipt) => receipt.userId === userId)) continue;
         for (const recipient of recipients) recipient.offer(frame, conversationId);
@@ -76,7 +78,7 @@ export class ReceiptSender {
   }
 
   /** True if somebody here was not told of all of these. */
-  isNews(conversationId: string, receipts: readonly UserReceipt[]): boolean {
+  isNews(conversationId: string, receipts: readonly ToldReceipt[]): boolean {
     const told = this.#told.get(conversationId);
     return receipts.some((receipt) => isNews(receipt, told?.get(receipt.userId)));
   }
@@ -97,14 +99,21 @@ export class ReceiptSender {
   }
 }
 
-function isNews(receipt: UserReceipt, told: UserReceipt | undefined): boolean {
+function isNews(receipt: ToldReceipt, told: ToldReceipt | undefined): boolean {
   return (
     told === undefined ||
     receipt.delivered > told.delivered ||
     receipt.read > told.read ||
+    receipt.shownRead > told.shownRead ||
     (receipt.unread?.version ?? 0) > (told.unread?.version ?? 0) ||
-    (receipt.mute?.version ?? 0) > (told.mute?.version ?? 0)
+    (receipt.mute?.version ?? 0) > (told.mute?.version ?? 0) ||
+    (receipt.privacy?.version ?? 0) > (told.privacy?.version ?? 0)
   );
+}
+
+/** True if others see a difference. */
+function isShown(receipt: ToldReceipt, told: ToldReceipt | undefined): boolean {
+  return told === undefined || receipt.delivered > told.delivered || receipt.shownRead > told.shownRead;
 }
 
 /** Tells an envelope of receipts from others. */
@@ -128,5 +137,5 @@ export function decodeReceipts(bytes: Uint8Array): MovedReceipts | undefined {
   if (typeof conversationId !== "string" || typeof shared !== "boolean" || !Array.isArray(receipts)) {
     return undefined;
   }
-  return { conversationId, shared, receipts: receipts as UserReceipt[] };
+  return { conversationId, shared, receipts: receipts as ToldReceipt[] };
 }

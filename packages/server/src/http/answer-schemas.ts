@@ -52,6 +52,17 @@ const mute = {
   ),
 };
 
+const privacy = {
+  schema: object(
+    "What the caller tells the others of this conversation; what is absent is as everywhere.",
+    { version: integer("Rises with every change.") },
+    {
+      typing: flag("Whether they are told that the caller is writing."),
+      readReceipts: flag("Whether they are told how far the caller has read."),
+    },
+  ),
+};
+
 function listOf(name: AnswerName, description: string): { readonly schema: JsonSchema } {
   return { schema: { type: "array", items: answerOf(name), description } };
 }
@@ -100,6 +111,7 @@ export const ANSWER_SCHEMAS = {
         lastRedaction,
         unread,
         mute,
+        privacy,
         receipts: listOf(
           "MemberReceipt",
           "How far the other members have come; absent where there are too many to tell of.",
@@ -110,7 +122,7 @@ export const ANSWER_SCHEMAS = {
   MemberReceipt: object("How far a member has come.", {
     userId: id("The member."),
     delivered: integer("Everything up to it has reached a device of the member."),
-    read: integer("Everything up to it was read by the member."),
+    read: integer("Everything up to it was read by the member, as far as they tell it."),
   }),
   Entry: object(
     "One entry of a conversation's log. What is not among the entries of a span does not exist for the caller.",
@@ -200,7 +212,7 @@ export const ANSWER_SCHEMAS = {
   OwnReceipt: object(
     "How far the caller has come.",
     { conversationId: id("The conversation."), ...watermarks },
-    { unread, mute },
+    { unread, mute, privacy },
   ),
   get Receipts(): JsonSchema {
     return object("A page of receipts.", { items: listOf("MemberReceipt", "By user id.") }, { next });
@@ -231,6 +243,11 @@ export const ANSWER_SCHEMAS = {
   get Presences(): JsonSchema {
     return object("Presence.", { items: listOf("UserPresence", "Of those whom the caller may see.") });
   },
+  UserPrivacy: object("What the caller tells others.", {
+    version: integer("Rises with every change; 0: nothing was ever set."),
+    typing: flag("Whether they are told that the caller is writing."),
+    readReceipts: flag("Whether they are told how far the caller has read."),
+  }),
   PushState: object(
     "How pushes reach a device.",
     {

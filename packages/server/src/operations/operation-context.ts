@@ -1,4 +1,4 @@
-import type { Runtime, UserProfile } from "@chat/protocol";
+import type { Runtime, UserPrivacy, UserProfile } from "@chat/protocol";
 import type { MovedReceipts } from "../delivery/receipt-sender.js";
 import type { Presence } from "../delivery/presence/presence.js";
 import type { Typing } from "../delivery/typing.js";
@@ -34,6 +34,8 @@ export interface OperationContext {
   receiptsMoved(moved: MovedReceipts): void;
   /** Tells the other members who are connected that one is writing. */
   typing(typing: Typing): void;
+  /** Tells a user's devices what the user tells others now. */
+  privacyChanged(userId: string, privacy: UserPrivacy): void;
   /** Tells whom it concerns of a changed profile. */
   userChanged(profile: UserProfile): void;
 }

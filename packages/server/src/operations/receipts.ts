@@ -95,8 +95,9 @@ export async function storeReceipts(
   return advanced.map((outcome, index) => {
     const { conversationId, userId } = advances[index]!;
     if (outcome === undefined) return undefined;
-    const { receipt, moved, shared } = outcome;
-    if (moved) context.receiptsMoved({ conversationId, shared, receipts: [{ userId, ...receipt }] });
+    const { receipt, shownRead, moved, shared } = outcome;
+    if (moved)
+      context.receiptsMoved({ conversationId, shared, receipts: [{ userId, shownRead, ...receipt }] });
     return { conversationId, ...receipt };
   });
 }

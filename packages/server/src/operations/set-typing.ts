@@ -4,7 +4,7 @@ import type { Caller, OperationContext } from "./operation-context.js";
 
 /**
  * Tells the members of a conversation who are connected that the caller is writing, or has stopped; in conversations of
- * more than `typingMembers` members nobody is told. Kept nowhere.
+ * more than `typingMembers` members nobody is told, nor where the caller tells nobody. Kept nowhere.
  * @throws ChatError `not_found`, `forbidden`, `invalid_argument` (the system), `store_unavailable`
  */
 export async function setTyping(
@@ -14,7 +14,8 @@ export async function setTyping(
 ): Promise<void> {
   const { userId } = caller;
   if (userId === SYSTEM_USER) throw new ChatError("invalid_argument", "The system is seen by nobody.");
-  const { memberCount } = await authorizeMember(context, caller, conversationId);
+  const { memberCount, typing: tells } = await authorizeMember(context, caller, conversationId);
   await context.hooks.authorize(caller, { operation: "set-typing", conversationId });
-  if (memberCount <= context.settings.typingMembers) context.typing({ conversationId, userId, typing });
+  if (tells && memberCount <= context.settings.typingMembers)
+    context.typing({ conversationId, userId, typing });
 }

@@ -9,6 +9,7 @@ import { listMembers } from "../operations/list-members.js";
 import type { Recipient } from "../delivery/recipient.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { muteConversation } from "../operations/mute-conversation.js";
+import { setConversationPrivacy, setPrivacy } from "../operations/set-privacy.js";
 import { setPresence, watchPresence } from "../operations/presence.js";
 import { getPush, setPush } from "../operations/push-subscriptions.js";
 import { countReceipts, sendReceipts } from "../operations/receipts.js";
@@ -42,6 +43,8 @@ const CLASSES: Readonly<Record<PlainRequest["type"], OperationClass>> = {
   "watch-presence": "list",
   "set-presence": "write",
   "mute-conversation": "write",
+  "set-privacy": "write",
+  "set-conversation-privacy": "write",
   "get-push": "read",
   "set-push": "write",
 };
@@ -100,6 +103,12 @@ export async function answerRequest(
       return { type: "receipt-counts", requestId, ...(await countReceipts(context, caller, request)) };
     case "mute-conversation": {
       const receipts = [await muteConversation(context, caller, request)];
+      return { type: "receipts", requestId, receipts, refused: [] };
+    }
+    case "set-privacy":
+      return { type: "privacy", requestId, privacy: await setPrivacy(context, caller, request) };
+    case "set-conversation-privacy": {
+      const receipts = [await setConversationPrivacy(context, caller, request)];
       return { type: "receipts", requestId, receipts, refused: [] };
     }
     case "watch-presence":

@@ -334,6 +334,8 @@ export class Session implements Recipient {
       await registry.register(identity, this.#record);
       this.#heartbeat.begin(deliverer.runs);
       await deliverer.attach(this);
+      // Read once the session is told of changes, so that none falls in between.
+      const privacy = (await context.conversations.privacies([userId])).get(userId);
       if (!this.isOver) context.presence.attach(this);
       if (this.isOver) {
         // The socket went away meanwhile, and its end found nothing to undo.
@@ -356,6 +358,7 @@ export class Session implements Recipient {
           serverTime: runtime.clock.now(),
           textCharacters: settings.textCharacters,
           receiptMembers: settings.receiptMembers,
+          ...(privacy && { privacy }),
         }),
       );
       if (expiresAt !== undefined) this.#watchToken(expiresAt);

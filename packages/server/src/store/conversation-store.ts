@@ -6,6 +6,7 @@ import type {
   MemberReceipt,
   Receipt,
   Role,
+  UserPrivacy,
   UserProfile,
 } from "@chat/protocol";
 
@@ -47,6 +48,8 @@ export interface Participation {
   readonly ordinal: number;
   readonly firstId: number;
   readonly lastRedaction: number;
+  /** Whether the user tells the others of this conversation that they are writing. */
+  readonly typing: boolean;
 }
 
 /** A place in a log: the ordinal is the one that the entry with this id has. */
@@ -65,11 +68,25 @@ export interface ReceiptAdvance {
   readonly mark?: { readonly version: number; readonly from?: LogPlace };
   /** Mutes the conversation for the member until a time, wall-clock ms; 0: no longer. */
   readonly mutedUntil?: number;
+  /** What the member tells the others of this conversation; null: as everywhere. What is absent stays. */
+  readonly privacy?: { readonly typing?: boolean | null; readonly readReceipts?: boolean | null };
+}
+
+/** What a user tells others; what is absent stays. */
+export type PrivacyChange = Partial<Omit<UserPrivacy, "version">>;
+
+/** A member's receipt, and how much of it the others are told. */
+export interface ToldReceipt extends Receipt {
+  readonly userId: string;
+  /** As far as the others are told that the member has read; `read` where nothing is hidden from them. */
+  readonly shownRead: number;
 }
 
 /** What an advance has come to. */
 export interface AdvancedReceipt {
   readonly receipt: Receipt;
+  /** As in {@link ToldReceipt}. */
+  readonly shownRead: number;
   /** False if everything was so before: then nothing was written. */
   readonly moved: boolean;
   /** True if the other members are told. */
@@ -132,7 +149,7 @@ export interface StoreChanges {
     readonly membershipMoved: boolean;
     readonly receiptsMoved: boolean;
   }[];
-  /** Users whose profile changed. */
+  /** Users whose profile or privacy changed. */
   readonly users: readonly string[];
   readonly cursor: string;
   readonly more: boolean;
@@ -186,7 +203,10 @@ export interface ConversationStore {
    * A membership begins with all three at its first entry, so that nothing before it is unread. Every message raises those of
    * its sender to itself, in the commit that stores it, and takes the sender's mark off: one's own messages are never unread.
    * In a conversation of up to `receiptMembers` members an advance changes the rows of all members, in a larger one the member's own,
-   * as does one that only mutes: that concerns nobody else, and is not shared.
+   * as does one that only mutes, or that changes nothing but what is hidden from others: that concerns nobody else, and is not shared.
+   *
+   * What others are told of `read` (in rows, {@link receipts} and {@link countReceipts}) stays where it is while the member does
+   * not tell it: by the conversation's own `privacy`, else by the user's. A message of the member's own tells it all the same.
    */
   advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]>;
 
@@ -197,10 +217,7 @@ export interface ConversationStore {
   ): Promise<Page<MemberReceipt>>;
 
   /** The receipts of those members of a conversation whom an advance has moved since a cursor of the store-wide feed. */
-  receiptChanges(
-    conversationId: string,
-    cursor: string,
-  ): Promise<readonly (Receipt & { readonly userId: string })[]>;
+  receiptChanges(conversationId: string, cursor: string): Promise<readonly ToldReceipt[]>;
 
   /** How many members have come as far as a message. */
   countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts>;
@@ -243,6 +260,12 @@ export interface ConversationStore {
 
   /** Replaces a profile and raises its version; one that says the same keeps its version. */
   setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile>;
+
+  /** What those of these users tell others who have ever set it. */
+  privacies(userIds: readonly string[]): Promise<ReadonlyMap<string, UserPrivacy>>;
+
+  /** Sets what a user tells others; a change is one of the user in the store-wide feed. Resolves to what is kept now. */
+  setPrivacy(userId: string, change: PrivacyChange): Promise<UserPrivacy>;
 
   /** Notes when users were there last; never moves back. Not part of the change feeds. */
   setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void>;

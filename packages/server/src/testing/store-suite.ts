@@ -5,6 +5,7 @@ import { housekeepingCases } from "./cases/housekeeping-cases.js";
 import { membershipCases } from "./cases/membership-cases.js";
 import { messageStoreCases } from "./cases/message-store-cases.js";
 import { presenceCases } from "./cases/presence-cases.js";
+import { privacyCases } from "./cases/privacy-cases.js";
 import { profileCases } from "./cases/profile-cases.js";
 import { pushCases } from "./cases/push-cases.js";
 import { receiptCases } from "./cases/receipt-cases.js";
@@ -40,6 +41,7 @@ export function storeSuite(
     ["conversation list", conversationListCases],
     ["changes", changeFeedCases],
     ["receipts", receiptCases],
+    ["privacy", privacyCases],
     ["profiles", profileCases],
     ["presence", presenceCases],
     ["pushes", pushCases],

@@ -93,6 +93,11 @@ describe("every route", () => {
       `/conversation-changes?cursor=${String(list["cursor"])}`,
       "/conversation-changes",
     );
+    await expectDescribed("PUT", "/conversations/room/privacy", "/conversations/{conversationId}/privacy", {
+      body: { readReceipts: "off", typing: "on" },
+    });
+    await expectDescribed("PUT", "/privacy", "/privacy", { body: { typing: false } });
+    await expectDescribed("GET", "/privacy", "/privacy");
     await expectDescribed("GET", "/conversations/room", "/conversations/{conversationId}");
     await expectDescribed("GET", "/conversations/nowhere", "/conversations/{conversationId}", {
       status: 404,

@@ -180,6 +180,13 @@ export const IN_A_GROUP: readonly OperationCase[] = [
     outcomes: [ok, ok, ok, forbidden, notFound, "invalid_argument"],
   },
   {
+    name: "set what is told in a conversation",
+    frame: (conversationId) => ({ type: "set-conversation-privacy", conversationId, readReceipts: "off" }),
+    http: (room) => ["PUT", `/conversations/${room}/privacy`, { readReceipts: "off" }],
+    call: (actor, room) => actor.setConversationPrivacy(room, { readReceipts: "off" }),
+    outcomes: [ok, ok, ok, forbidden, notFound, "invalid_argument"],
+  },
+  {
     name: "count receipts",
     frame: (conversationId) => ({ type: "count-receipts", conversationId, messageId: 3 }),
     http: (room) => ["GET", `/conversations/${room}/messages/3/receipt-counts`],
@@ -220,6 +227,13 @@ export const IN_A_PAIR: readonly OperationCase[] = [
 
 /** Of no conversation, or of none yet. */
 export const ANYWHERE: readonly OperationCase[] = [
+  {
+    name: "set what is told to others",
+    frame: () => ({ type: "set-privacy", typing: false }),
+    http: () => ["PUT", "/privacy", { typing: false }],
+    call: (actor) => actor.setPrivacy({ typing: false }),
+    outcomes: [ok, ok, ok, ok, ok, "invalid_argument"],
+  },
   {
     name: "list conversations",
     frame: () => ({ type: "list-conversations", limit: 10 }),

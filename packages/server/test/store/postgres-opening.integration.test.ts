@@ -58,6 +58,34 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, opened", () => {
     await store.close();
   });
 
+  it("brings up a schema of the version before, with what it holds", async () => {
+    const schema = await newSchema();
+    const pool = schema.pool();
+    const before = await openPostgres(pool);
+    await before.messages.append([draft()]);
+    await before.close();
+    for (const table of ["chat_user", "chat_receipt"]) {
+      for (const column of ["privacy_version", "typing", "read_receipts"]) {
+        await pool.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+      }
+    }
+    await pool.query("ALTER TABLE chat_receipt DROP COLUMN shown_read");
+    await pool.query("UPDATE chat_store SET schema_version = schema_version - 1");
+    const after = postgres(schema.pool());
+    await after.open(OPTIONS);
+    expect((await after.messages.append([draft()])).map(result)).toEqual(["stored"]);
+    const { conversations } = after;
+    expect(await conversations.row("ana", "c")).toMatchObject({ head: 3, read: 3 });
+    expect((await conversations.receipts("c", { limit: 5 })).items).toMatchObject([
+      { userId: "ana", read: 3 },
+    ]);
+    expect(await conversations.setPrivacy("ana", { typing: false })).toMatchObject({
+      version: 1,
+      typing: false,
+    });
+    await after.close();
+  });
+
   it("takes a schema that was made from the published SQL by hand", async () => {
     const schema = await newSchema();
     const pool = schema.pool({ max: 1 });

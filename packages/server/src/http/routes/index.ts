@@ -3,6 +3,7 @@ import { conversationRoutes } from "./conversations.js";
 import { memberRoutes } from "./members.js";
 import { messageRoutes } from "./messages.js";
 import { presenceRoutes } from "./presence.js";
+import { privacyRoutes } from "./privacy.js";
 import { pushRoutes } from "./push.js";
 import { receiptRoutes } from "./receipts.js";
 import { serverRoutes } from "./servers.js";
@@ -15,6 +16,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...receiptRoutes,
   ...presenceRoutes,
+  ...privacyRoutes,
   ...userRoutes,
   ...serverRoutes,
   ...pushRoutes,

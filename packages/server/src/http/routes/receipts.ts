@@ -1,10 +1,14 @@
 import { LIMITS } from "@chat/protocol";
 import { muteConversation } from "../../operations/mute-conversation.js";
+import { setConversationPrivacy } from "../../operations/set-privacy.js";
 import { countReceipts, listReceipts, sendReceipt } from "../../operations/receipts.js";
 import { answerOf } from "../answer-schemas.js";
-import { integer, optional } from "../json-field.js";
+import { integer, optional, word } from "../json-field.js";
 import { defineRoute } from "../route.js";
 import { conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
+
+/** `default`: as everywhere. */
+const CHOICES = ["on", "off", "default"] as const;
 
 export const receiptRoutes = [
   defineRoute({
@@ -53,6 +57,23 @@ export const receiptRoutes = [
     errors: ["not_found", "forbidden"],
     counts: "write",
     run: ({ context, caller, path, body }) => muteConversation(context, caller, { ...path, ...body }),
+  }),
+  defineRoute({
+    method: "PUT",
+    path: "/conversations/{conversationId}/privacy",
+    operationId: "setConversationPrivacy",
+    summary: "Set what is told in a conversation",
+    description:
+      "What the caller tells the others of one conversation, in place of what holds everywhere. What is absent stays. Shown to the caller alone; ends with the membership.",
+    parameters: { conversationId },
+    body: {
+      typing: optional(word(CHOICES, "Whether they are told that the caller is writing.")),
+      readReceipts: optional(word(CHOICES, "Whether they are told how far the caller has read.")),
+    },
+    answer: answerOf("OwnReceipt"),
+    errors: ["not_found", "forbidden"],
+    counts: "write",
+    run: ({ context, caller, path, body }) => setConversationPrivacy(context, caller, { ...path, ...body }),
   }),
   defineRoute({
     method: "GET",

@@ -235,4 +235,12 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "KEY chat_mark_due (due_at)",
     ),
   ],
+  [
+    // What users tell others: everywhere, and in one conversation (null: as everywhere). shown_read is as far as the others are
+    // told that a member has read; null where nothing is hidden from them.
+    `ALTER TABLE chat_user ADD COLUMN privacy_version BIGINT NOT NULL DEFAULT 0, ADD COLUMN typing TINYINT,
+      ADD COLUMN read_receipts TINYINT`,
+    `ALTER TABLE chat_receipt ADD COLUMN privacy_version BIGINT NOT NULL DEFAULT 0, ADD COLUMN typing TINYINT,
+      ADD COLUMN read_receipts TINYINT, ADD COLUMN shown_read BIGINT`,
+  ],
 ];

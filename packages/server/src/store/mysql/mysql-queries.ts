@@ -40,7 +40,15 @@ const VIEW_CHANGE =
 
 const RECEIPT_COLUMNS = `r.delivered AS "delivered", r.read_to AS "read", r.read_ordinal AS "readOrdinal",
   r.unread_version AS "unreadVersion", r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal",
-  r.mute_version AS "muteVersion", r.muted_until AS "mutedUntil"`;
+  r.mute_version AS "muteVersion", r.muted_until AS "mutedUntil", r.privacy_version AS "privacyVersion",
+  r.typing AS "typing", r.read_receipts AS "readReceipts"`;
+
+/** With what of it others are told. */
+const KEPT_RECEIPT_COLUMNS = `${RECEIPT_COLUMNS}, r.shown_read AS "shownRead",
+  (SELECT u.read_receipts FROM chat_user u WHERE u.id = r.user_id) AS "userReadReceipts"`;
+
+const PRIVACY_COLUMNS = `${text("u.id")} AS "userId", u.privacy_version AS "version", u.typing AS "typing",
+  u.read_receipts AS "readReceipts"`;
 
 /**
  * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (the user's receipt).
@@ -82,7 +90,7 @@ function rowColumns(receiptMembers: string): string {
   c.last_redaction AS "lastRedaction",
   ${RECEIPT_COLUMNS},
   CASE WHEN p.left_at IS NULL AND c.member_count <= ${receiptMembers} THEN (
-    SELECT CAST(COALESCE(JSON_ARRAYAGG(JSON_ARRAY(${text("theirs.user_id")}, theirs.delivered, theirs.read_to)), '[]') AS CHAR)
+    SELECT CAST(COALESCE(JSON_ARRAYAGG(JSON_ARRAY(${text("theirs.user_id")}, theirs.delivered, COALESCE(theirs.shown_read, theirs.read_to))), '[]') AS CHAR)
     FROM chat_receipt theirs WHERE theirs.conversation = c.pk AND NOT (theirs.user_id <=> p.user_id)
   ) END AS "receipts"`;
 }
@@ -209,12 +217,14 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   participation: `SELECT c.type AS "type", p.left_at IS NULL AS "member", p.role AS "role",
       p.visible_from AS "visibleFrom", p.left_at AS "leftAt", c.membership_version AS "membershipVersion",
       c.member_count AS "memberCount", c.history AS "historyVisibility", c.head AS "head", c.ordinal AS "ordinal",
-      c.first_id AS "firstId", c.last_redaction AS "lastRedaction", ${EARLIER}
+      c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
+      COALESCE((SELECT r.typing FROM chat_receipt r WHERE r.conversation = c.pk AND r.user_id = p.user_id),
+        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS "typing", ${EARLIER}
     FROM ${OWN} WHERE p.user_id = $1 AND p.conversation = ${CONVERSATION("$2")}`,
   ownParticipation: `SELECT c.type AS "type", 1 AS "member", 'owner' AS "role", 1 AS "visibleFrom", NULL AS "leftAt",
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount", c.history AS "historyVisibility",
       c.head AS "head", c.ordinal AS "ordinal", c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
-      NULL AS "earlier"
+      1 AS "typing", NULL AS "earlier"
     FROM chat_conversation c WHERE c.id = $1 AND c.head > 0`,
   members: `SELECT ${text("p.user_id")} AS "userId", p.role AS "role", p.joined_at AS "joinedAt" FROM chat_participation p
     WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL AND p.user_id > $2
@@ -227,13 +237,23 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     ORDER BY CASE p.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, p.joined_at, p.user_id LIMIT 1`,
   memberOf: `SELECT ${text("c.id")} AS "conversationId", c.head AS "head", p.visible_from AS "from" FROM ${OWN}
     WHERE p.user_id = $1 AND p.left_at IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3`,
-  users: `SELECT ${USER_COLUMNS} FROM ${IDS("$1")} STRAIGHT_JOIN chat_user u ON u.id = UNHEX(wanted.id)`,
+  users: `SELECT ${USER_COLUMNS} FROM ${IDS("$1")} STRAIGHT_JOIN chat_user u ON u.id = UNHEX(wanted.id)
+    WHERE u.version > 0`,
   claimUser: "INSERT INTO chat_user (id, version) VALUES ($1, 0) ON DUPLICATE KEY UPDATE id = id",
   lockUser: `SELECT ${USER_COLUMNS} FROM chat_user u WHERE u.id = $1 FOR UPDATE`,
   setUser: [
     "UPDATE chat_store SET last_change = last_change + 1 WHERE id = 1",
     `UPDATE chat_user SET version = $2, changed = (SELECT s.last_change FROM chat_store s WHERE s.id = 1), name = $3,
       avatar_url = $4, data = $5
+    WHERE id = $1`,
+  ],
+  privacies: `SELECT ${PRIVACY_COLUMNS} FROM ${IDS("$1")} STRAIGHT_JOIN chat_user u ON u.id = UNHEX(wanted.id)
+    WHERE u.privacy_version > 0`,
+  lockPrivacy: `SELECT ${PRIVACY_COLUMNS} FROM chat_user u WHERE u.id = $1 FOR UPDATE`,
+  setPrivacy: [
+    "UPDATE chat_store SET last_change = last_change + 1 WHERE id = 1",
+    `UPDATE chat_user SET privacy_version = $2, changed = (SELECT s.last_change FROM chat_store s WHERE s.id = 1),
+      typing = $3, read_receipts = $4
     WHERE id = $1`,
   ],
   position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
@@ -253,17 +273,17 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       ORDER BY moved LIMIT $3
     ) found ON TRUE ORDER BY found.moved`,
 
-  receiptsOf: `SELECT r.conversation AS "conversation", ${text("r.user_id")} AS "userId", ${RECEIPT_COLUMNS}
+  receiptsOf: `SELECT r.conversation AS "conversation", ${text("r.user_id")} AS "userId", ${KEPT_RECEIPT_COLUMNS}
     FROM ${jsonTable("$rows", "named", { conversation: "int", user_id: "hex" })}
     STRAIGHT_JOIN chat_receipt r ON r.conversation = named.conversation AND r.user_id = UNHEX(named.user_id)`,
-  receipts: `SELECT ${text("r.user_id")} AS "userId", r.delivered AS "delivered", r.read_to AS "read" FROM chat_receipt r
+  receipts: `SELECT ${text("r.user_id")} AS "userId", r.delivered AS "delivered", COALESCE(r.shown_read, r.read_to) AS "read" FROM chat_receipt r
     WHERE r.conversation = ${CONVERSATION("$1")} AND r.user_id > $2 ORDER BY r.user_id LIMIT $3`,
   receiptChanges: `WITH ${FEED} SELECT ${FEED_COLUMNS}, moved.* FROM feed LEFT JOIN (
-      SELECT ${text("r.user_id")} AS "userId", ${RECEIPT_COLUMNS} FROM chat_receipt r
+      SELECT ${text("r.user_id")} AS "userId", ${KEPT_RECEIPT_COLUMNS} FROM chat_receipt r
       WHERE r.conversation = ${CONVERSATION("$3")} AND r.changed > $2
     ) moved ON TRUE`,
   countReceipts: `SELECT COUNT(*) AS "members", CAST(COALESCE(SUM(r.delivered >= $2), 0) AS SIGNED) AS "delivered",
-      CAST(COALESCE(SUM(r.read_to >= $2), 0) AS SIGNED) AS "read" FROM chat_receipt r
+      CAST(COALESCE(SUM(COALESCE(r.shown_read, r.read_to) >= $2), 0) AS SIGNED) AS "read" FROM chat_receipt r
     WHERE r.conversation = ${CONVERSATION("$1")}`,
   // In one order, so that two of them never wait for each other.
   setLastActive: `INSERT INTO chat_presence (user_id, last_active_at)

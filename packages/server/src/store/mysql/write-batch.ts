@@ -25,7 +25,8 @@ export const MYSQL_WRITES = {
   senders: `UPDATE ${jsonTable("$1", "sent", { ...IN, message: "int", ordinal: "int" })}
     STRAIGHT_JOIN chat_receipt r ${BY_KEY} ON r.conversation = sent.conversation AND r.user_id = UNHEX(sent.user_id)
     SET r.delivered = sent.message, r.read_to = sent.message, r.read_ordinal = sent.ordinal,
-      r.unread_version = r.unread_version + (r.unread_from IS NOT NULL), r.unread_from = NULL, r.unread_ordinal = NULL`,
+      r.unread_version = r.unread_version + (r.unread_from IS NOT NULL), r.unread_from = NULL, r.unread_ordinal = NULL,
+      r.shown_read = NULL`,
   tombstones: `UPDATE ${jsonTable("$1", "wiped", { conversation: "int", id: "int", body: "long" })}
     STRAIGHT_JOIN chat_message m ${BY_KEY} ON m.conversation = wiped.conversation AND m.id = wiped.id
     SET m.bytes = 0, m.body = UNHEX(wiped.body)`,
@@ -85,10 +86,12 @@ export const MYSQL_WRITES = {
       left_activity = moved.left_activity, left_member_count = moved.left_member_count,
       left_latest_id = moved.left_latest_id, left_name = moved.left_name, left_data = moved.left_data`,
   receipts: `INSERT INTO chat_receipt (conversation, user_id, delivered, read_to, read_ordinal, unread_version,
-      unread_from, unread_ordinal, mute_version, muted_until, changed)
+      unread_from, unread_ordinal, mute_version, muted_until, privacy_version, typing, read_receipts, shown_read,
+      changed)
     SELECT * FROM (
       SELECT j.conversation, UNHEX(j.user_id) AS user_id, j.delivered, j.read_to, j.read_ordinal, j.unread_version,
-        j.unread_from, j.unread_ordinal, j.mute_version, j.muted_until, j.changed
+        j.unread_from, j.unread_ordinal, j.mute_version, j.muted_until, j.privacy_version, j.typing, j.read_receipts,
+        j.shown_read, j.changed
       FROM ${jsonTable("$1", "j", {
         ...{ ...IN, delivered: "int", read_to: "int", read_ordinal: "int", unread_version: "int" },
         ...{
@@ -96,13 +99,15 @@ export const MYSQL_WRITES = {
           unread_ordinal: "int",
           mute_version: "int",
           muted_until: "int",
-          changed: "int",
         },
+        ...{ privacy_version: "int", typing: "int", read_receipts: "int", shown_read: "int", changed: "int" },
       } as const)}
     ) moved
     ON DUPLICATE KEY UPDATE delivered = moved.delivered, read_to = moved.read_to, read_ordinal = moved.read_ordinal,
       unread_version = moved.unread_version, unread_from = moved.unread_from, unread_ordinal = moved.unread_ordinal,
-      mute_version = moved.mute_version, muted_until = moved.muted_until, changed = moved.changed`,
+      mute_version = moved.mute_version, muted_until = moved.muted_until,
+      privacy_version = moved.privacy_version, typing = moved.typing, read_receipts = moved.read_receipts,
+      shown_read = moved.shown_read, changed = moved.changed`,
   goneReceipts: `DELETE r FROM ${jsonTable("$1", "gone", IN)}
     STRAIGHT_JOIN chat_receipt r ${BY_KEY} ON r.conversation = gone.conversation AND r.user_id = UNHEX(gone.user_id)`,
   // In a large conversation a member's own row alone shows how far that member has come.
@@ -205,6 +210,7 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
     receipts.map((saved) => [
       ...[...userIn(saved), saved.delivered, saved.read, saved.readOrdinal, saved.unreadVersion],
       ...[saved.unreadFrom, saved.unreadOrdinal, saved.muteVersion, saved.mutedUntil],
+      ...[saved.privacyVersion, saved.typing, saved.readReceipts, saved.shownRead],
       saved.isAdvanced ? changeOf(saved) : 0,
     ]),
   );

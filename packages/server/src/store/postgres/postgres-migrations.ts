@@ -213,4 +213,17 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX chat_mark_due ON chat_mark (due_at);
   `,
+  `
+  -- What users tell others: everywhere, and in one conversation (null: as everywhere). shown_read is as far as the others are
+  -- told that a member has read; null where nothing is hidden from them.
+  ALTER TABLE chat_user
+    ADD COLUMN privacy_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN typing smallint,
+    ADD COLUMN read_receipts smallint;
+  ALTER TABLE chat_receipt
+    ADD COLUMN privacy_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN typing smallint,
+    ADD COLUMN read_receipts smallint,
+    ADD COLUMN shown_read bigint;
+  `,
 ];

@@ -69,8 +69,11 @@ function rowColumns(receiptMembers: string): string {
   r.unread_ordinal AS "unreadOrdinal",
   r.mute_version AS "muteVersion",
   r.muted_until AS "mutedUntil",
+  r.privacy_version AS "privacyVersion",
+  r.typing AS typing,
+  r.read_receipts AS "readReceipts",
   CASE WHEN p.left_at IS NULL AND c.member_count <= ${receiptMembers} THEN (
-    SELECT coalesce(json_agg(json_build_array(user_id, delivered, read) ORDER BY user_id), '[]')::text FROM chat_receipt
+    SELECT coalesce(json_agg(json_build_array(user_id, delivered, coalesce(shown_read, read)) ORDER BY user_id), '[]')::text FROM chat_receipt
     WHERE conversation = c.key AND user_id IS DISTINCT FROM p.user_id
   ) END AS receipts`;
 }
@@ -88,7 +91,11 @@ const ROW_SOURCES = `JOIN chat_conversation c ON c.key = p.conversation
 
 const RECEIPT_COLUMNS = `r.delivered, r.read, r.read_ordinal AS "readOrdinal", r.unread_version AS "unreadVersion",
   r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal", r.mute_version AS "muteVersion",
-  r.muted_until AS "mutedUntil"`;
+  r.muted_until AS "mutedUntil", r.privacy_version AS "privacyVersion", r.typing, r.read_receipts AS "readReceipts",
+  r.shown_read AS "shownRead",
+  (SELECT u.read_receipts FROM chat_user u WHERE u.id = r.user_id) AS "userReadReceipts"`;
+
+const PRIVACY_COLUMNS = `id AS "userId", privacy_version AS version, typing, read_receipts AS "readReceipts"`;
 
 const OWN = "chat_participation p JOIN chat_conversation c ON c.key = p.conversation";
 
@@ -180,11 +187,13 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     ) own ON true ORDER BY own.change`,
   participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.visible_from AS "visibleFrom",
       p.left_at AS "leftAt", c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
-      c.history AS "historyVisibility", c.head, c.ordinal, c.first_id AS "firstId", c.last_redaction AS "lastRedaction", ${EARLIER}
+      c.history AS "historyVisibility", c.head, c.ordinal, c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
+      coalesce((SELECT r.typing FROM chat_receipt r WHERE r.conversation = c.key AND r.user_id = p.user_id),
+        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS typing, ${EARLIER}
     FROM ${OWN} WHERE p.user_id = $1 AND p.conversation = (SELECT key FROM chat_conversation WHERE id = $2)`,
   ownParticipation: `SELECT type, true AS member, 'owner' AS role, 1 AS "visibleFrom", NULL::bigint AS "leftAt",
       membership_version AS "membershipVersion", member_count AS "memberCount", history AS "historyVisibility", head,
-      ordinal, first_id AS "firstId", last_redaction AS "lastRedaction", NULL AS earlier
+      ordinal, first_id AS "firstId", last_redaction AS "lastRedaction", 1 AS typing, NULL AS earlier
     FROM chat_conversation WHERE id = $1 AND head > 0`,
   members: `SELECT user_id AS "userId", role, joined_at AS "joinedAt" FROM chat_participation
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = $1) AND left_at IS NULL AND user_id > $2
@@ -199,13 +208,19 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   memberOf: `SELECT c.id AS "conversationId", c.head, p.visible_from AS "from" FROM ${OWN}
     WHERE p.user_id = $1 AND p.left_at IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3`,
   users: `SELECT id AS "userId", version, name, avatar_url AS "avatarUrl", data FROM chat_user
-    WHERE id = ANY($1::text[])`,
+    WHERE id = ANY($1::text[]) AND version > 0`,
   claimUser: "INSERT INTO chat_user (id, version, change) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING",
   lockUser: `SELECT id AS "userId", version, name, avatar_url AS "avatarUrl", data FROM chat_user
     WHERE id = $1 FOR NO KEY UPDATE`,
   setUser: `WITH last AS MATERIALIZED (SELECT FROM chat_store FOR NO KEY UPDATE)
     UPDATE chat_user SET version = $2, change = (SELECT nextval('chat_change') FROM last),
       name = $3, avatar_url = $4, data = $5
+    WHERE id = $1`,
+  privacies: `SELECT ${PRIVACY_COLUMNS} FROM chat_user WHERE id = ANY($1::text[]) AND privacy_version > 0`,
+  lockPrivacy: `SELECT ${PRIVACY_COLUMNS} FROM chat_user WHERE id = $1 FOR NO KEY UPDATE`,
+  setPrivacy: `WITH last AS MATERIALIZED (SELECT FROM chat_store FOR NO KEY UPDATE)
+    UPDATE chat_user SET privacy_version = $2, change = (SELECT nextval('chat_change') FROM last),
+      typing = $3, read_receipts = $4
     WHERE id = $1`,
   position: `${FEED} SELECT * FROM feed`,
   changes: `${FEED} SELECT feed.*, all_changes.* FROM feed LEFT JOIN LATERAL (
@@ -220,14 +235,14 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   receiptsOf: `SELECT r.conversation, r.user_id AS "userId", ${RECEIPT_COLUMNS}
     FROM unnest($1::bigint[], $2::text[]) AS named(conversation, user_id)
     JOIN chat_receipt r ON r.conversation = named.conversation AND r.user_id = named.user_id`,
-  receipts: `SELECT user_id AS "userId", delivered, read FROM chat_receipt
+  receipts: `SELECT user_id AS "userId", delivered, coalesce(shown_read, read) AS read FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = $1) AND user_id > $2 ORDER BY user_id LIMIT $3`,
   receiptChanges: `${FEED} SELECT feed.*, moved.* FROM feed LEFT JOIN LATERAL (
       SELECT r.user_id AS "userId", ${RECEIPT_COLUMNS} FROM chat_receipt r
       WHERE r.conversation = (SELECT key FROM chat_conversation WHERE id = $3) AND r.change > $2
     ) moved ON true`,
   countReceipts: `SELECT count(*) AS members, count(*) FILTER (WHERE delivered >= $2) AS delivered,
-      count(*) FILTER (WHERE read >= $2) AS read FROM chat_receipt
+      count(*) FILTER (WHERE coalesce(shown_read, read) >= $2) AS read FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = $1)`,
   // In one order, so that two of them never wait for each other.
   setLastActive: `INSERT INTO chat_presence (user_id, last_active_at)

@@ -19,7 +19,7 @@ export const POSTGRES_WRITES = {
     receipt AS (
       UPDATE chat_receipt r SET delivered = sent.message, read = sent.message, read_ordinal = sent.ordinal,
         unread_version = r.unread_version + (r.unread_from IS NOT NULL)::integer, unread_from = NULL,
-        unread_ordinal = NULL
+        unread_ordinal = NULL, shown_read = NULL
       FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[])
         AS sent(conversation, user_id, message, ordinal)
       WHERE r.conversation = sent.conversation AND r.user_id = sent.user_id
@@ -72,13 +72,16 @@ export const POSTGRES_WRITES = {
       left_member_count = excluded.left_member_count, left_latest_id = excluded.left_latest_id,
       left_name = excluded.left_name, left_data = excluded.left_data`,
   receipts: `INSERT INTO chat_receipt (conversation, user_id, delivered, read, read_ordinal, unread_version,
-      unread_from, unread_ordinal, mute_version, muted_until, change)
+      unread_from, unread_ordinal, mute_version, muted_until, privacy_version, typing, read_receipts, shown_read, change)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+      $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[],
+      $14::bigint[], $15::bigint[])
     ON CONFLICT (conversation, user_id) DO UPDATE SET delivered = excluded.delivered, read = excluded.read,
       read_ordinal = excluded.read_ordinal, unread_version = excluded.unread_version,
       unread_from = excluded.unread_from, unread_ordinal = excluded.unread_ordinal,
-      mute_version = excluded.mute_version, muted_until = excluded.muted_until, change = excluded.change`,
+      mute_version = excluded.mute_version, muted_until = excluded.muted_until,
+      privacy_version = excluded.privacy_version, typing = excluded.typing,
+      read_receipts = excluded.read_receipts, shown_read = excluded.shown_read, change = excluded.change`,
   goneReceipts: `DELETE FROM chat_receipt r USING unnest($1::bigint[], $2::text[]) AS gone(conversation, user_id)
     WHERE r.conversation = gone.conversation AND r.user_id = gone.user_id`,
   // In a large conversation a member's own row alone shows how far that member has come.
@@ -220,6 +223,10 @@ function receiptColumns(receipts: readonly SavedReceipt[], changes: ReadonlyMap<
     "unreadOrdinal",
     "muteVersion",
     "mutedUntil",
+    "privacyVersion",
+    "typing",
+    "readReceipts",
+    "shownRead",
   ] as const;
   return [
     ...usersIn(receipts),

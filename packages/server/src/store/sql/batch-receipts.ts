@@ -1,11 +1,10 @@
-import type { Receipt } from "@chat/protocol";
-import { advanceReceipt } from "../advance-receipt.js";
-import type { LogPlace, ReceiptAdvance } from "../conversation-store.js";
+import { advanceReceipt, concernsOthers, type KeptReceipt } from "../advance-receipt.js";
+import type { AdvancedReceipt, LogPlace, ReceiptAdvance } from "../conversation-store.js";
 import type { BatchWrites, SavedReceipt } from "./batch-writes.js";
-import { type RawReceipt, toReceipt } from "./raw-receipt.js";
+import { numberOf, type RawKeptReceipt, toKeptReceipt } from "./raw-receipt.js";
 
 /** A receipt as a transaction has loaded it. */
-export interface LoadedReceipt extends RawReceipt {
+export interface LoadedReceipt extends RawKeptReceipt {
   readonly conversation: number;
   readonly userId: string;
 }
@@ -14,7 +13,7 @@ export interface LoadedReceipt extends RawReceipt {
 type ReceiptWrite =
   | {
       readonly kind: "saved";
-      readonly receipt: Receipt;
+      readonly kept: Omit<KeptReceipt, "readReceipts">;
       readonly isAdvanced: boolean;
       readonly isOwn: boolean;
     }
@@ -23,7 +22,7 @@ type ReceiptWrite =
 
 /** How far members have come, as one transaction moves it on. */
 export class BatchReceipts {
-  readonly #loaded = new Map<string, Receipt>();
+  readonly #loaded = new Map<string, KeptReceipt>();
   readonly #writes = new Map<
     string,
     { readonly conversation: number; readonly userId: string; write: ReceiptWrite }
@@ -31,13 +30,14 @@ export class BatchReceipts {
 
   /** @param loaded those that will be advanced */
   constructor(loaded: readonly LoadedReceipt[]) {
-    for (const raw of loaded) this.#loaded.set(keyOf(raw.conversation, raw.userId), toReceipt(raw));
+    for (const raw of loaded) this.#loaded.set(keyOf(raw.conversation, raw.userId), toKeptReceipt(raw));
   }
 
   /** A membership begins with everything before it read. */
   join(conversation: number, userId: string, { messageId, ordinal }: LogPlace): void {
     const receipt = { delivered: messageId, read: messageId, readOrdinal: ordinal };
-    this.#write(conversation, userId, { kind: "saved", receipt, isAdvanced: false, isOwn: false });
+    const kept = { receipt, shownRead: messageId };
+    this.#write(conversation, userId, { kind: "saved", kept, isAdvanced: false, isOwn: false });
   }
 
   leave(conversation: number, userId: string): void {
@@ -52,20 +52,18 @@ export class BatchReceipts {
     else this.#write(conversation, userId, { kind: "sent", place });
   }
 
-  /** Undefined for a user who is no member. */
-  advance(
-    conversation: number,
-    advance: ReceiptAdvance,
-    isShared: boolean,
-  ): { readonly receipt: Receipt; readonly moved: boolean } | undefined {
+  /** Undefined for a user who is no member. @param tells its members are told of each other */
+  advance(conversation: number, advance: ReceiptAdvance, tells: boolean): AdvancedReceipt | undefined {
     const { userId } = advance;
     const before = this.#loaded.get(keyOf(conversation, userId));
     if (before === undefined) return undefined;
-    const receipt = advanceReceipt(before, advance);
-    if (receipt === before) return { receipt, moved: false };
-    this.#loaded.set(keyOf(conversation, userId), receipt);
-    this.#write(conversation, userId, { kind: "saved", receipt, isAdvanced: true, isOwn: !isShared });
-    return { receipt, moved: true };
+    const kept = advanceReceipt(before, advance);
+    const shared = tells && concernsOthers(advance, before, kept);
+    const { receipt, shownRead } = kept;
+    if (kept === before) return { receipt, shownRead, shared, moved: false };
+    this.#loaded.set(keyOf(conversation, userId), kept);
+    this.#write(conversation, userId, { kind: "saved", kept, isAdvanced: true, isOwn: !shared });
+    return { receipt, shownRead, shared, moved: true };
   }
 
   writes(): Pick<BatchWrites, "receipts" | "goneReceipts" | "senders"> {
@@ -95,9 +93,9 @@ function keyOf(conversation: number, userId: string): string {
 function toSaved(
   conversation: number,
   userId: string,
-  { receipt, isAdvanced, isOwn }: Extract<ReceiptWrite, { kind: "saved" }>,
+  { kept, isAdvanced, isOwn }: Extract<ReceiptWrite, { kind: "saved" }>,
 ): SavedReceipt {
-  const { delivered, read, readOrdinal, unread, mute } = receipt;
+  const { delivered, read, readOrdinal, unread, mute, privacy } = kept.receipt;
   return {
     ...{ conversation, userId, delivered, read, readOrdinal, isAdvanced, isOwn },
     unreadVersion: unread?.version ?? 0,
@@ -105,5 +103,9 @@ function toSaved(
     unreadOrdinal: unread?.ordinal ?? null,
     muteVersion: mute?.version ?? 0,
     mutedUntil: mute?.until ?? null,
+    privacyVersion: privacy?.version ?? 0,
+    typing: numberOf(privacy?.typing),
+    readReceipts: numberOf(privacy?.readReceipts),
+    shownRead: kept.shownRead === read ? null : kept.shownRead,
   };
 }

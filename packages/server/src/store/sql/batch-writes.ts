@@ -96,6 +96,12 @@ export interface SavedReceipt {
   readonly unreadOrdinal: number | null;
   readonly muteVersion: number;
   readonly mutedUntil: number | null;
+  readonly privacyVersion: number;
+  /** 0 or 1; null: as everywhere. */
+  readonly typing: number | null;
+  readonly readReceipts: number | null;
+  /** Null where nothing is hidden from others. */
+  readonly shownRead: number | null;
   /** True if the change is this one, false if it is to be 0: the receipt has just begun. */
   readonly isAdvanced: boolean;
   /** True if it changes no row but the member's own. */

@@ -2,7 +2,6 @@ import { type HistoryVisibility, type LatestMessage, tombstoneOf } from "@chat/p
 import { contentBytes } from "../content-bytes.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
-import { concernsOthers } from "../advance-receipt.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { BatchMembers, type RawStanding } from "./batch-members.js";
 import { BatchReceipts, type LoadedReceipt } from "./batch-receipts.js";
@@ -177,14 +176,13 @@ export class ConversationBatch {
   advance(advance: ReceiptAdvance, receiptMembers: number): AdvancedReceipt | undefined {
     const state = this.#states.get(advance.conversationId);
     if (state === undefined) return undefined;
-    const shared = concernsOthers(advance) && state.memberCount <= receiptMembers;
-    const advanced = this.#receipts.advance(state.key, advance, shared);
+    const advanced = this.#receipts.advance(state.key, advance, state.memberCount <= receiptMembers);
     if (advanced?.moved === true) {
       state.moved = true;
       state.receiptsMoved = true;
-      state.viewMoved ||= shared;
+      state.viewMoved ||= advanced.shared;
     }
-    return advanced && { ...advanced, shared };
+    return advanced;
   }
 
   writes(): BatchWrites {

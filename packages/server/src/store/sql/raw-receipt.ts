@@ -1,4 +1,6 @@
 import type { Receipt } from "@chat/protocol";
+import type { KeptReceipt } from "../advance-receipt.js";
+import type { ToldReceipt } from "../conversation-store.js";
 
 /** A receipt as a database gives it. */
 export interface RawReceipt {
@@ -12,6 +14,33 @@ export interface RawReceipt {
   /** 0 as long as it never was muted. */
   readonly muteVersion: number;
   readonly mutedUntil: number | null;
+  /** 0 as long as it never was set. */
+  readonly privacyVersion: number;
+  /** Some databases have no truth values; null: as everywhere. */
+  readonly typing: number | boolean | null;
+  readonly readReceipts: number | boolean | null;
+}
+
+/** With what of it others are told. */
+export interface RawKeptReceipt extends RawReceipt {
+  /** Null where nothing is hidden. */
+  readonly shownRead: number | null;
+  /** By the user's own setting for all conversations; null: it never was set. */
+  readonly userReadReceipts: number | boolean | null;
+}
+
+/** As {@link ConversationStore.receiptChanges} tells it. */
+export function toToldReceipt(raw: RawKeptReceipt & { readonly userId: string }): ToldReceipt {
+  return { userId: raw.userId, ...toReceipt(raw), shownRead: raw.shownRead ?? raw.read };
+}
+
+/** As a transaction moves it on. */
+export function toKeptReceipt(raw: RawKeptReceipt): KeptReceipt {
+  return {
+    receipt: toReceipt(raw),
+    shownRead: raw.shownRead ?? raw.read,
+    readReceipts: Boolean(raw.userReadReceipts ?? true),
+  };
 }
 
 /** A receipt as users of the store see it. */
@@ -25,6 +54,9 @@ export function toReceipt(raw: RawReceipt): Receipt {
     unreadOrdinal: ordinal,
     muteVersion,
     mutedUntil,
+    privacyVersion,
+    typing,
+    readReceipts,
   } = raw;
   return {
     ...{ delivered, read, readOrdinal },
@@ -34,5 +66,17 @@ export function toReceipt(raw: RawReceipt): Receipt {
     ...(muteVersion > 0 && {
       mute: { version: muteVersion, ...(mutedUntil !== null && { until: mutedUntil }) },
     }),
+    ...(privacyVersion > 0 && {
+      privacy: {
+        version: privacyVersion,
+        ...(typing !== null && { typing: Boolean(typing) }),
+        ...(readReceipts !== null && { readReceipts: Boolean(readReceipts) }),
+      },
+    }),
   };
+}
+
+/** A truth value as every database keeps it; null: none. */
+export function numberOf(value: boolean | undefined): number | null {
+  return value === undefined ? null : Number(value);
 }

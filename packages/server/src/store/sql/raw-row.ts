@@ -49,6 +49,9 @@ export interface RawRow {
   readonly unreadOrdinal: number | null;
   readonly muteVersion: number | null;
   readonly mutedUntil: number | null;
+  readonly privacyVersion: number | null;
+  readonly typing: number | boolean | null;
+  readonly readReceipts: number | boolean | null;
   /** Those of the others who are told of, as JSON: an array of user id, delivered and read for each; null where nobody is. */
   readonly receipts: string | null;
 }
@@ -58,7 +61,8 @@ export function toRow(raw: RawRow): ConversationRow {
   const { head, headOrdinal } = raw;
   // Nothing of a former membership is unread.
   const gone: Receipt = { delivered: head, read: head, readOrdinal: headOrdinal };
-  const { unread, mute, ...watermarks } = raw.delivered === null ? gone : toReceipt(raw as RawReceipt);
+  const { unread, mute, privacy, ...watermarks } =
+    raw.delivered === null ? gone : toReceipt(raw as RawReceipt);
   return {
     conversationId: raw.conversationId,
     type: raw.type,
@@ -87,6 +91,7 @@ export function toRow(raw: RawRow): ConversationRow {
     ...(unread !== undefined && { unread }),
     ...(raw.receipts !== null && { receipts: receiptsIn(raw.receipts) }),
     ...(mute !== undefined && { mute }),
+    ...(privacy !== undefined && { privacy }),
   };
 }
 
@@ -101,7 +106,7 @@ function receiptsIn(json: string): readonly MemberReceipt[] {
 }
 
 /** What a row's numbers take on the wire, at the most. */
-const NUMBERS_BYTES = 197;
+const NUMBERS_BYTES = 210;
 
 /** Of a message's body a row takes the snippet at most, of four bytes a character, and whose and when it is. */
 const LATEST_BYTES = 4 * LIMITS.snippetCharacters + 2 * LIMITS.idBytes + 32;

@@ -1,8 +1,8 @@
 import {
   type ConversationRow,
   type MemberReceipt,
-  type Receipt,
   type Role,
+  type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
 import type {
@@ -16,15 +16,19 @@ import type {
   NewConversation,
   Page,
   Participation,
+  PrivacyChange,
   ReceiptAdvance,
   ReceiptCounts,
   StoreChanges,
+  ToldReceipt,
 } from "../conversation-store.js";
+import { changePrivacy } from "../change-privacy.js";
 import { sameJson } from "../same-json.js";
 import { activityOf, encodeCursor } from "./feed-cursor.js";
 import type { LatestElsewhere } from "./latest-elsewhere.js";
 import { pageOf } from "./page-of.js";
 import { type RawParticipation, toParticipation } from "./raw-participation.js";
+import { type RawPrivacy, toPrivacy } from "./raw-privacy.js";
 import { type RawRow, takePage, toRow } from "./raw-row.js";
 import { type RawUser, toProfile } from "./raw-user.js";
 import type { SqlEngine } from "./sql-engine.js";
@@ -105,10 +109,7 @@ export class SqlConversationStore implements ConversationStore {
     return this.#receipts.page(conversationId, query);
   }
 
-  receiptChanges(
-    conversationId: string,
-    cursor: string,
-  ): Promise<readonly (Receipt & { readonly userId: string })[]> {
+  receiptChanges(conversationId: string, cursor: string): Promise<readonly ToldReceipt[]> {
     return this.#receipts.changes(conversationId, cursor);
   }
 
@@ -198,6 +199,24 @@ export class SqlConversationStore implements ConversationStore {
       const json = data === undefined ? null : JSON.stringify(data);
       await transaction.all("setUser", [userId, version, name ?? null, avatarUrl ?? null, json]);
       return { ...profile, version };
+    });
+  }
+
+  async privacies(userIds: readonly string[]): Promise<ReadonlyMap<string, UserPrivacy>> {
+    const rows = await this.#engine.read<RawPrivacy>("privacies", [userIds]);
+    return new Map(rows.map((raw) => [raw.userId, toPrivacy(raw)]));
+  }
+
+  setPrivacy(userId: string, change: PrivacyChange): Promise<UserPrivacy> {
+    return this.#engine.transact(async (transaction) => {
+      await transaction.all("claimUser", [userId]);
+      const [raw] = await transaction.all<RawPrivacy>("lockPrivacy", [userId]);
+      const before = toPrivacy(raw!);
+      const next = changePrivacy(before, change);
+      if (next === before) return before;
+      const { version, typing, readReceipts } = next;
+      await transaction.all("setPrivacy", [userId, version, Number(typing), Number(readReceipts)]);
+      return next;
     });
   }
 

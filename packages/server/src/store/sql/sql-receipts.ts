@@ -1,9 +1,15 @@
-import type { MemberReceipt, Receipt } from "@chat/protocol";
-import type { AdvancedReceipt, Page, ReceiptAdvance, ReceiptCounts } from "../conversation-store.js";
+import type { MemberReceipt } from "@chat/protocol";
+import type {
+  AdvancedReceipt,
+  Page,
+  ReceiptAdvance,
+  ReceiptCounts,
+  ToldReceipt,
+} from "../conversation-store.js";
 import type { LoadedReceipt } from "./batch-receipts.js";
 import { ConversationBatch, type LockedConversation } from "./conversation-batch.js";
 import { pageOf } from "./page-of.js";
-import { type RawReceipt, toReceipt } from "./raw-receipt.js";
+import { type RawKeptReceipt, toToldReceipt } from "./raw-receipt.js";
 import { ReceiptQueue } from "./receipt-queue.js";
 import type { SqlEngine } from "./sql-engine.js";
 import { feedRows } from "./sql-feed.js";
@@ -41,20 +47,17 @@ export class SqlReceipts {
   }
 
   /** As {@link ConversationStore.receiptChanges}. */
-  async changes(
-    conversationId: string,
-    cursor: string,
-  ): Promise<readonly (Receipt & { readonly userId: string })[]> {
+  async changes(conversationId: string, cursor: string): Promise<readonly ToldReceipt[]> {
     const values = (since: number) => [since, conversationId];
     const isRow = ({ userId }: { readonly userId: string | null }): boolean => userId !== null;
-    const { rows } = await feedRows<RawReceipt & { readonly userId: string }>(
+    const { rows } = await feedRows<RawKeptReceipt & { readonly userId: string }>(
       this.#engine,
       "receiptChanges",
       cursor,
       values,
       isRow,
     );
-    return rows.map((raw) => ({ userId: raw.userId, ...toReceipt(raw) }));
+    return rows.map(toToldReceipt);
   }
 
   /** As {@link ConversationStore.countReceipts}. */

@@ -54,7 +54,10 @@ export const ROW_COLUMNS = `
   r.unread_ordinal AS unreadOrdinal,
   r.mute_version AS muteVersion,
   r.muted_until AS mutedUntil,
+  r.privacy_version AS privacyVersion,
+  r.typing AS typing,
+  r.read_receipts AS readReceipts,
   CASE WHEN p.left_at IS NULL AND c.member_count <= ? THEN (
-    SELECT json_group_array(json_array(user, delivered, read)) FROM chat_receipt
+    SELECT json_group_array(json_array(user, delivered, coalesce(shown_read, read))) FROM chat_receipt
     WHERE conversation = c.key AND user IS NOT p.user
   ) END AS receipts`;

@@ -1,5 +1,5 @@
-import { type LatestMessage, type Receipt, tombstoneOf } from "@chat/protocol";
-import { advanceReceipt, concernsOthers } from "../advance-receipt.js";
+import { type LatestMessage, tombstoneOf } from "@chat/protocol";
+import { advanceReceipt, concernsOthers, type KeptReceipt } from "../advance-receipt.js";
 import type { AdvancedReceipt, ReceiptAdvance } from "../conversation-store.js";
 import type { ConversationUpdate, MembershipChange } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
@@ -216,11 +216,12 @@ export class ConversationStates {
     const state = this.#load(conversationId);
     const before = state && this.#receipts.of(state.key, userId);
     if (before === undefined) return undefined;
-    const shared = concernsOthers(advance) && state!.memberCount <= receiptMembers;
-    const receipt = advanceReceipt(before, advance);
-    const moved = receipt !== before;
-    if (moved) this.#saveReceipt(state!, userId, receipt, shared);
-    return { receipt, moved, shared };
+    const kept = advanceReceipt(before, advance);
+    const shared = concernsOthers(advance, before, kept) && state!.memberCount <= receiptMembers;
+    const moved = kept !== before;
+    if (moved) this.#saveReceipt(state!, userId, kept, shared);
+    const { receipt, shownRead } = kept;
+    return { receipt, shownRead, moved, shared };
   }
 
   /** Writes what was moved. */
@@ -264,10 +265,10 @@ export class ConversationStates {
     return (state.viewChange = state.change);
   }
 
-  #saveReceipt(state: MutableState, userId: string, receipt: Receipt, shared: boolean): void {
+  #saveReceipt(state: MutableState, userId: string, kept: KeptReceipt, shared: boolean): void {
     const change = (state.change ??= this.#changes.next());
     state.receiptsChange = change;
-    this.#receipts.save(state.key, userId, receipt, change);
+    this.#receipts.save(state.key, userId, kept, change);
     if (shared) state.viewChange = change;
     else this.#connection.prepare(TOUCH).run(change, userId, state.key);
   }

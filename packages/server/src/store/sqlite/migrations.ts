@@ -202,6 +202,17 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX chat_mark_due ON chat_mark (due_at);
   `,
+  `
+  -- What users tell others: everywhere, and in one conversation (null: as everywhere). shown_read is as far as the others are
+  -- told that a member has read; null where nothing is hidden from them.
+  ALTER TABLE chat_user ADD COLUMN privacy_version INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE chat_user ADD COLUMN typing INTEGER;
+  ALTER TABLE chat_user ADD COLUMN read_receipts INTEGER;
+  ALTER TABLE chat_receipt ADD COLUMN privacy_version INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE chat_receipt ADD COLUMN typing INTEGER;
+  ALTER TABLE chat_receipt ADD COLUMN read_receipts INTEGER;
+  ALTER TABLE chat_receipt ADD COLUMN shown_read INTEGER;
+  `,
 ];
 
 /** The version of the schema that the file has; 0 if there is none yet. */

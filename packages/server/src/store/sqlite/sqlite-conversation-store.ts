@@ -1,8 +1,9 @@
 import {
   type ConversationRow,
+  DEFAULT_PRIVACY,
   type MemberReceipt,
-  type Receipt,
   type Role,
+  type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
 import type {
@@ -16,15 +17,19 @@ import type {
   NewConversation,
   Page,
   Participation,
+  PrivacyChange,
   ReceiptAdvance,
   ReceiptCounts,
   StoreChanges,
+  ToldReceipt,
 } from "../conversation-store.js";
+import { changePrivacy } from "../change-privacy.js";
 import { sameJson } from "../same-json.js";
 import { activityOf, encodeCursor } from "../sql/feed-cursor.js";
 import type { LatestElsewhere } from "../sql/latest-elsewhere.js";
 import { pageOf } from "../sql/page-of.js";
 import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
+import { type RawPrivacy, toPrivacy } from "../sql/raw-privacy.js";
 import { type RawUser, toProfile } from "../sql/raw-user.js";
 import { type RawRow, takePage, toRow } from "../sql/raw-row.js";
 import { ROW_COLUMNS, ROW_SOURCES, VIEW_CHANGE } from "./conversation-rows.js";
@@ -75,6 +80,8 @@ export const CONVERSATION_QUERIES = {
   participation: `SELECT c.type, p.left_at IS NULL AS member, p.role, p.visible_from AS visibleFrom, p.left_at AS leftAt,
       c.membership_version AS membershipVersion, c.member_count AS memberCount, c.history AS historyVisibility, c.head,
       c.ordinal, c.first_id AS firstId, c.last_redaction AS lastRedaction,
+      coalesce((SELECT typing FROM chat_receipt WHERE conversation = c.key AND user = p.user),
+        (SELECT typing FROM chat_user WHERE id = p.user), 1) AS typing,
       CASE WHEN p.intervals > 1 THEN (
         SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
         WHERE i.user = p.user AND i.conversation = p.conversation
@@ -82,7 +89,7 @@ export const CONVERSATION_QUERIES = {
     FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   ownParticipation: `SELECT type, 1 AS member, 'owner' AS role, 1 AS visibleFrom, NULL AS leftAt,
       membership_version AS membershipVersion, member_count AS memberCount, history AS historyVisibility, head,
-      ordinal, first_id AS firstId, last_redaction AS lastRedaction, NULL AS earlier
+      ordinal, first_id AS firstId, last_redaction AS lastRedaction, 1 AS typing, NULL AS earlier
     FROM chat_conversation WHERE id = ? AND head > 0`,
   members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
       INDEXED BY chat_participation_member
@@ -99,10 +106,15 @@ export const CONVERSATION_QUERIES = {
   memberOf: `SELECT c.id AS conversationId, c.head, p.visible_from AS "from" FROM ${OWN}
     WHERE p.user = ? AND p.left_at IS NULL AND c.id > ? ORDER BY c.id LIMIT ?`,
   users: `SELECT id AS userId, version, name, avatar_url AS avatarUrl, data FROM chat_user
-    WHERE id IN (SELECT value FROM json_each(?))`,
+    WHERE version > 0 AND id IN (SELECT value FROM json_each(?))`,
   setUser: `INSERT INTO chat_user (id, version, change, name, avatar_url, data) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, change = excluded.change, name = excluded.name,
       avatar_url = excluded.avatar_url, data = excluded.data`,
+  privacies: `SELECT id AS userId, privacy_version AS version, typing, read_receipts AS readReceipts FROM chat_user
+    WHERE privacy_version > 0 AND id IN (SELECT value FROM json_each(?))`,
+  setPrivacy: `INSERT INTO chat_user (id, version, change, privacy_version, typing, read_receipts) VALUES (?, 0, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET change = excluded.change, privacy_version = excluded.privacy_version,
+      typing = excluded.typing, read_receipts = excluded.read_receipts`,
   setLastActive: `INSERT INTO chat_presence (user, last_active_at)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
     ON CONFLICT (user) DO UPDATE SET last_active_at = max(coalesce(last_active_at, 0), excluded.last_active_at)`,
@@ -209,10 +221,7 @@ export class SqliteConversationStore implements ConversationStore {
     });
   }
 
-  async receiptChanges(
-    conversationId: string,
-    cursor: string,
-  ): Promise<readonly (Receipt & { readonly userId: string })[]> {
+  async receiptChanges(conversationId: string, cursor: string): Promise<readonly ToldReceipt[]> {
     return this.#connection.snapshot(() =>
       this.#receipts.changes(conversationId, decodeCursor(this.#connection, cursor)),
     );
@@ -321,6 +330,27 @@ export class SqliteConversationStore implements ConversationStore {
         .prepare(CONVERSATION_QUERIES.setUser)
         .run(userId, version, states.nextChange(), name ?? null, avatarUrl ?? null, json);
       return { ...profile, version };
+    });
+  }
+
+  async privacies(userIds: readonly string[]): Promise<ReadonlyMap<string, UserPrivacy>> {
+    return this.#connection.run(() => {
+      const found = this.#all<RawPrivacy>("privacies", JSON.stringify(userIds));
+      return new Map(found.map((raw) => [raw.userId, toPrivacy(raw)]));
+    });
+  }
+
+  async setPrivacy(userId: string, change: PrivacyChange): Promise<UserPrivacy> {
+    return this.#commits.write((states) => {
+      const raw = this.#one<RawPrivacy>("privacies", JSON.stringify([userId]));
+      const before = raw ? toPrivacy(raw) : DEFAULT_PRIVACY;
+      const next = changePrivacy(before, change);
+      if (next === before) return before;
+      const { version, typing, readReceipts } = next;
+      this.#connection
+        .prepare(CONVERSATION_QUERIES.setPrivacy)
+        .run(userId, states.nextChange(), version, Number(typing), Number(readReceipts));
+      return next;
     });
   }
 

@@ -1,11 +1,14 @@
-import type { MemberReceipt, Receipt } from "@chat/protocol";
-import type { LogPlace, ReceiptCounts } from "../conversation-store.js";
-import { type RawReceipt, toReceipt } from "../sql/raw-receipt.js";
+import type { MemberReceipt } from "@chat/protocol";
+import type { KeptReceipt } from "../advance-receipt.js";
+import type { LogPlace, ReceiptCounts, ToldReceipt } from "../conversation-store.js";
+import { numberOf, type RawKeptReceipt, toKeptReceipt, toToldReceipt } from "../sql/raw-receipt.js";
 import type { StoredEntry } from "../stored-entry.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
 const COLUMNS = `delivered, read, read_ordinal AS readOrdinal, unread_version AS unreadVersion, unread_from AS unreadFrom,
-  unread_ordinal AS unreadOrdinal, mute_version AS muteVersion, muted_until AS mutedUntil`;
+  unread_ordinal AS unreadOrdinal, mute_version AS muteVersion, muted_until AS mutedUntil,
+  privacy_version AS privacyVersion, typing, read_receipts AS readReceipts, shown_read AS shownRead,
+  (SELECT u.read_receipts FROM chat_user u WHERE u.id = user) AS userReadReceipts`;
 
 /** The queries, by what they do. The tests look at their plans. */
 export const RECEIPT_QUERIES = {
@@ -14,18 +17,20 @@ export const RECEIPT_QUERIES = {
     SELECT ?, value, ?, ?, ?, 0 FROM json_each(?)`,
   leaveReceipts: `DELETE FROM chat_receipt WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`,
   sent: `UPDATE chat_receipt SET delivered = ?, read = ?, read_ordinal = ?,
-      unread_version = unread_version + (unread_from IS NOT NULL), unread_from = NULL, unread_ordinal = NULL
+      unread_version = unread_version + (unread_from IS NOT NULL), unread_from = NULL, unread_ordinal = NULL,
+      shown_read = NULL
     WHERE conversation = ? AND user = ?`,
   receipt: `SELECT ${COLUMNS} FROM chat_receipt WHERE conversation = ? AND user = ?`,
   saveReceipt: `UPDATE chat_receipt SET delivered = ?, read = ?, read_ordinal = ?, unread_version = ?, unread_from = ?,
-      unread_ordinal = ?, mute_version = ?, muted_until = ?, change = ?
+      unread_ordinal = ?, mute_version = ?, muted_until = ?, privacy_version = ?, typing = ?, read_receipts = ?,
+      shown_read = ?, change = ?
     WHERE conversation = ? AND user = ?`,
-  receipts: `SELECT user AS userId, delivered, read FROM chat_receipt
+  receipts: `SELECT user AS userId, delivered, coalesce(shown_read, read) AS read FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND user > ? ORDER BY user LIMIT ?`,
   receiptChanges: `SELECT user AS userId, ${COLUMNS} FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND change > ?`,
   countReceipts: `SELECT count(*) AS members, count(CASE WHEN delivered >= ? THEN 1 END) AS delivered,
-      count(CASE WHEN read >= ? THEN 1 END) AS read FROM chat_receipt
+      count(CASE WHEN coalesce(shown_read, read) >= ? THEN 1 END) AS read FROM chat_receipt
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
 } as const;
 
@@ -67,18 +72,24 @@ export class SqliteReceipts {
   }
 
   /** Of a member; undefined of anybody else. */
-  of(key: number, userId: string): Receipt | undefined {
+  of(key: number, userId: string): KeptReceipt | undefined {
     this.flush();
     const raw = this.#connection.prepare(RECEIPT_QUERIES.receipt).get(key, userId);
-    return raw === undefined ? undefined : toReceipt(raw as RawReceipt);
+    return raw === undefined ? undefined : toKeptReceipt(raw as RawKeptReceipt);
   }
 
-  save(key: number, userId: string, { unread, mute, ...receipt }: Receipt, change: number): void {
-    const { delivered, read, readOrdinal } = receipt;
+  save(key: number, userId: string, { receipt, shownRead }: KeptReceipt, change: number): void {
+    const { delivered, read, readOrdinal, unread, mute, privacy } = receipt;
     const { version, from, ordinal } = unread ?? { version: 0 };
     const mark = [version, from ?? null, ordinal ?? null] as const;
     const muted = [mute?.version ?? 0, mute?.until ?? null] as const;
-    this.#run("saveReceipt", delivered, read, readOrdinal, ...mark, ...muted, change, key, userId);
+    const told = [privacy?.version ?? 0, numberOf(privacy?.typing), numberOf(privacy?.readReceipts)] as const;
+    const shown = shownRead === read ? null : shownRead;
+    this.#run(
+      "saveReceipt",
+      ...[delivered, read, readOrdinal, ...mark, ...muted, ...told, shown],
+      ...[change, key, userId],
+    );
   }
 
   page(conversationId: string, after: string, limit: number): MemberReceipt[] {
@@ -87,12 +98,9 @@ export class SqliteReceipts {
       .all(conversationId, after, limit) as MemberReceipt[];
   }
 
-  changes(conversationId: string, since: number): readonly (Receipt & { readonly userId: string })[] {
+  changes(conversationId: string, since: number): readonly ToldReceipt[] {
     const rows = this.#connection.prepare(RECEIPT_QUERIES.receiptChanges).all(conversationId, since);
-    return (rows as (RawReceipt & { userId: string })[]).map((raw) => ({
-      userId: raw.userId,
-      ...toReceipt(raw),
-    }));
+    return (rows as (RawKeptReceipt & { userId: string })[]).map(toToldReceipt);
   }
 
   count(conversationId: string, messageId: number): ReceiptCounts {

@@ -20,6 +20,7 @@ export function membershipCases(prove: Case): void {
       ordinal: 1,
       firstId: 1,
       lastRedaction: 0,
+      typing: true,
     };
     assert.deepEqual(await of("ana"), {
       ...state,

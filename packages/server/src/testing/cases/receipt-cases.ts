@@ -174,6 +174,7 @@ export function receiptCases(prove: Case): void {
     const late = { version: 0, from: { messageId: 2, ordinal: 0 } };
     assert.deepEqual(await advance(world, "bo", { mark: late }), {
       receipt: marked,
+      shownRead: 5,
       moved: false,
       shared: true,
     });
@@ -322,9 +323,9 @@ export function receiptCases(prove: Case): void {
     ]);
     const since = async (cursor: string) =>
       [...(await conversations.receiptChanges("b", cursor))].sort((a, b) => (a.userId < b.userId ? -1 : 1));
-    const second = { userId: MANY[1]!, delivered: 2, read: 1, readOrdinal: 0 };
+    const second = { userId: MANY[1]!, delivered: 2, read: 1, shownRead: 1, readOrdinal: 0 };
     const unread = { version: 1, from: 2, ordinal: 0 };
-    const third = { userId: MANY[2]!, delivered: 1, read: 1, readOrdinal: 0, unread };
+    const third = { userId: MANY[2]!, delivered: 1, read: 1, shownRead: 1, readOrdinal: 0, unread };
     assert.deepEqual(await since(start), [second, third]);
     assert.deepEqual(await since(middle), [third]);
     assert.deepEqual(await since(await conversations.position()), []);

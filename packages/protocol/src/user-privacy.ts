@@ -1,0 +1,16 @@
+import * as schema from "./schema.js";
+
+/** What a user tells others, in all conversations that say nothing else. Only the user is told. */
+export const userPrivacyShape = {
+  /** Rises with every change; 0: nothing was ever set. */
+  version: schema.uint,
+  /** Whether the others are told that the user is writing. */
+  typing: schema.bool,
+  /** Whether the others are told how far the user has read. */
+  readReceipts: schema.bool,
+} as const;
+
+export type UserPrivacy = schema.Struct<typeof userPrivacyShape>;
+
+/** Of one who never set anything. */
+export const DEFAULT_PRIVACY: UserPrivacy = { version: 0, typing: true, readReceipts: true };
