@@ -14,8 +14,12 @@ export interface Request {
   readonly key: IdempotencyKey;
   /** Kind of the entry; a key that was used for another kind is refused. */
   readonly kind: string;
-  /** Checks the request against the present state. @throws ChatError if it is refused */
-  readonly authorize: () => Promise<Authorized>;
+  /**
+   * Checks the request against the present state.
+   * @param allowedUnder the membership version under which it was allowed first, if it is looked at again
+   * @throws ChatError if it is refused
+   */
+  readonly authorize: (allowedUnder?: number) => Promise<Authorized>;
 }
 
 function asChatError(error: unknown): ChatError {
@@ -37,6 +41,7 @@ export async function appendAuthorized(
   requests: readonly Request[],
 ): Promise<readonly AppendOutcome[]> {
   const outcomes: (AppendOutcome | undefined)[] = requests.map(() => undefined);
+  const allowedUnder: (number | undefined)[] = requests.map(() => undefined);
 
   /** Tries what has no outcome yet; true if something is to be tried again. */
   async function attempt(isLast: boolean): Promise<boolean> {
@@ -56,7 +61,9 @@ export async function appendAuthorized(
         continue;
       }
       try {
-        drafts.push({ ...(await authorize()), ...key, kind });
+        const authorized = await authorize(allowedUnder[index]);
+        allowedUnder[index] ??= authorized.membershipVersion;
+        drafts.push({ ...authorized, ...key, kind });
         waiting.push(index);
       } catch (error) {
         const outcome = await refuseUnlessStored(context, key, asChatError(error));

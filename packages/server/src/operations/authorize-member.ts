@@ -26,15 +26,21 @@ export class NoMember extends ChatError {}
 
 /**
  * The participation of a present member.
- * @throws ChatError `not_found`, `forbidden`
+ * @param allowedUnder a membership version under which the caller was a member, and what is asked was on its way already. Who has left and
+ * come back since may have been refused it elsewhere, over another connection: it must not be done behind what came after that.
+ * @throws ChatError `not_found`, `forbidden`; `out_of_order` for who came back since
  */
 export async function authorizeMember(
   context: OperationContext,
   caller: Caller,
   conversationId: string,
+  allowedUnder = Infinity,
 ): Promise<Participation> {
   const participation = await participationOf(context, caller, conversationId);
   if (!participation.member)
     throw new NoMember("forbidden", "You are no member of this conversation any more.");
+  if (participation.intervals[participation.intervals.length - 1]!.from > allowedUnder) {
+    throw new ChatError("out_of_order", "You left and came back while this was on its way; send it again.");
+  }
   return participation;
 }

@@ -122,8 +122,8 @@ function requestOf(context: OperationContext, caller: Caller, { draft }: QueuedD
     key: { conversationId, senderId, deviceId, clientMessageId },
     kind,
     // The application was asked when it was drafted; whether the sender is a member still is asked now.
-    async authorize() {
-      const participation = await authorizeMember(context, caller, conversationId);
+    async authorize(allowedUnder) {
+      const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
       assertVisible(participation, content.replyTo);
       return { ...content, countsAsUnread: true, membershipVersion: participation.membershipVersion };
     },

@@ -99,14 +99,14 @@ export async function sendMessages(
         assertContent(context, rewritten);
         return rewritten;
       };
-      const authorize = async (): Promise<Authorized> => {
+      const authorize = async (allowedUnder?: number): Promise<Authorized> => {
         assertContent(context, message);
         // The cache is believed once; when append says that it has moved, the store is asked.
         let version =
           attempt++ === 0 && message.replyTo === undefined ? memberships.get(conversationId) : undefined;
         if (version === undefined) {
           memberships.delete(conversationId);
-          const participation = await authorizeMember(context, caller, conversationId);
+          const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
           assertVisible(participation, message.replyTo);
           version = participation.membershipVersion;
           memberships.set(conversationId, version);

@@ -87,3 +87,42 @@ it("lets nothing in behind what was refused to somebody who comes back at that m
     messageId: 2,
   });
 });
+
+it("stores nothing of who was removed and came back while it was on its way: another server may have refused it meanwhile", async () => {
+  const store = sqlite(new Database(":memory:"), { allowVolatile: true });
+  const server = await openServer({ store });
+  const ana = await RawDevice.open(server, "ana");
+  const inRoom = { conversationId: "room", clientMessageId: crypto.randomUUID() };
+  await ana.expect("conversation", {
+    ...{ type: "create-conversation", conversationType: "group", ...inRoom },
+    members: ["bo"],
+  });
+  const bo = await RawDevice.open(server, "bo");
+  const append = store.messages.append.bind(store.messages);
+  let isFirst = true;
+  Object.assign(store.messages, {
+    async append(drafts: readonly Draft[]) {
+      if (isFirst && drafts[0]?.senderId === "bo") {
+        isFirst = false;
+        for (const type of ["remove-members", "add-members"] as const) {
+          const clientMessageId = crypto.randomUUID();
+          expect((await ana.ask({ ...inRoom, type, clientMessageId, members: ["bo"] })).type).not.toBe(
+            "error",
+          );
+        }
+      }
+      return append(drafts);
+    },
+  });
+  const together = await Promise.all(["1", "2"].map((text) => bo.send("room", text)));
+  expect(together).toMatchObject([
+    { type: "error", code: "out_of_order" },
+    { type: "error", code: "out_of_order" },
+  ]);
+  // Whoever is still there begins anew, and is a member.
+  const send = { type: "send-message", ...inRoom, clientMessageId: crypto.randomUUID() } as const;
+  expect(await bo.ask({ ...send, text: "1", first: true })).toMatchObject({
+    type: "message-stored",
+    messageId: 4,
+  });
+});
