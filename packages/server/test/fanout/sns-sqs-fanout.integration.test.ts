@@ -1,9 +1,9 @@
 import { SNS } from "@aws-sdk/client-sns";
 import { SQS } from "@aws-sdk/client-sqs";
-import { newUuid, systemRuntime } from "@chat/protocol";
+import { type Logger, newUuid, systemRuntime } from "@chat/protocol";
 import { snsSqsFanout, type SnsSqsFanoutOptions } from "@chat/server/sns-sqs";
 import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { hasFauxqs, startFauxqs } from "../engines/start-fauxqs.js";
 
@@ -147,5 +147,25 @@ describe.skipIf(!hasFauxqs)("SNS and SQS fan-out, when they fail", () => {
         await engine.dispose();
       },
     };
+  });
+
+  it("waits for AWS that can't be reached when a server starts", async () => {
+    const engine = await startFauxqs();
+    onTestFinished(() => engine.dispose());
+    await engine.kill();
+    const { sns, sqs } = clients(engine.port);
+    const events: string[] = [];
+    const log: Logger = (_level, event) => events.push(event);
+    const fanout = snsSqsFanout({ sns, sqs, registry: registry("a"), runtime: { ...runtime, log } });
+    const arrived = new Promise<void>((resolve) => {
+      void fanout.subscribe("a", () => resolve()).then(() => fanout.publish(["a"], Uint8Array.of(1)));
+    });
+    while (events.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(events).toEqual(["fanout_receive_failed"]);
+    await engine.start();
+    await arrived;
+    await fanout.close();
+    sns.destroy();
+    sqs.destroy();
   });
 });

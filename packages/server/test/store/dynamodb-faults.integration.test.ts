@@ -6,6 +6,8 @@ import { LIMITS } from "@chat/protocol";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { dynamodbClient, hasDynamodb, startDynamodb } from "../engines/start-dynamodb.js";
+import { hastyRuntime } from "./hasty-runtime.js";
+import { heard, pause } from "./insist.js";
 import { type CombinedWorld, combinedWorld, draft, group, logOf, runtime, until } from "./combined-world.js";
 import { SqliteFile } from "./sqlite-file.js";
 
@@ -182,6 +184,26 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     await createDynamoDbTables(client, { prefix: "twice_" });
     const { epoch } = await dynamodb(client, { prefix: "twice_" }).open(runtime);
     expect(await dynamodb(client, { prefix: "twice_" }).open(runtime)).toEqual({ epoch });
+  });
+
+  it("waits for one that can't be reached when it is opened, and says at last that it can't be", async () => {
+    const own = await startDynamodb({ isDurable: true });
+    onTestFinished(() => own.dispose());
+    const client = dynamodbClient(own.port);
+    onTestFinished(() => client.destroy());
+    await createDynamoDbTables(client);
+    await own.kill();
+    const { runtime: listening, events } = heard();
+    const opened = dynamodb(client).open(listening);
+    while (events.length === 0) await pause(5);
+    await own.start();
+    const { epoch } = await opened;
+    expect(events).toEqual(["dynamodb_away"]);
+    await own.kill();
+    await expect(dynamodb(client).open(hastyRuntime())).rejects.toMatchObject({ code: "store_unavailable" });
+    // A crash takes nothing of it.
+    await own.start();
+    expect(await dynamodb(client).open(runtime)).toEqual({ epoch });
   });
 
   it("refuses to go on in a log that has lost what its row has seen", async () => {

@@ -56,9 +56,18 @@ export class ServerQueue {
     return this.#queue?.name;
   }
 
-  /** Makes the queue and begins to receive. */
+  /** Makes the queue and begins to receive. As long as AWS can't be reached it tries; what AWS refuses, it throws. */
   async open(): Promise<void> {
-    await this.#create();
+    for (let pause = FIRST_PAUSE; !this.#stopped.signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+      try {
+        await this.#create();
+        break;
+      } catch (error) {
+        if (isAnswer(error)) throw error;
+        if (pause === FIRST_PAUSE) this.#noteFailure(error);
+      }
+      await this.#wait(pause);
+    }
     void this.#receiveOn();
   }
 
@@ -106,8 +115,24 @@ export class ServerQueue {
     return SubscriptionArn ?? "";
   }
 
+  #noteFailure(error: unknown): void {
+    this.#options.runtime.log("warn", "fanout_receive_failed", { broker: "SQS", error: String(error) });
+  }
+
+  /** @param pause ms at the most; ends at once when receiving ends */
+  #wait(pause: number): Promise<void> {
+    const { clock, random } = this.#options.runtime;
+    if (this.#stopped.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = clock.schedule(pause * (0.5 + random.float() / 2), resolve);
+      this.#cancelPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
   async #receiveOn(): Promise<void> {
-    const { runtime } = this.#options;
     let pause = FIRST_PAUSE;
     while (!this.#stopped.signal.aborted) {
       try {
@@ -117,10 +142,8 @@ export class ServerQueue {
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         if (isGone(error)) this.#queue = undefined;
-        if (pause === FIRST_PAUSE)
-          runtime.log("warn", "fanout_receive_failed", { broker: "SQS", error: String(error) });
-        const delay = pause * (0.5 + runtime.random.float() / 2);
-        await new Promise<void>((resolve) => (this.#cancelPause = runtime.clock.schedule(delay, resolve)));
+        if (pause === FIRST_PAUSE) this.#noteFailure(error);
+        await this.#wait(pause);
         pause = Math.min(pause * 2, LONGEST_PAUSE);
       }
     }
@@ -172,6 +195,13 @@ export class ServerQueue {
         runtime.log("debug", "fanout_remove_failed", { broker: "SQS", error: String(outcome.reason) });
     }
   }
+}
+
+/** True for what AWS itself has said: its exceptions tell whose fault it was, and a lost connection does not. */
+function isAnswer(error: unknown): boolean {
+  return (
+    error instanceof Error && (Object.hasOwn(error, "$fault") || error.name === "CredentialsProviderError")
+  );
 }
 
 /** True for the error of a queue that is not there, by the names that it has in either protocol of SQS. */

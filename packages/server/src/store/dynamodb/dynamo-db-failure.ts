@@ -1,4 +1,4 @@
-import { type ChatError } from "@chat/protocol";
+import { type ChatError, isChatError } from "@chat/protocol";
 import { unavailable } from "../sql/unavailable.js";
 
 /** Why one write of a transaction was the reason that none was done. */
@@ -43,6 +43,15 @@ export function isTransient(thrown: unknown): boolean {
 /** True if a condition of a single write did not hold. */
 export function isConditionFailed(thrown: unknown): boolean {
   return nameOf(thrown) === "ConditionalCheckFailedException";
+}
+
+/** True if DynamoDB was not reached, by what {@link failureOf} made of it. */
+export function isAway(thrown: unknown): boolean {
+  if (!isChatError(thrown) || thrown.cause === undefined) return false;
+  // What DynamoDB itself has answered says whose fault it was.
+  return (
+    nameOf(thrown.cause) !== "CredentialsProviderError" && !Object.hasOwn(thrown.cause as object, "$fault")
+  );
 }
 
 /** What the operator is told. */

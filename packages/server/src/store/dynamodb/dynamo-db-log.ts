@@ -8,7 +8,7 @@ import type { StoredEntry } from "../stored-entry.js";
 import { planAppend } from "./append-plan.js";
 import { DynamoDbCalls } from "./dynamo-db-calls.js";
 import type { DynamoDbClient, FoundItem, TransactWrite } from "./dynamo-db-client.js";
-import { cancellationOf } from "./dynamo-db-failure.js";
+import { cancellationOf, isAway } from "./dynamo-db-failure.js";
 import {
   EMPTY_HEAD,
   entryIn,
@@ -30,6 +30,9 @@ import { RecentHeads } from "./recent-heads.js";
 const DRAFTS_AT_ONCE = 49;
 /** How long other servers may come first before an append is given up, ms. With the last call it is over well within the life of its mark. */
 const APPEND_DEADLINE = 15_000;
+/** How long `open` waits for DynamoDB that can't be reached, ms, and how long between two tries. */
+const OPEN_DEADLINE = 10_000;
+const OPEN_PAUSE = 250;
 /** Ids hold no control character: no conversation's partition is this one. */
 const EPOCH_PLACE = { c: text("\n"), i: number(0) };
 
@@ -56,6 +59,24 @@ class DynamoDbLog implements MessageLog {
 
   async open(runtime: Runtime): Promise<{ readonly epoch: string }> {
     this.#calls.open(runtime);
+    const { clock } = runtime;
+    const began = clock.monotonic();
+    for (let isKnown = false; ; isKnown = true) {
+      try {
+        return await this.#begin(runtime);
+      } catch (thrown) {
+        if (!isAway(thrown) || clock.monotonic() - began >= OPEN_DEADLINE) throw thrown;
+        if (!isKnown) runtime.log("error", "dynamodb_away", { reason: (thrown as Error).message });
+      }
+      await new Promise<void>((resolve) => clock.schedule(OPEN_PAUSE, resolve));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#calls.close();
+  }
+
+  async #begin(runtime: Runtime): Promise<{ readonly epoch: string }> {
     await assertTables(this.#calls, this.#tables);
     const { messages } = this.#tables;
     await this.#calls.update({
@@ -67,10 +88,6 @@ class DynamoDbLog implements MessageLog {
     });
     const item = await this.#calls.get(messages, EPOCH_PLACE);
     return { epoch: textIn(item!, "e") };
-  }
-
-  async close(): Promise<void> {
-    this.#calls.close();
   }
 
   async append(conversationId: string, drafts: readonly PendingDraft[], seen: number): Promise<void> {
