@@ -5,6 +5,9 @@ import { build, type Plugin } from "esbuild";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
+/** What is loaded from where it is installed, like native modules. */
+const DRIVERS = ["@aws-sdk/*", "@nats-io/*", "amqplib", "mysql2", "pg", "redis"];
+
 /** Bundles of this process, which go with it. */
 const written = new Set<string>();
 
@@ -32,9 +35,9 @@ export async function bundleSources(
     platform: "node",
     format: "esm",
     target: "node20",
-    external: ["better-sqlite3", "pg", "redis"],
+    external: ["better-sqlite3", ...DRIVERS],
     banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
     },
     alias: Object.fromEntries(
       Object.entries(compilerOptions.paths).map(([alias, [source]]) => [alias, join(root, source)]),

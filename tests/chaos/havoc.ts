@@ -16,9 +16,10 @@ export interface HavocOptions {
 /**
  * `kill`: SIGKILL every 1 to 5 s, now and then in bursts. `still`: SIGSTOP, and SIGCONT after some seconds. `full`: the store is full,
  * as the engine's own limit has it. `disk`: the file system is full. `rewind`: a backup is restored, or a failover loses commits.
- * `database`: the database crashes and is started again. `broker`: what is between the servers does.
+ * `database`: the database crashes and is started again. `broker`: what is between the servers does. `network`: servers and one of their
+ * engines are parted for a while, or some of their connections are cut or fall silent.
  */
-export type Fault = "kill" | "still" | "full" | "disk" | "rewind" | "database" | "broker";
+export type Fault = "kill" | "still" | "full" | "disk" | "rewind" | "database" | "broker" | "network";
 
 /** Disturbs servers and store until told to end. One thing at a time is done to the store; kills strike at any time. */
 export class Havoc {
@@ -43,6 +44,7 @@ export class Havoc {
       disk: [1_000, 3_000, () => this.#fillDisk()],
       database: [4_000, 12_000, () => this.#crash("database crashed", this.#options.engine.crashDatabase)],
       broker: [4_000, 12_000, () => this.#crash("broker crashed", this.#options.engine.crashBroker)],
+      network: [2_000, 8_000, () => this.#cutNetwork()],
       // It waits for the others.
       rewind: [1_000, 4_000, () => this.calmly(() => this.#rewind())],
     };
@@ -139,6 +141,23 @@ export class Havoc {
   async #crash(name: string, act: (() => Promise<void>) | undefined): Promise<void> {
     this.#note(name);
     await act?.();
+  }
+
+  async #cutNetwork(): Promise<void> {
+    const { engine, random } = this.#options;
+    const way = random.pick(engine.ways ?? []);
+    if (way === undefined) return;
+    if (random.chance(0.5)) {
+      this.#note("engine parted");
+      way.part();
+      await pause(300 + random.float() * 4_000);
+      way.heal();
+      return;
+    }
+    for (let cuts = 1 + random.integer(4); cuts > 0; cuts--) {
+      const cut = random.pick(["now", "now", "silent"] as const)!;
+      way.cut(cut, random, () => this.#note(`engine's connection cut ${cut}`));
+    }
   }
 
   async #rewind(): Promise<void> {

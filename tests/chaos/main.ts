@@ -4,27 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleSources, root } from "../bundle/bundle-sources.js";
-import { hasPostgresAndRedis, postgresBackend } from "./backends/postgres.js";
+import type { Backend } from "./backends/backend.js";
+import { dynamodbSnsSqs, mysqlRabbitmq, postgresNats, postgresRedis } from "./backends/backends.js";
 import { sqliteBackend, sqliteOnSmallDisk } from "./backends/sqlite.js";
 import type { Fault } from "./havoc.js";
 import { countBreaches } from "./judge-history.js";
 import { burst, reconnectStorm } from "./storm.js";
 import { playRound, type RoundOptions, type RoundResult } from "./round.js";
-
-const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,rewound,small-disk,postgres,postgres-rewound] [--patient] [--keep]
-
-Real server processes on a real store, real clients behind a proxy that cuts and slows; servers are killed every 1 to 5 s.
-  --messages  acknowledged messages over all rounds
-  --seed      decides what is done when; which message it meets is up to the machine
-  --rounds    which worlds: one server; two on one store; a store that is put back; a file system that runs full;
-              postgres: three on PostgreSQL and Redis, which crash, too; postgres-rewound: a PostgreSQL that is put back
-  --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
-  --keep      leaves histories and stores where they are, and says where
-
-pnpm chaos storm [--clients 5000] [--burst 10000] [--stall 60]
-
-Clients that all lose their server at the same moment; a burst into one conversation of 100 devices, beside consumers
-that read nothing for so many seconds.`;
 
 const MEGABYTE = 1_048_576;
 /** Beside what is asked for: it is written until the disk was full often enough. */
@@ -35,6 +21,7 @@ const ROUNDS: Readonly<
     string,
     {
       readonly share: number;
+      readonly backend: Backend;
       readonly servers: number;
       readonly faults: readonly Fault[];
       /** It goes on until that was done so often, whatever was acknowledged by then. */
@@ -45,6 +32,7 @@ const ROUNDS: Readonly<
 > = {
   one: {
     share: 0.45,
+    backend: sqliteBackend,
     servers: 1,
     faults: ["kill", "still", "full"],
     least: ["kill", 12],
@@ -52,34 +40,66 @@ const ROUNDS: Readonly<
   },
   two: {
     share: 0.35,
+    backend: sqliteBackend,
     servers: 2,
     faults: ["kill", "still", "full"],
     least: ["kill", 12],
     changesMembers: true,
   },
-  rewound: { share: 0.1, servers: 2, faults: ["rewind"], least: ["rewind", 5], changesMembers: false },
+  rewound: {
+    share: 0.1,
+    backend: sqliteBackend,
+    servers: 2,
+    faults: ["rewind"],
+    least: ["rewind", 5],
+    changesMembers: false,
+  },
   "small-disk": {
     share: 0.1,
+    backend: sqliteOnSmallDisk(MEGABYTE),
     servers: 1,
     faults: ["kill", "disk"],
     least: ["disk", 5],
     changesMembers: true,
   },
-  postgres: {
-    share: 0.35,
-    servers: 3,
-    faults: ["kill", "still", "database", "broker"],
-    least: ["database", 4],
-    changesMembers: true,
-  },
+  ...Object.fromEntries(
+    [postgresRedis, postgresNats, mysqlRabbitmq, dynamodbSnsSqs].map((backend) => [
+      backend.name,
+      {
+        share: 0.35,
+        backend,
+        servers: 3,
+        faults: ["kill", "still", "database", "broker", "network"],
+        least: ["database", 4],
+        changesMembers: true,
+      },
+    ]),
+  ),
   "postgres-rewound": {
     share: 0.1,
+    backend: postgresRedis,
     servers: 3,
     faults: ["rewind"],
     least: ["rewind", 3],
     changesMembers: false,
   },
 };
+
+const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,…] [--patient] [--keep]
+
+Real server processes on a real store, real clients behind a proxy that cuts and slows; servers are killed every 1 to 5 s.
+  --messages  acknowledged messages over all rounds
+  --seed      decides what is done when; which message it meets is up to the machine
+  --rounds    which worlds; all of them by default: ${Object.keys(ROUNDS).join(", ")}.
+              one server; two on one SQLite file; a store that is put back; a file system that runs full; three servers on a
+              database and a broker, which crash, too, and are cut off; postgres-rewound: a PostgreSQL that is put back
+  --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
+  --keep      leaves histories and stores where they are, and says where
+
+pnpm chaos storm [--clients 5000] [--burst 10000] [--stall 60]
+
+Clients that all lose their server at the same moment; a burst into one conversation of 100 devices, beside consumers
+that read nothing for so many seconds.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -155,29 +175,22 @@ async function play(): Promise<number> {
   const skipped: string[] = [];
   const shares = names.reduce((sum, name) => sum + ROUNDS[name]!.share, 0);
   for (const name of names) {
-    const { share, servers, faults, least, changesMembers } = ROUNDS[name]!;
+    const { share, backend, servers, faults, least, changesMembers } = ROUNDS[name]!;
     const wanted = Math.ceil((messages * share) / shares);
     const folder = join(base, name);
     mkdirSync(folder);
-    let backend: RoundOptions["backend"] = sqliteBackend;
     // Histories lie elsewhere: they are to be whole whatever happens to the disk.
     const storeFolder = join(folder, "store");
     mkdirSync(storeFolder);
     const bytes = SMALL_DISK + wanted * 4_096;
     const isMounted = name === "small-disk" && mountSmallDisk(storeFolder, bytes);
-    if (name === "small-disk") {
-      if (!isMounted) {
-        skipped.push("small-disk (no file system may be mounted here)");
-        continue;
-      }
-      backend = sqliteOnSmallDisk(MEGABYTE);
+    if (name === "small-disk" && !isMounted) {
+      skipped.push("small-disk (no file system may be mounted here)");
+      continue;
     }
-    if (name.startsWith("postgres")) {
-      if (!hasPostgresAndRedis) {
-        skipped.push(`${name} (PostgreSQL or Redis can't be started here)`);
-        continue;
-      }
-      backend = postgresBackend;
+    if ((await backend.canStart?.()) === false) {
+      skipped.push(`${name} (its engines can't be started here)`);
+      continue;
     }
     try {
       const result = await playRound({

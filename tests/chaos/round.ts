@@ -214,7 +214,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   }
 
   async function writeLogs(conversationIds: readonly string[]): Promise<void> {
-    const opened = backend.open(engine.place);
+    const opened = await backend.open(engine.place);
     await opened.store.open({ runtime: systemRuntime(), groupMembers: LIMITS.groupMembers });
     for await (const log of readLogs(opened.store, conversationIds)) history.add(log);
     await opened.store.close();

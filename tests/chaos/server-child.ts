@@ -17,7 +17,7 @@ const runtime = systemRuntime((level, event, fields) => {
   if (level === "warn" || level === "error")
     tell({ type: "log", level, event, fields: JSON.stringify(fields) });
 });
-const backend = BACKENDS[config.backend]!.open(config.place);
+const backend = await BACKENDS[config.backend]!.open(config.place);
 
 /** Over the process that started this one, which loses, doubles, delays and reorders. */
 let receive: (envelope: Uint8Array) => void = () => {};

@@ -111,7 +111,7 @@ class Crowd {
     const unrest = (await this.all((player) => player.ask("drain", {}))).flat();
     unrest.push(...(await this.all((player) => player.ask("show", {}))).flat());
     await this.cluster.stop();
-    const opened = this.#backend.open(this.#place);
+    const opened = await this.#backend.open(this.#place);
     await opened.store.open({ runtime: systemRuntime(), groupMembers: LIMITS.groupMembers });
     for await (const log of readLogs(
       opened.store,

@@ -1,4 +1,5 @@
 import type { ChatStore, Fanout, Registry } from "@chat/server";
+import type { CuttingProxy } from "../../replay/cutting-proxy.js";
 
 /** A backend as one server's process has it. */
 interface OpenedBackend {
@@ -33,6 +34,8 @@ export interface Engine {
   readonly crashDatabase?: () => Promise<void>;
   /** Ends what is between the servers, and starts it again; what it held is lost. */
   readonly crashBroker?: () => Promise<void>;
+  /** Every connection between servers and engines, where there are some. */
+  readonly ways?: readonly CuttingProxy[];
   /** Once all servers have ended. */
   close(): void | Promise<void>;
 }
@@ -40,8 +43,10 @@ export interface Engine {
 /** A store, and what belongs to it, under test. */
 export interface Backend {
   readonly name: string;
+  /** False where its engines are not installed; absent where it needs none. */
+  canStart?(): Promise<boolean>;
   /** @param folder of this round; it is empty, and removed afterwards */
   prepare(folder: string): Promise<Engine>;
   /** In a process of its own. */
-  open(place: string): OpenedBackend;
+  open(place: string): OpenedBackend | Promise<OpenedBackend>;
 }
