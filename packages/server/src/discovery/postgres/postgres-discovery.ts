@@ -1,20 +1,20 @@
 import { type Runtime, systemRuntime } from "@chat/protocol";
 import { PostgresEngine } from "../../store/postgres/postgres-engine.js";
 import type { PostgresPool } from "../../store/postgres/postgres-pool.js";
-import { decodeAnnouncement, encodeAnnouncement } from "../announcement.js";
-import type { AnnouncedServer, Discovery } from "../discovery.js";
+import type { Discovery } from "../discovery.js";
+import { type DiscoveryQuery, SqlDiscovery } from "../sql/sql-discovery.js";
 
 // PostgreSQL's own clock, so the servers' clocks need not agree.
 const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-const QUERIES = {
+const QUERIES: Readonly<Record<DiscoveryQuery, string>> = {
   // What was left by those that died goes with the next announcement.
   announce: `WITH gone AS (DELETE FROM chat_announcement WHERE expires <= ${NOW} AND id <> $1)
     INSERT INTO chat_announcement (id, expires, server) VALUES ($1, ${NOW} + $2::bigint, $3)
     ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, server = excluded.server`,
   withdraw: "DELETE FROM chat_announcement WHERE id = $1",
   list: `SELECT server FROM chat_announcement WHERE expires > ${NOW}`,
-} as const;
+};
 
 /** Settings of {@link postgresDiscovery}. */
 export interface PostgresDiscoveryOptions {
@@ -35,33 +35,5 @@ export function postgresDiscovery(pool: PostgresPool, options: PostgresDiscovery
   const { runtime = systemRuntime(), migrate = true, prepare = true } = options;
   // Nothing here has to survive a crash.
   const engine = new PostgresEngine(pool, { allowVolatile: true, migrate, prepare });
-  let ready: Promise<void> | undefined;
-
-  async function run(
-    query: keyof typeof QUERIES,
-    values: readonly (string | number)[],
-  ): Promise<readonly { readonly server: string }[]> {
-    // The tables are the store's; whoever comes first makes them. A failure is tried again with the next call.
-    ready ??= engine.attach(runtime).catch((error: unknown) => {
-      ready = undefined;
-      throw error;
-    });
-    await ready;
-    return engine.statement(`discovery_${query}`, QUERIES[query], values);
-  }
-
-  return {
-    async announce(server, lease) {
-      await run("announce", [server.serverId, lease, encodeAnnouncement(server)]);
-    },
-    async withdraw(serverId) {
-      await run("withdraw", [serverId]);
-    },
-    async list() {
-      return (await run("list", []))
-        .map(({ server }) => decodeAnnouncement(server))
-        .filter((server): server is AnnouncedServer => server !== undefined);
-    },
-    close: () => engine.close(),
-  };
+  return new SqlDiscovery(engine, QUERIES, runtime);
 }

@@ -243,4 +243,13 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE chat_receipt ADD COLUMN privacy_version BIGINT NOT NULL DEFAULT 0, ADD COLUMN typing TINYINT,
       ADD COLUMN read_receipts TINYINT, ADD COLUMN shown_read BIGINT`,
   ],
+  [
+    // Which servers take connections, and how busy they are.
+    table(
+      "chat_announcement",
+      `id ${ID} NOT NULL PRIMARY KEY`,
+      "expires BIGINT NOT NULL",
+      "server TEXT NOT NULL",
+    ),
+  ],
 ];

@@ -213,6 +213,14 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE chat_receipt ADD COLUMN read_receipts INTEGER;
   ALTER TABLE chat_receipt ADD COLUMN shown_read INTEGER;
   `,
+  `
+  -- Which servers take connections, and how busy they are.
+  CREATE TABLE chat_announcement (
+    id TEXT NOT NULL PRIMARY KEY,
+    expires INTEGER NOT NULL,
+    server TEXT NOT NULL
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** The version of the schema that the file has; 0 if there is none yet. */
