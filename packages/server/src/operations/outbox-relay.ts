@@ -11,6 +11,8 @@ const LEASE = 10_000;
 const INTERVAL = 100;
 /** Drafts that are read at once. */
 const DRAFTS_AT_ONCE = 200;
+/** Drafts that one look goes through: so many may be stuck before those behind them wait, too. */
+const DRAFTS_IN_A_LOOK = 2_000;
 
 /** What the relay works with. */
 export interface OutboxRelayOptions {
@@ -23,7 +25,8 @@ export interface OutboxRelayOptions {
 /**
  * Stores the messages that applications have committed with rows of their own: one server at a time does, by lease. Each draft has its
  * idempotency key, so that one which was stored by a server that ended before it could remove it is stored once. Drafts of one sender's
- * device into one conversation are stored in their order, and behind one that can't be stored now the rest waits.
+ * device into one conversation are stored in their order, and behind one that can't be stored now the rest of these waits, and
+ * nobody else's.
  */
 export class OutboxRelay {
   readonly #options: OutboxRelayOptions;
@@ -58,15 +61,10 @@ export class OutboxRelay {
   }
 
   async #look(): Promise<void> {
-    const { context, outbox } = this.#options;
+    const { context } = this.#options;
     let isFull = false;
     try {
-      if (await this.#claim()) {
-        const queued = await outbox.queued(DRAFTS_AT_ONCE);
-        const streams = groupByStream(queued);
-        const settled = await Promise.all([...streams.values()].map((stream) => this.#store(stream)));
-        isFull = queued.length === DRAFTS_AT_ONCE && settled.some((count) => count > 0);
-      }
+      isFull = await this.#goThrough();
     } catch (error) {
       context.runtime.log("warn", "outbox_failed", { code: codeOf(error) });
     }
@@ -75,6 +73,27 @@ export class OutboxRelay {
     this.#cancel = context.runtime.clock.schedule(pause, () => {
       this.#turn = this.#look();
     });
+  }
+
+  /** Stores what can be stored now. True if there may be more of it. */
+  async #goThrough(): Promise<boolean> {
+    const stuck = new Set<string>();
+    let [settled, after] = [0, 0];
+    for (let seen = 0; seen < DRAFTS_IN_A_LOOK; seen += DRAFTS_AT_ONCE) {
+      if (this.#closed || !(await this.#claim())) return false;
+      const queued = await this.#options.outbox.queued(DRAFTS_AT_ONCE, after);
+      const streams = [...groupByStream(queued)].filter(([name]) => !stuck.has(name));
+      await Promise.all(
+        streams.map(async ([name, stream]) => {
+          const count = await this.#store(stream);
+          settled += count;
+          if (count < stream.length) stuck.add(name);
+        }),
+      );
+      if (queued.length < DRAFTS_AT_ONCE) return false;
+      after = queued[queued.length - 1]!.number;
+    }
+    return settled > 0;
   }
 
   /** True if this server leads; the lease is renewed in time. */

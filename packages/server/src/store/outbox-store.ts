@@ -43,8 +43,8 @@ export interface OutboxStore {
    */
   lead(lead: { readonly owner: string; readonly duration: number }): Promise<boolean>;
 
-  /** The first of what is queued, in order. What was refused is left out. */
-  queued(limit: number): Promise<readonly QueuedDraft[]>;
+  /** The first of what is queued with a number above `after`, in order. What was refused is left out. */
+  queued(limit: number, after: number): Promise<readonly QueuedDraft[]>;
 
   /** Removes what is stored. */
   remove(numbers: readonly number[]): Promise<void>;

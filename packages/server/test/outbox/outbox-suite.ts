@@ -1,5 +1,12 @@
-import { type Runtime, systemRuntime } from "@chat/protocol";
-import { type ChatServer, type ChatStore, createChatServer, type OutboxDraft } from "@chat/server";
+import { ChatError, type Runtime, systemRuntime } from "@chat/protocol";
+import {
+  type AppendOutcome,
+  type ChatServer,
+  type ChatStore,
+  createChatServer,
+  type Draft,
+  type OutboxDraft,
+} from "@chat/server";
 import { expect, it, onTestFinished } from "vitest";
 import { pause } from "../store/insist.js";
 import { upTo, uuid } from "../store/sqlite-drafts.js";
@@ -194,6 +201,34 @@ export function outboxSuite(create: () => Promise<OutboxDatabase>, { holdsTheSto
     expect(await texts(chat, conversationId)).toEqual(["in time"]);
   });
 
+  it("stores what stands behind more than a page of drafts that can't be stored now, and then these, in order", async () => {
+    const database = await open();
+    const store = database.store();
+    const chat = await serve(database, { store, outbox: true });
+    const [stuck, free] = [await groupOf(chat), await groupOf(chat)];
+    const append = store.messages.append.bind(store.messages);
+    let isStuck = true;
+    const away = new ChatError("store_unavailable", "A part of the store is away.");
+    Object.assign(store.messages, {
+      async append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+        const isRefused = isStuck && drafts[0]!.conversationId === stuck;
+        return isRefused ? drafts.map(() => ({ status: "refused", error: away })) : append(drafts);
+      },
+    });
+    const drafts: OutboxDraft[] = [];
+    for (const index of upTo(450)) drafts.push(await chat.as("ana").draft(stuck, `${index}`));
+    const transaction = await database.begin();
+    await chat.enqueue(transaction.handle, ...drafts, await chat.as("ana").draft(free, "goes"));
+    await transaction.commit();
+    await until(async () => (await texts(chat, free)).length > 0);
+    expect(await texts(chat, stuck)).toEqual([]);
+    isStuck = false;
+    await until(async () => (await texts(chat, stuck)).at(-1) === "450");
+    const { entries } = await chat.system.history(stuck, { after: 1, limit: 200 });
+    expect(entries.map(({ text }) => text)).toEqual(upTo(200).map(String));
+    expect(await database.refusals()).toEqual([]);
+  });
+
   it("keeps nothing of an erased user, refused or still to be sent, and sends what others have committed", async () => {
     const database = await open();
     const chat = await serve(database);
@@ -270,7 +305,7 @@ function bound(outbox: NonNullable<ChatStore["outbox"]>): NonNullable<ChatStore[
   return {
     write: (transaction, drafts) => outbox.write(transaction, drafts),
     lead: (lead) => outbox.lead(lead),
-    queued: (limit) => outbox.queued(limit),
+    queued: (limit, after) => outbox.queued(limit, after),
     remove: (numbers) => outbox.remove(numbers),
     refuse: (number, refusal) => outbox.refuse(number, refusal),
     forget: (senderId) => outbox.forget(senderId),

@@ -322,7 +322,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   leadOutbox: `INSERT INTO chat_outbox_lead (id, owner, expires) SELECT 1, $1, ${NOW} + $2 FROM (SELECT 1 AS one) one
     ON DUPLICATE KEY UPDATE ${takenOver("chat_outbox_lead")}`,
   outboxLead: `SELECT ${text("l.owner")} AS "owner" FROM chat_outbox_lead l WHERE l.id = 1`,
-  outboxQueued: `SELECT o.number AS "number", o.draft AS "draft" FROM chat_outbox o WHERE o.number > 0 AND o.refusal IS NULL
+  outboxQueued: `SELECT o.number AS "number", o.draft AS "draft" FROM chat_outbox o WHERE o.number > $2 AND o.refusal IS NULL
     ORDER BY o.number LIMIT $1`,
   outboxRemove: `DELETE o FROM ${jsonTable("$1", "wanted", { id: "int" }, true)}
     STRAIGHT_JOIN chat_outbox o FORCE INDEX (PRIMARY) ON o.number = wanted.id`,

@@ -286,7 +286,8 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires = excluded.expires
       WHERE lead.owner = excluded.owner OR lead.expires <= ${NOW}`,
   outboxLead: "SELECT owner FROM chat_outbox_lead WHERE id = 1",
-  outboxQueued: "SELECT number, draft FROM chat_outbox WHERE refusal IS NULL ORDER BY number LIMIT $1",
+  outboxQueued:
+    "SELECT number, draft FROM chat_outbox WHERE number > $2 AND refusal IS NULL ORDER BY number LIMIT $1",
   outboxRemove: "DELETE FROM chat_outbox WHERE number = ANY($1::bigint[])",
   outboxRefuse: "UPDATE chat_outbox SET refusal = $2 WHERE number = $1",
   outboxAfter: "SELECT number, draft FROM chat_outbox WHERE number > $1 ORDER BY number LIMIT $2",

@@ -27,8 +27,8 @@ export class SqlOutboxStore implements OutboxStore {
     });
   }
 
-  async queued(limit: number): Promise<readonly QueuedDraft[]> {
-    return (await this.#engine.read<RawQueuedDraft>("outboxQueued", [limit])).map(toQueuedDraft);
+  async queued(limit: number, after: number): Promise<readonly QueuedDraft[]> {
+    return (await this.#engine.read<RawQueuedDraft>("outboxQueued", [limit, after])).map(toQueuedDraft);
   }
 
   async remove(numbers: readonly number[]): Promise<void> {

@@ -18,7 +18,7 @@ export const OUTBOX_QUERIES = {
       WHERE owner = excluded.owner OR expires <= ?`,
   outboxLead: "SELECT owner FROM chat_outbox_lead WHERE id = 1",
   outboxQueued:
-    "SELECT number, draft FROM chat_outbox WHERE number > 0 AND refusal IS NULL ORDER BY number LIMIT ?",
+    "SELECT number, draft FROM chat_outbox WHERE number > ? AND refusal IS NULL ORDER BY number LIMIT ?",
   outboxRemove: "DELETE FROM chat_outbox WHERE number = ?",
   outboxRefuse: "UPDATE chat_outbox SET refusal = ? WHERE number = ?",
   outboxAfter: "SELECT number, draft FROM chat_outbox WHERE number > ? ORDER BY number LIMIT ?",
@@ -54,8 +54,8 @@ export class SqliteOutboxStore implements OutboxStore {
     });
   }
 
-  queued(limit: number): Promise<readonly QueuedDraft[]> {
-    return this.#drafts("outboxQueued", limit);
+  queued(limit: number, after: number): Promise<readonly QueuedDraft[]> {
+    return this.#drafts("outboxQueued", after, limit);
   }
 
   async remove(numbers: readonly number[]): Promise<void> {
