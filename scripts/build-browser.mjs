@@ -2,7 +2,7 @@
 // for whoever uses it: all public names, codes and typed fields of errors, what is stored, and what tabs and server are told. What is not:
 // sentences of errors (docs/errors.md has them) and the names of properties that nobody else sees. Everything else, Node and development
 // included, takes the readable build that tsup makes.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -17,9 +17,10 @@ const outdir = join(client, "dist/browser");
 const entries = { index: "index", presence: "presence/index", push: "push/index", react: "react/index" };
 const files = Object.values(entries).map((entry) => `packages/client/src/${entry}.ts`);
 const { internal } = internalNames(root, files);
-const constants = Object.assign(
-  {},
-  ...["limits", "entry"].map((name) => constantsOf(readSource(`packages/protocol/src/${name}.ts`))),
+const constants = new Map(
+  ["limits", "entry", "close-code"].flatMap((name) => [
+    ...constantsOf(readSource(`packages/protocol/src/${name}.ts`)),
+  ]),
 );
 
 function readSource(path) {
@@ -75,6 +76,7 @@ const { outputFiles } = await build({
 });
 
 const textOf = ({ text }) => text;
+rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
 for (const file of outputFiles.filter(({ path }) => path.endsWith(".js"))) {
   const bundled = JSON.parse(textOf(outputFiles.find(({ path }) => path === `${file.path}.map`)));

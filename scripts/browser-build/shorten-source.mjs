@@ -2,17 +2,20 @@
 import ts from "typescript";
 
 /** Objects that never change: what is read of them is written where it is read. */
-const CONSTANTS = ["LIMITS", "ENTRY_KINDS"];
+const CONSTANTS = ["LIMITS", "ENTRY_KINDS", "CLOSE_CODES"];
 
-/** The values of the objects above, out of the source that declares one. @returns by the object's name, then by the key */
+/** What stands in the objects above, out of the source that declares one. @returns literals, by what they are read as: `LIMITS.dataBytes` */
 export function constantsOf(text) {
-  const values = {};
+  const values = new Map();
+  const note = (name, value) => {
+    const object = ts.isAsExpression(value) ? value.expression : value;
+    if (!ts.isObjectLiteralExpression(object)) return values.set(name, value.getText());
+    for (const { name: key, initializer } of object.properties) note(`${name}.${key.getText()}`, initializer);
+    return values;
+  };
   visit(parse(text), (node) => {
-    if (!ts.isVariableDeclaration(node) || !CONSTANTS.includes(node.name.getText())) return;
-    const { expression } = node.initializer;
-    values[node.name.text] = Object.fromEntries(
-      expression.properties.map(({ name, initializer }) => [name.text, initializer.getText()]),
-    );
+    if (ts.isVariableDeclaration(node) && CONSTANTS.includes(node.name.getText()))
+      note(node.name.text, node.initializer);
   });
   return values;
 }
@@ -42,7 +45,7 @@ export function shortenSource(text, constants) {
 export function sentencesOf(text) {
   const sentences = [];
   visit(parse(text), (node) => {
-    const by = substitute(node, {});
+    const by = substitute(node, new Map());
     if ((by === SAID_BY_CODE || by === PART) && /\w/.test(wordsOf(node))) {
       const [code] = by === SAID_BY_CODE ? node.parent.arguments : [];
       sentences.push({
@@ -71,7 +74,7 @@ const DESCRIBING = ["field", "plain"];
 
 /** What is written instead of a node; undefined: itself. Only for text in these places: any other may be a name of something. */
 function substitute(node, constants) {
-  if (ts.isPropertyAccessExpression(node)) return constants[node.expression.getText()]?.[node.name.text];
+  if (ts.isPropertyAccessExpression(node)) return constants.get(node.getText());
   if (!ts.isStringLiteralLike(node) && !ts.isTemplateExpression(node)) return undefined;
   const { parent } = node;
   if (ts.isPropertyAssignment(parent)) return parent.name.getText() === "wire" ? FIELD : undefined;

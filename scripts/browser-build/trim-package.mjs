@@ -17,7 +17,11 @@ const LEFT_OUT = {
 
 /** What is written in another way. */
 const REWRITTEN = {
-  idb: [],
+  idb: [
+    // `in`, and the one store of a transaction that has no other.
+    [/\n {4}has\(target, prop\) \{[^]*?\n {4}\},/, ""],
+    [/\n {12}\/\/ Make tx\.store return[^]*?\n {12}\}/, ""],
+  ],
   eventemitter3: [
     // Browsers without Object.create have none of the rest either.
     [/prefix = '~';/, "prefix = false;"],

@@ -1,11 +1,12 @@
 import { ChatError } from "./chat-error.js";
-import { createReader } from "./create-reader.js";
+import { createReader, type TextReader } from "./create-reader.js";
 import { createWriter } from "./create-writer.js";
 import { type EncodedRun, encodeRun, rangeEncoder } from "./encoded-run.js";
 import type { Entry } from "./entry.js";
 import { FRAME_CODES, type FrameType, frameFromArray, frameToArray } from "./frame.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "./frames/index.js";
 import type { EntriesFrame } from "./frames/entries.js";
+import { lenientText } from "./lenient-text.js";
 import { LIMITS } from "./limits.js";
 import { SchemaViolation } from "./schema.js";
 
@@ -45,10 +46,11 @@ function createCodec<Out extends { type: string }, In>(
   outgoing: readonly FrameType[],
   incoming: readonly FrameType[],
   maxNodes: number,
+  readText?: TextReader,
 ): Codec<Out, In> {
   const typesByName = new Map(outgoing.map((type) => [type.name, type]));
   const typesByCode = new Map(incoming.map((type) => [type.code, type]));
-  const read = createReader(maxNodes);
+  const read = createReader(maxNodes, readText);
   const write = createWriter();
 
   function frameOf(value: unknown): In | UnknownFrame | InvalidFrame {
@@ -106,7 +108,12 @@ export interface ServerCodec extends Codec<ServerFrame, ClientFrame> {
 
 /** The codec of a server: decodes requests, encodes answers and pushes. */
 export function createServerCodec(): ServerCodec {
-  const codec = createCodec<ServerFrame, ClientFrame>(SERVER_FRAMES, CLIENT_FRAMES, LIMITS.requestNodes);
+  const codec = createCodec<ServerFrame, ClientFrame>(
+    SERVER_FRAMES,
+    CLIENT_FRAMES,
+    LIMITS.requestNodes,
+    lenientText(),
+  );
   const write = createWriter();
   const ranges = rangeEncoder(write);
   return {

@@ -1,7 +1,7 @@
 import { ChatError } from "./chat-error.js";
 import { LIMITS } from "./limits.js";
 
-function malformed(what: string): ChatError {
+export function malformed(what: string): ChatError {
   return new ChatError("malformed_frame", `The bytes are no msgpack frames: ${what}.`);
 }
 
@@ -10,30 +10,22 @@ function tooLarge(what: string): ChatError {
 }
 
 /** Bytes from which the platform's decoder is faster than ours. */
-const LONG = 64;
+const SHORT = 64;
 
-/**
- * The text of UTF-8 bytes (RFC 3629). Encoded surrogates come through: those are the mistake that a careless device makes, and the
- * schema answers it field by field. Of anything else every decoder makes something different, so it is refused.
- */
-function decodeUtf8(bytes: Uint8Array, at: number, to: number): string {
-  let text = "";
-  while (at < to) {
-    let point = bytes[at++]!;
-    if (point >= 0x80) {
-      const more = point < 0xc2 ? -1 : point < 0xe0 ? 1 : point < 0xf0 ? 2 : point < 0xf5 ? 3 : -1;
-      let sound = more > 0 && at + more <= to;
-      point &= 0x3f >> more;
-      for (const end = at + more; sound && at < end; at++) {
-        sound = (bytes[at]! & 0xc0) === 0x80;
-        point = (point << 6) | (bytes[at]! & 0x3f);
-      }
-      // No overlong forms, and nothing beyond U+10FFFF.
-      if (!sound || point < 1 << (5 * more + 1) || point > 0x10ffff) throw malformed("a string is not UTF-8");
+/** The text of UTF-8 bytes. @throws ChatError `malformed_frame` */
+export type TextReader = (bytes: Uint8Array) => string;
+
+/** Takes what every decoder takes (RFC 3629). Made at the first text: a page may lack it (jsdom under Jest) and never read one. */
+export function strictText(): TextReader {
+  let decoder: InstanceType<typeof TextDecoder> | undefined;
+  return (bytes) => {
+    try {
+      decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+      return decoder.decode(bytes);
+    } catch {
+      throw malformed("a string is not UTF-8");
     }
-    text += String.fromCodePoint(point);
-  }
-  return text;
+  };
 }
 
 /**
@@ -42,8 +34,10 @@ function decodeUtf8(bytes: Uint8Array, at: number, to: number): string {
  * @throws ChatError `malformed_frame` (truncated, reserved byte, extension type, no UTF-8, a map's key that is no string or is
  * `__proto__`), `frame_too_large` (frames, depth, values)
  */
-export function createReader(maxNodes: number): (message: Uint8Array) => unknown[] {
-  let strict: InstanceType<typeof TextDecoder> | undefined;
+export function createReader(
+  maxNodes: number,
+  readText: TextReader = strictText(),
+): (message: Uint8Array) => unknown[] {
   let bytes: Uint8Array;
   let view: DataView;
   let at: number;
@@ -65,15 +59,11 @@ export function createReader(maxNodes: number): (message: Uint8Array) => unknown
 
   function text(size: number): string {
     const from = take(size);
-    if (size > LONG) {
-      try {
-        strict ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-        return strict.decode(bytes.subarray(from, at));
-      } catch {
-        // Ours knows why.
-      }
-    }
-    return decodeUtf8(bytes, from, at);
+    let text = "";
+    // The platform's decoder takes longer to begin than most texts to be read.
+    if (size < SHORT)
+      for (let next = from; next < at && bytes[next]! < 0x80;) text += String.fromCharCode(bytes[next++]!);
+    return text.length === size ? text : readText(bytes.subarray(from, at));
   }
 
   /** @param depth levels above this one */

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { isChatError } from "../src/chat-error.js";
 import { joinFrames } from "../src/codec.js";
 import { createReader } from "../src/create-reader.js";
+import { lenientText } from "../src/lenient-text.js";
 import { LIMITS } from "../src/limits.js";
 import { isWellFormed } from "../src/text.js";
 import { wellFormed } from "./arbitraries.js";
@@ -11,7 +12,8 @@ import { type Draw, drawBytes, manyCases } from "./many-cases.js";
 import { bytesOf, type FrameVector, readVectors } from "./vectors/vector.js";
 
 const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
-const read = createReader(LIMITS.answerNodes);
+// As a server reads, which tells a device what is wrong with its text.
+const read = createReader(LIMITS.answerNodes, lenientText());
 const refusal = (code: string): Error => expect.objectContaining({ name: "ChatError", code }) as Error;
 
 /** Anything that msgpack can hold but extensions, no deeper than a frame may be. */
@@ -165,6 +167,16 @@ describe("createReader", () => {
         if (!surrogates) expect(read).toBe(strict.decode(Uint8Array.from(text)));
       }
     });
+  });
+
+  it("takes no encoded surrogates where a device reads: no server sends any", () => {
+    const strict = createReader(LIMITS.answerNodes);
+    for (const before of [0, 100]) {
+      const text = [...new Array<number>(before).fill(0x41), 0xed, 0xa0, 0x80];
+      expect(() => strict(Uint8Array.of(0xd9, text.length, ...text))).toThrow(refusal("malformed_frame"));
+    }
+    expect(strict(fromHex("a3e282ac"))).toEqual(["€"]);
+    expect(strict(fromHex("a461e282ac"))).toEqual(["a€"]);
   });
 
   it("reads whatever an encoder writes", () => {

@@ -1,5 +1,6 @@
 import { ChatError, type Clock, isChatError, newUuid, type Random } from "@chat/protocol";
 import { wrap } from "idb";
+import { defined } from "../runtime/defined.js";
 import { applyChanges } from "./apply-changes.js";
 import type { Cache, CacheChanges, CacheReadQuery } from "./cache.js";
 import {
@@ -169,11 +170,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
             transaction.objectStore("users").getAll(),
           ]);
           return {
-            meta: {
-              deviceId: deviceId!,
-              ...(epoch !== undefined && { epoch }),
-              ...(cursor !== undefined && { cursor }),
-            },
+            meta: defined({ deviceId: deviceId!, epoch, cursor }),
             conversations,
             outbox,
             users,

@@ -169,16 +169,13 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     // What went wrong, onclose tells.
     opened.onerror = () => {};
     opened.onclose = ({ code }) => {
-      const reason = Object.values(CLOSE_CODES).find((known) => known.code === code);
+      const isTerminal = code === CLOSE_CODES.unsupportedVersion.code;
       if (code === CLOSE_CODES.unauthenticated.code) {
         refusal ??= new ChatError("unauthenticated", "The server refused the token.");
-      } else if (reason?.terminal) {
+      } else if (isTerminal) {
         refusal ??= new ChatError("unsupported_version", "The server does not speak this version.");
       }
-      over(
-        refusal ?? new ChatError("disconnected", `The connection was closed (${code}).`),
-        reason?.terminal,
-      );
+      over(refusal ?? new ChatError("disconnected", `The connection was closed (${code}).`), isTerminal);
     };
   }
 
