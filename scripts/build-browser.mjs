@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { minify } from "terser";
 import { internalNames } from "./browser-build/internal-names.mjs";
+import { importDirectly, modulesOf } from "./browser-build/import-directly.mjs";
 import { constantsOf, shortenSource } from "./browser-build/shorten-source.mjs";
 import { trimPackage } from "./browser-build/trim-package.mjs";
 
@@ -18,8 +19,17 @@ const entries = { index: "index", presence: "presence/index", push: "push/index"
 const files = Object.values(entries).map((entry) => `packages/client/src/${entry}.ts`);
 const { internal } = internalNames(root, files);
 const constants = new Map(
-  ["limits", "entry", "close-code"].flatMap((name) => [
+  ["limits", "entry-kinds", "close-code"].flatMap((name) => [
     ...constantsOf(readSource(`packages/protocol/src/${name}.ts`)),
+  ]),
+);
+
+/** Where each export of the protocol is from: imported from there, what is not needed at once can be split off. */
+const protocol = "packages/protocol/src/";
+const modules = new Map(
+  [...modulesOf(readSource(`${protocol}index.ts`))].map(([name, module]) => [
+    name,
+    join(root, protocol, module.replace(/\.js$/, ".ts")),
   ]),
 );
 
@@ -36,14 +46,20 @@ const shorter = {
       path: "@chat/client/presence",
       external: true,
     }));
-    onResolve({ filter: /^@chat\/protocol$/ }, () => ({
-      path: join(root, "packages/protocol/src/index.ts"),
-    }));
     onResolve({ filter: /^eventemitter3$/ }, () => ({
       path: join(client, "node_modules/eventemitter3/index.js"),
     }));
+    // Reading and writing frames is loaded with the first connection. The copy is made below, as what is the same would be one file here.
+    onResolve({ filter: /^\.\/load-codec\.js$/ }, ({ resolveDir }) => ({
+      path: join(resolveDir, "load-codec-later.ts"),
+    }));
+    onResolve({ filter: /^\.\/client-codec-again\.js$/ }, ({ path }) => ({ path, external: true }));
     onLoad({ filter: /\/packages\/(client|protocol)\/src\/.*\.ts$/ }, ({ path }) => ({
-      contents: shortenSource(readFileSync(path, "utf8"), constants),
+      contents: importDirectly(
+        shortenSource(readFileSync(path, "utf8"), constants),
+        "@chat/protocol",
+        modules,
+      ),
       loader: "ts",
     }));
     onLoad({ filter: /\/(idb|eventemitter3)\/(build\/)?index\.js$/ }, ({ path }) => ({
@@ -92,5 +108,6 @@ for (const file of outputFiles.filter(({ path }) => path.endsWith(".js"))) {
   map.sourcesContent = map.sources.map((source) => readFileSync(resolve(outdir, source), "utf8"));
   map.sources = map.sources.map((source) => relative(outdir, resolve(outdir, source)));
   writeFileSync(file.path, `${code}\n`);
+  if (name.startsWith("client-codec-")) writeFileSync(join(outdir, "client-codec-again.js"), `${code}\n`);
   writeFileSync(`${file.path}.map`, JSON.stringify(map));
 }

@@ -136,3 +136,25 @@ story("the page of the quickstart is made of the build for browsers", async (wor
     "No failed message has this key",
   );
 });
+
+/** A page without a worker, which would have all files already. */
+function keepWorkerOut(): void {
+  // about:blank has none.
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register = () => new Promise(() => {});
+}
+
+story("a part of the client that gets lost is loaded with the next try to connect", async (world) => {
+  const device = await world.device({ before: keepWorkerOut });
+  // From here on the browser may complain of what it can't load.
+  await device.goOffline();
+  await device.goOnline();
+  const page = await device.open();
+  const asked: string[] = [];
+  await page.page.route("**/client-codec-*.js", async (route) => {
+    asked.push(/client-codec-(again)?/.exec(route.request().url())![0]);
+    await (asked.length === 1 ? route.abort() : route.continue());
+  });
+  await page.logIn("Ana");
+  await page.waitUntilSynced();
+  expect(asked).toEqual(["client-codec-", "client-codec-again"]);
+});

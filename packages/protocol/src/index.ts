@@ -5,7 +5,6 @@ export {
   createClientCodec,
   createServerCodec,
   type InvalidFrame,
-  joinFrames,
   type ServerCodec,
   type UnknownFrame,
 } from "./codec.js";
@@ -21,15 +20,15 @@ export {
 } from "./conversation-row.js";
 export type { EncodedRun } from "./encoded-run.js";
 export { assertData, type JsonObject, type JsonValue } from "./data.js";
+export type { Entry } from "./entry.js";
 export {
   ENTRY_KINDS,
-  type Entry,
   isSendableKind,
   kindOf,
   type Redaction,
   redactionOf,
   tombstoneOf,
-} from "./entry.js";
+} from "./entry-kinds.js";
 export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.js";
 export type * from "./frames/index.js";
 export {
@@ -42,6 +41,7 @@ export {
   uuidFromBytes,
   uuidToBytes,
 } from "./ids.js";
+export { joinFrames } from "./join-frames.js";
 export { LIMITS } from "./limits.js";
 export type { ConversationPrivacy, MemberReceipt, Mute, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
 export {

@@ -2,7 +2,8 @@ import { decode as decodeMsgpack, encode as encodeMsgpack } from "@msgpack/msgpa
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isChatError } from "../src/chat-error.js";
-import { createClientCodec, createServerCodec, joinFrames } from "../src/codec.js";
+import { createClientCodec, createServerCodec } from "../src/codec.js";
+import { joinFrames } from "../src/join-frames.js";
 import { CLIENT_FRAMES, type ClientFrame, SERVER_FRAMES, type ServerFrame } from "../src/frames/index.js";
 import { LIMITS } from "../src/limits.js";
 import { frameArbitrary } from "./arbitraries.js";

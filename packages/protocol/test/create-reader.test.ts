@@ -2,7 +2,7 @@ import { decodeMulti, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isChatError } from "../src/chat-error.js";
-import { joinFrames } from "../src/codec.js";
+import { joinFrames } from "../src/join-frames.js";
 import { createReader } from "../src/create-reader.js";
 import { lenientText } from "../src/lenient-text.js";
 import { LIMITS } from "../src/limits.js";

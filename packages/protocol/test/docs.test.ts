@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CLOSE_CODES } from "../src/close-code.js";
-import { ENTRY_KINDS } from "../src/entry.js";
+import { ENTRY_KINDS } from "../src/entry-kinds.js";
 import { ERROR_CODES } from "../src/error-code.js";
 import { LIMITS } from "../src/limits.js";
 import { PROTOCOL_MINOR, SUBPROTOCOL } from "../src/version.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ENTRY_KINDS, isSendableKind, kindOf } from "../src/entry.js";
+import { ENTRY_KINDS, isSendableKind, kindOf } from "../src/entry-kinds.js";
 
 describe("kinds of entries", () => {
   it.each(["text", "x-a", "x-poll-2", "x--", `x-${"a".repeat(30)}`])("%s may be sent", (kind) => {

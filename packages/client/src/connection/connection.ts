@@ -3,7 +3,6 @@ import {
   ChatError,
   type ClientFrame,
   CLOSE_CODES,
-  createClientCodec,
   isChatError,
   PROTOCOL_MINOR,
   type Runtime,
@@ -15,6 +14,7 @@ import * as CLIENT_LIMITS from "../client-limits.js";
 import { backoff } from "../runtime/backoff.js";
 import { createFrameWriter } from "./frame-writer.js";
 import { createHeartbeat } from "./heartbeat.js";
+import { type ClientCodec, loadCodec } from "./load-codec.js";
 import type { NetworkSignals } from "./network-signals.js";
 import type { Transport, Socket } from "./socket.js";
 
@@ -64,7 +64,8 @@ const NORMAL_CLOSURE = 1000;
 export function createConnection(environment: ConnectionEnvironment): Connection {
   const { runtime, changed, report } = environment;
   const { clock, random } = runtime;
-  const codec = createClientCodec();
+  /** There once a socket has been open. */
+  let codec: ClientCodec | undefined;
   let state: ConnectionState = "offline";
   /** Rises with every try; what belongs to an older one is ignored. */
   let generation = 0;
@@ -98,7 +99,7 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   }
 
   function send(frame: ClientFrame): void {
-    write?.(codec.encode(frame));
+    if (codec) write?.(codec.encode(frame));
   }
 
   /** Lets go of the socket, which need not answer any more. */
@@ -148,19 +149,17 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     socket = opened;
     opened.binaryType = "arraybuffer";
     opened.onopen = () => {
-      write = createFrameWriter((message) => {
-        if (socket === opened) opened.send(message);
-      });
-      send({
-        type: "hello",
-        requestId: environment.nextRequestId(),
-        minor: PROTOCOL_MINOR,
-        capabilities: [],
-        token,
-        ...environment.identity(),
-        agent: AGENT,
-        userId: environment.userId,
-      });
+      const loaded = codec ?? loadCodec();
+      if (!(loaded instanceof Promise)) return greet(opened, token, loaded);
+      loaded.then(
+        (codec) => greet(opened, token, codec),
+        (cause: unknown) => {
+          if (socket !== opened) return;
+          const error = new ChatError("disconnected", "A part of the client could not be loaded.", { cause });
+          report(error);
+          over(error);
+        },
+      );
     };
     opened.onmessage = ({ data }) => {
       heartbeat.heard();
@@ -179,7 +178,27 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     };
   }
 
+  function greet(opened: Socket, token: string, loaded: ClientCodec): void {
+    if (socket !== opened) return;
+    codec = loaded;
+    write = createFrameWriter((message) => {
+      if (socket === opened) opened.send(message);
+    });
+    send({
+      type: "hello",
+      requestId: environment.nextRequestId(),
+      minor: PROTOCOL_MINOR,
+      capabilities: [],
+      token,
+      ...environment.identity(),
+      agent: AGENT,
+      userId: environment.userId,
+    });
+  }
+
   function receive(data: unknown): void {
+    // Before a first hello a server says no more than that it refuses the connection, which it says again.
+    if (!codec) return;
     const mine = generation;
     let frames;
     try {

@@ -7,7 +7,8 @@
 import { writeFile } from "node:fs/promises";
 import { encode } from "@msgpack/msgpack";
 import { format } from "prettier";
-import { createClientCodec, createServerCodec, joinFrames } from "../../src/codec.js";
+import { createClientCodec, createServerCodec } from "../../src/codec.js";
+import { joinFrames } from "../../src/join-frames.js";
 import { type ConversationRow } from "../../src/conversation-row.js";
 import { type Entry } from "../../src/entry.js";
 import { type ClientFrame, type ServerFrame } from "../../src/frames/index.js";

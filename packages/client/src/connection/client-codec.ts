@@ -1,0 +1,1 @@
+export { createClientCodec } from "@chat/protocol";
