@@ -55,6 +55,7 @@ export {
 } from "./runtime.js";
 export { assertText, firstCharacters, fitsCharacters, isWellFormed } from "./text.js";
 export { PRESENCE_STATUSES, type PresenceStatus, type UserPresence } from "./user-presence.js";
-export { DEFAULT_PRIVACY, type UserPrivacy } from "./user-privacy.js";
+export { DEFAULT_PRIVACY } from "./default-privacy.js";
+export type { UserPrivacy } from "./user-privacy.js";
 export type { UserProfile } from "./user-profile.js";
 export { PROTOCOL_MINOR, SUBPROTOCOL } from "./version.js";

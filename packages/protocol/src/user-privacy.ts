@@ -11,6 +11,3 @@ export const userPrivacyShape = {
 } as const;
 
 export type UserPrivacy = schema.Struct<typeof userPrivacyShape>;
-
-/** Of one who never set anything. */
-export const DEFAULT_PRIVACY: UserPrivacy = { version: 0, typing: true, readReceipts: true };
