@@ -47,7 +47,7 @@ type ConnectionState = "connecting" | "online" | "offline" | "stopped" | "closed
 /** One connection to the server, made again whenever it is lost. */
 export interface Connection {
   readonly state: ConnectionState;
-  /** Only while online. */
+  /** While online; else the frame is dropped. */
   send(frame: ClientFrame): void;
   connect(): void;
   disconnect(): void;
@@ -257,8 +257,11 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     const wasOnline = state === "online";
     const lasted = wasOnline && clock.monotonic() - onlineSince >= CLIENT_LIMITS.stableAfter;
     const refused = isChatError(error) && error === refusal;
+    // Anything else that a server refuses a hello for is a defect of one side, and may be mended by the next release of it.
     if (refused && !wasOnline && !error.retryable) {
-      terminal ||= error.code !== "unauthenticated" || ++refusedTokens >= CLIENT_LIMITS.tokenAttempts;
+      terminal ||=
+        error.code === "unsupported_version" ||
+        (error.code === "unauthenticated" && ++refusedTokens >= CLIENT_LIMITS.tokenAttempts);
     }
     drop(code);
     if (lasted) attempt = 0;
@@ -288,7 +291,10 @@ export function createConnection(environment: ConnectionEnvironment): Connection
     get state() {
       return state;
     },
-    send,
+    send(frame) {
+      // Before the welcome a server takes nothing but the hello.
+      if (state === "online") send(frame);
+    },
 
     connect() {
       if (state !== "offline" && state !== "stopped" && !waiting) return;

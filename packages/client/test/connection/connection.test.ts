@@ -1,4 +1,4 @@
-import { ChatError, type ClientFrame } from "@chat/protocol";
+import { ChatError, type ClientFrame, createServerCodec } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import type { ChatClient } from "../../src/public-types.js";
@@ -363,6 +363,18 @@ describe("a refusal", () => {
     expect(framesOf("hello")).toHaveLength(1);
   });
 
+  test("for what only a defect explains is no end: it backs off", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    let refusals = 0;
+    server.faults.hello = () =>
+      ++refusals <= 5 ? new ChatError("hello_expected", "not like that") : undefined;
+    const client = world.device("ana");
+    await clock.advance(60_000);
+    expect(framesOf("hello")).toHaveLength(6);
+    expect(client.status.connection).toBe("online");
+  });
+
   test("by a terminal close code stops the client", async () => {
     world = createWorld();
     const { clock, server } = world;
@@ -476,6 +488,38 @@ describe("a server that answers amiss", () => {
     expect(framesOf("ping").length).toBeGreaterThan(50);
     expect(framesOf("ping").length).toBeLessThan(62);
   });
+});
+
+test("nothing but the hello is sent before the welcome, also while somebody writes", async () => {
+  world = createWorld();
+  const { clock, server } = world;
+  const room = server.createGroup(["ana", "bo"], "room");
+  const codec = createServerCodec();
+  const sent: { readonly type: string; readonly whenOnline: boolean }[] = [];
+  const client: ChatClient = world.device("ana", {
+    async transport(url, protocols) {
+      const socket = await server.connect(url, protocols);
+      const send = socket.send.bind(socket);
+      socket.send = (bytes) => {
+        const whenOnline = client.status.connection === "online";
+        for (const { type } of codec.decode(bytes)) sent.push({ type, whenOnline });
+        send(bytes);
+      };
+      return socket;
+    },
+  });
+  await clock.advance(1_000);
+  for (let cuts = 0; cuts < 3; cuts++) {
+    server.cut();
+    for (let ms = 0; ms < 4_000; ms++) {
+      client.conversations.get(room)!.setTyping(ms % 2 === 0);
+      await clock.advance(1);
+    }
+  }
+  expect(client.status.connection).toBe("online");
+  expect(sent.filter(({ type }) => type === "hello")).toHaveLength(4);
+  expect(sent.some(({ type }) => type === "set-typing")).toBe(true);
+  expect(sent.filter(({ type, whenOnline }) => !whenOnline && type !== "hello")).toEqual([]);
 });
 
 describe("a token that expires", () => {
