@@ -156,7 +156,8 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
     }
     const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(/\s*,\s*/);
     if (!offered.includes(SUBPROTOCOL)) {
-      refuse(socket, "400 Bad Request", `This server speaks the WebSocket subprotocol ${SUBPROTOCOL}.`);
+      const spoken = `This server speaks the WebSocket subprotocol ${SUBPROTOCOL}, which was not offered`;
+      refuse(socket, "400 Bad Request", `${spoken}: use a client or a server of the other's version.`);
       return;
     }
     const peer = environment.peerOf(request);
