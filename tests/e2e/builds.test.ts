@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ChatClient, createChatClient } from "@chat/client";
-import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
+import { bundleClient } from "./world/bundle-client.js";
 import { PATIENCE } from "./world/chat-page.js";
 import { story } from "./world/story.js";
 import type { World } from "./world/world.js";
@@ -13,25 +13,6 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 interface Tab {
   readonly createChatClient: typeof createChatClient;
   client: ChatClient;
-}
-
-/** What a bundler makes of `import "@chat/client"` while a page is developed, and for production. */
-async function bundle(conditions: readonly string[]): Promise<string> {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: 'export { createChatClient } from "@chat/client";', resolveDir: root },
-    bundle: true,
-    write: false,
-    metafile: true,
-    format: "iife",
-    globalName: "globalThis.chat",
-    conditions: [...conditions],
-    // Without this the paths of the root's tsconfig lead to the sources, and not to what is published.
-    tsconfigRaw: {},
-  });
-  const inputs = Object.keys(metafile.inputs);
-  const isSmall = inputs.some((path) => path.endsWith("packages/client/dist/browser/index.js"));
-  expect(isSmall).toBe(!conditions.includes("development"));
-  return outputFiles[0]!.text;
 }
 
 /** A tab of a page that uses one build, on the origin of the server. */
@@ -82,7 +63,7 @@ async function logIn(world: World, name: string): Promise<{ userId: string; toke
 story(
   "tabs of one device may run different builds, and each goes on with what another has stored",
   async (world) => {
-    const [readable, small] = await Promise.all([bundle(["development"]), bundle([])]);
+    const [readable, small] = await Promise.all([bundleClient(["development"]), bundleClient([])]);
     const bo = await world.client("Bo");
     const { userId, token } = await logIn(world, "Ana");
     const room = await bo.conversations.createDirect(userId);

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
 import { ChatPage, PATIENCE } from "./chat-page.js";
 import { Gate } from "./gate.js";
-import type { QuickstartServer } from "./quickstart-server.js";
+import type { ServerProcess } from "./server-process.js";
 
 /** What a device looks like. */
 export interface DeviceOptions {
@@ -23,14 +23,17 @@ const NETWORK_COMPLAINT = /net::ERR_|WebSocket connection to .* failed|Failed to
 /** A context of its own is private, where Chromium has no push service. */
 const PRIVATE = /does not support the Push API in incognito mode/;
 
+/** What a page sends in the moment in which the server closes; it is lost like all that a closed connection has not answered. */
+const CLOSING = /WebSocket is already in CLOSING or CLOSED state/;
+
 /** A browser with storage and network of its own. */
 export class Device {
   readonly gate: Gate;
   readonly #context: BrowserContext;
-  readonly #server: QuickstartServer;
+  readonly #server: ServerProcess;
   readonly #problems: string[] = [];
 
-  private constructor(context: BrowserContext, gate: Gate, server: QuickstartServer) {
+  private constructor(context: BrowserContext, gate: Gate, server: ServerProcess) {
     this.#context = context;
     this.gate = gate;
     this.#server = server;
@@ -40,7 +43,7 @@ export class Device {
       this.#problems.push(`uncaught: ${stack || `${name}: ${message}`}`);
     });
     context.on("console", (message) => {
-      if (message.type() === "error" && !PRIVATE.test(message.text()))
+      if (message.type() === "error" && ![PRIVATE, CLOSING].some((known) => known.test(message.text())))
         this.#problems.push(`${message.text()} (${message.location().url})`);
     });
     context.on("dialog", (dialog) => {
@@ -49,7 +52,7 @@ export class Device {
     });
   }
 
-  static async create(browser: Browser, server: QuickstartServer, options: DeviceOptions): Promise<Device> {
+  static async create(browser: Browser, server: ServerProcess, options: DeviceOptions): Promise<Device> {
     const { form = "desktop", colorScheme = "light", refusesWebSockets = false, before } = options;
     const gate = await Gate.to(server.port, refusesWebSockets);
     const context = await browser.newContext({

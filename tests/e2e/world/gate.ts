@@ -19,6 +19,7 @@ export class Gate {
   #swallowedBytes = 0;
   #wasCut = false;
   #refusedWebSockets = 0;
+  #askedWebSockets = 0;
   readonly #refusesWebSockets: boolean;
 
   private constructor(target: number, refusesWebSockets: boolean) {
@@ -59,6 +60,11 @@ export class Gate {
   /** How many upgrades were refused here. */
   get refusedWebSockets(): number {
     return this.#refusedWebSockets;
+  }
+
+  /** How many WebSockets were asked for since the beginning. */
+  get askedWebSockets(): number {
+    return this.#askedWebSockets;
   }
 
   /** WebSockets that are open now. */
@@ -115,7 +121,10 @@ export class Gate {
     server.setNoDelay();
     device.on("data", (chunk) => {
       // A browser asks for each WebSocket over a connection of its own, so the head comes first.
-      link.isWebSocket ??= /^upgrade: websocket\r$/im.test(chunk.toString("latin1"));
+      if (link.isWebSocket === undefined) {
+        link.isWebSocket = /^upgrade: websocket\r$/im.test(chunk.toString("latin1"));
+        if (link.isWebSocket) this.#askedWebSockets++;
+      }
       if (this.#refusesWebSockets && link.isWebSocket) {
         this.#refusedWebSockets++;
         device.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");

@@ -2,6 +2,7 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, expect, test } from "vitest";
 import { findBrowser } from "./find-browser.js";
 import { SCREENSHOTS } from "./screenshots.js";
+import { ServerProcess } from "./server-process.js";
 import { World } from "./world.js";
 
 const FLAGS = [
@@ -26,8 +27,13 @@ afterAll(async () => {
 /**
  * A test in a real browser, against a real server that is its own. It fails as well if a page or the server complains of
  * anything. Where there is no browser it is skipped, unless nothing may be (CHAT_REQUIRE_ENGINES=1).
+ * @param program gives the path of the server's program; the quickstart by default
  */
-export function story(name: string, tell: (world: World) => Promise<void>): void {
+export function story(
+  name: string,
+  tell: (world: World) => Promise<void>,
+  program?: () => Promise<string>,
+): void {
   if (executablePath === undefined && process.env.CHAT_REQUIRE_ENGINES !== "1") {
     test.skip(name);
     return;
@@ -40,7 +46,7 @@ export function story(name: string, tell: (world: World) => Promise<void>): void
       // Playwright switches it off; the browsers of people have it.
       ignoreDefaultArgs: ["--disable-back-forward-cache"],
     });
-    const world = new World(browser);
+    const world = new World(browser, new ServerProcess(program));
     try {
       await world.server.start();
       await tell(world);

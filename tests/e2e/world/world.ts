@@ -2,7 +2,7 @@ import { type ChatClient, createChatClient } from "@chat/client";
 import type { Browser } from "playwright-core";
 import type { ChatPage } from "./chat-page.js";
 import { Device, type DeviceOptions } from "./device.js";
-import { QuickstartServer } from "./quickstart-server.js";
+import { ServerProcess } from "./server-process.js";
 
 /** Somebody at a device, with the chat open in a tab. */
 export interface Person {
@@ -12,13 +12,14 @@ export interface Person {
 
 /** What one story happens in: a server, and devices around it. */
 export class World {
-  readonly server = new QuickstartServer();
+  readonly server: ServerProcess;
   readonly #browser: Browser;
   readonly #devices: Device[] = [];
   readonly #clients: ChatClient[] = [];
 
-  constructor(browser: Browser) {
+  constructor(browser: Browser, server = new ServerProcess()) {
     this.#browser = browser;
+    this.server = server;
   }
 
   async device(options: DeviceOptions = {}): Promise<Device> {
@@ -44,7 +45,11 @@ export class World {
       body: JSON.stringify({ name }),
     });
     const { userId, token } = (await response.json()) as { readonly userId: string; readonly token: string };
-    const client = createChatClient({ url: `${origin}/chat`, userId, token });
+    return this.keep(createChatClient({ url: `${origin}/chat`, userId, token }));
+  }
+
+  /** Closes a client with everything else. Resolves with it once it is ready. */
+  async keep(client: ChatClient): Promise<ChatClient> {
     this.#clients.push(client);
     await client.ready();
     return client;

@@ -8,14 +8,20 @@ import { fileURLToPath } from "node:url";
 const folder = fileURLToPath(new URL("../../../examples/quickstart/", import.meta.url));
 const START_DEADLINE_MS = 30_000;
 
-/** What `npm start` runs, in a process of its own, with data of its own. */
-export class QuickstartServer {
+/** A server in a process of its own, with data of its own: what `npm start` runs, or another program that says alike where it listens. */
+export class ServerProcess {
+  readonly #program: () => Promise<string>;
   readonly #data = mkdtempSync(join(tmpdir(), "chat-e2e-"));
   #process: ChildProcess | undefined;
   #port = 0;
   #output = "";
   #complaints = "";
   #wasKilled = false;
+
+  /** @param program gives the path of what is run; by default the quickstart's */
+  constructor(program: () => Promise<string> = builtQuickstart) {
+    this.#program = program;
+  }
 
   /** The same from the first start on. */
   get port(): number {
@@ -38,10 +44,7 @@ export class QuickstartServer {
 
   /** Resolves when it listens. After a kill: on the same port and data. */
   async start(): Promise<void> {
-    if (!existsSync(join(folder, "dist/server.js"))) {
-      throw new Error("The quickstart is not built. `npm test` does so, as does `npm run build`.");
-    }
-    const server = spawn(process.execPath, ["dist/server.js"], {
+    const server = spawn(process.execPath, [await this.#program()], {
       cwd: folder,
       env: { ...process.env, PORT: String(this.#port), HOST: "127.0.0.1", CHAT_DATA: this.#data },
       stdio: ["ignore", "pipe", "pipe"],
@@ -56,7 +59,7 @@ export class QuickstartServer {
       this.#complaints += text;
     });
     this.#port = await new Promise<number>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`The quickstart ${why}:\n${this.#output}`));
+      const fail = (why: string): void => reject(new Error(`The server ${why}:\n${this.#output}`));
       const deadline = setTimeout(() => fail("does not listen"), START_DEADLINE_MS);
       server.once("exit", (code, signal) => fail(`ended (${signal ?? code})`));
       let text = "";
@@ -91,4 +94,12 @@ export class QuickstartServer {
     server.kill(signal);
     await exited;
   }
+}
+
+async function builtQuickstart(): Promise<string> {
+  const program = join(folder, "dist/server.js");
+  if (!existsSync(program)) {
+    throw new Error("The quickstart is not built. `npm test` does so, as does `npm run build`.");
+  }
+  return program;
 }
