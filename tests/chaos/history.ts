@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -67,6 +68,14 @@ export type HistoryEvent =
   | { readonly type: "log"; readonly conversation: string; readonly lines: readonly LogLine[] };
 
 const BUFFERED_CHARACTERS = 262_144;
+/** Longer texts are written down by their beginning and their hash, or a burst to a hundred devices fills the disk. */
+const TEXT_CHARACTERS = 200;
+
+/** The same for equal texts only. */
+function brief(_: string, value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= TEXT_CHARACTERS) return value;
+  return `${value.slice(0, TEXT_CHARACTERS / 2)} ${createHash("sha256").update(value).digest("base64")}`;
+}
 
 /** Writes a history down, one line of JSON an event. */
 export class HistoryWriter {
@@ -79,7 +88,7 @@ export class HistoryWriter {
   }
 
   add(event: HistoryEvent): void {
-    const line = `${JSON.stringify(event)}\n`;
+    const line = `${JSON.stringify(event, brief)}\n`;
     this.#buffer.push(line);
     this.#length += line.length;
     if (this.#length >= BUFFERED_CHARACTERS) this.#flush();

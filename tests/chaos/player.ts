@@ -8,6 +8,8 @@ import type { DeviceSpec, Heads, PlayerRequests, Room, ToPlayer } from "./player
 const CUTS: readonly Cut[] = ["now", "up", "up", "down", "down", "silent"];
 /** What nobody has after so long is not under way any more. */
 const HOLD_PATIENCE_MS = 60_000;
+/** New devices that show what there is at the same time. */
+const FRESH_AT_ONCE = 25;
 /** Refusals of changes of members that the world explains. */
 const EXPLAINED = new Set([
   "timeout",
@@ -288,11 +290,19 @@ export class Player {
 
   async #show(): Promise<readonly string[]> {
     const users = [...new Set(this.#devices.map(({ user }) => user))];
-    const fresh = users.map((user) => this.#newDevice({ name: `${user}-new`, user }));
     const problems: string[] = [];
-    for (const device of [...this.#devices, ...fresh]) {
-      problems.push(...(await device.show()));
-      await device.client.close();
+    const show = async (devices: PlayerDevice[]): Promise<void> => {
+      // What a device holds goes with it: in a burst that is more than fits in memory twice.
+      for (let device = devices.shift(); device !== undefined; device = devices.shift()) {
+        problems.push(...(await device.show()));
+        await device.client.close();
+      }
+    };
+    await show(this.#devices);
+    while (users.length > 0) {
+      await show(
+        users.splice(0, FRESH_AT_ONCE).map((user) => this.#newDevice({ name: `${user}-new`, user })),
+      );
     }
     this.#history.close();
     return problems;
