@@ -208,6 +208,7 @@ NAME, SHORT, CURSOR, TEXT = _text(200), _short(128), _short(1024), _text(100_000
 DATA = _data(4096)
 TYPE, ROLE = _word("direct", "group"), _word("member", "admin", "owner")
 HISTORY = _word("joined", "all")
+MENTIONS = _array(50, ID)
 REQUEST_ID, CONVERSATION_ID = Field("requestId", UINT), Field("conversationId", ID)
 CLIENT_MESSAGE_ID = Field("clientMessageId", UUID)
 LIMIT, PAGE, NEXT = Field("limit", UINT), Field("page", CURSOR, True), Field("next", CURSOR, True)
@@ -216,7 +217,7 @@ ENTRY = (
     Field("messageId", UINT, in_run="step"), Field("senderId", ID, in_run="repeat"),
     Field("createdAt", UINT, in_run="step"), Field("ordinal", UINT, in_run="step"), Field("fingerprint", UINT), Field("text", TEXT, True), Field("kind", SHORT, True),
     Field("data", _data(147_456, 9), True), Field("replyTo", UINT, True), Field("clientMessageId", UUID, True),
-    Field("redacted", BOOL, True),
+    Field("redacted", BOOL, True), Field("mentions", MENTIONS, True),
 )  # fmt: skip
 LATEST = _struct(
     Field("messageId", UINT), Field("senderId", ID), Field("createdAt", UINT),
@@ -236,7 +237,7 @@ UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordin
 PRIVACY = _struct(Field("version", UINT), Field("typing", BOOL, True), Field("readReceipts", BOOL, True))
 USER_PRIVACY = Field("privacy", _struct(Field("version", UINT), Field("typing", BOOL), Field("readReceipts", BOOL)))
 CHOICE = _word("on", "off", "default")
-MUTE = _struct(Field("version", UINT), Field("until", UINT, True))
+MUTE = _struct(Field("version", UINT), Field("until", UINT, True), Field("mentionsMuted", BOOL, True))
 RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
 OWN_RECEIPT = _struct(
     CONVERSATION_ID, Field("delivered", UINT), Field("read", UINT), Field("readOrdinal", UINT),
@@ -248,7 +249,7 @@ STEP = _struct(
     Field("mark", _struct(Field("version", UINT), Field("from", UINT, True)), True),
 )  # fmt: skip
 REFUSED = _struct(CONVERSATION_ID, Field("code", SHORT))
-REWRITTEN = _struct(Field("text", TEXT, True), Field("data", DATA, True))
+REWRITTEN = _struct(Field("text", TEXT, True), Field("data", DATA, True), Field("mentions", MENTIONS, True))
 ROW = _struct(
     CONVERSATION_ID, Field("type", TYPE), Field("version", UINT), Field("activity", UINT), Field("head", UINT),
     Field("headFingerprint", UINT), Field("headOrdinal", UINT), Field("firstId", UINT),
@@ -293,7 +294,7 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     2: ("ping", (REQUEST_ID,)),
     3: ("send-message", (REQUEST_ID, CONVERSATION_ID, CLIENT_MESSAGE_ID, Field("text", TEXT, True),
                          Field("kind", SHORT, True), Field("data", DATA, True), Field("replyTo", UINT, True),
-                         Field("first", BOOL, True))),
+                         Field("first", BOOL, True), Field("mentions", MENTIONS, True))),
     4: ("get-range", (REQUEST_ID, CONVERSATION_ID, LIMIT, Field("after", UINT, True),
                       Field("before", UINT, True), Field("around", UINT, True),
                       Field("fingerprint", UINT, True))),
@@ -319,7 +320,8 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     32: ("refresh-token", (REQUEST_ID, Field("token", _short(8192)))),
     40: ("watch-presence", (REQUEST_ID, Field("userIds", _array(200, ID)), Field("forget", _array(200, ID), True))),
     41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
-    42: ("mute-conversation", (REQUEST_ID, CONVERSATION_ID, Field("until", UINT, True))),
+    42: ("mute-conversation", (REQUEST_ID, CONVERSATION_ID, Field("until", UINT, True),
+                               Field("mentionsMuted", BOOL, True))),
     43: ("set-privacy", (REQUEST_ID, Field("typing", BOOL, True), Field("readReceipts", BOOL, True))),
     44: ("set-conversation-privacy", (REQUEST_ID, CONVERSATION_ID, Field("typing", CHOICE, True),
                                       Field("readReceipts", CHOICE, True))),

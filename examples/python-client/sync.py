@@ -11,7 +11,7 @@ from state import Entry, Log, State
 
 PAGE = 200  # rows or entries asked for at once
 FAR = 1_000  # with more than so much missing, the newest page is fetched and the rest left out
-ENTRY_FIELDS = ("clientMessageId", "text", "kind", "data", "replyTo")  # what the sender said
+ENTRY_FIELDS = ("clientMessageId", "text", "kind", "data", "replyTo", "mentions")  # what the sender said
 Emit = Callable[..., None]
 
 

@@ -106,8 +106,8 @@ export function createConversation<C extends CustomData>(
     send: (content, options) => send(typeof content === "string" ? { text: content } : content, options),
 
     async retry(key, options) {
-      const { text, kind, data, replyTo } = outbox.failed(key);
-      const sent = await send({ text, kind, data, replyTo } as MessageContent<C>, options);
+      const { text, kind, data, replyTo, mentions } = outbox.failed(key);
+      const sent = await send({ text, kind, data, replyTo, mentions } as MessageContent<C>, options);
       await outbox.remove(key);
       return sent;
     },
@@ -129,9 +129,10 @@ export function createConversation<C extends CustomData>(
     async markUnread(from) {
       await mark({ type: "mark", conversationId, unread: from });
     },
-    async mute(until = Infinity, { signal } = {}) {
+    async mute(until = Infinity, { signal, mentionsMuted } = {}) {
       const time = Math.min(+until, Number.MAX_SAFE_INTEGER);
-      const { receipts } = await ask({ type: "mute-conversation", conversationId, until: time }, { signal });
+      const request = { type: "mute-conversation", conversationId, until: time, mentionsMuted } as const;
+      const { receipts } = await ask(request, { signal });
       for (const own of receipts) receipt(own);
     },
     async setPrivacy({ typing, readReceipts }, { signal } = {}) {
@@ -185,6 +186,7 @@ function summaryOf<C extends CustomData>(row: ConversationRow): ConversationSumm
       ...unreadOf(row),
       mutedUntil: row.mute?.until === Number.MAX_SAFE_INTEGER ? Infinity : row.mute?.until,
       privacy: row.privacy && Object.freeze(defined({ ...row.privacy, version: undefined })),
+      mentionsMuted: row.mute?.mentionsMuted,
       latest: latest && Object.freeze({ ...latest, kind: kindOf(latest) }),
     }),
   );

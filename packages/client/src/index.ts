@@ -30,6 +30,7 @@ export type {
   PagingOptions,
   PushState,
   PushTarget,
+  MuteOptions,
   RequestOptions,
   SendOptions,
   SentMessage,

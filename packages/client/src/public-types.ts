@@ -49,6 +49,11 @@ export interface MessageContent<C extends CustomData = CustomData> {
   readonly data?: DataOf<C, "entry">;
   /** messageId of the message that this one answers. */
   readonly replyTo?: number;
+  /**
+   * Ids of users whom the message mentions, up to 50. They have to be members when the server stores it: else the message fails with
+   * `mention_unknown`.
+   */
+  readonly mentions?: readonly string[];
 }
 
 /** One line of a timeline. Immutable; a new object whenever something about it changes. */
@@ -63,6 +68,8 @@ export interface TimelineMessage<C extends CustomData = CustomData> {
   readonly text?: string;
   readonly data?: DataOf<C, "entry">;
   readonly replyTo?: number;
+  /** Ids of the users whom the message mentions; absent: none. */
+  readonly mentions?: readonly string[];
   /** True for a tombstone: the message was redacted or erased, and has neither text nor data. */
   readonly redacted?: boolean;
   /** Wall-clock ms: the server's once stored, this device's before. */
@@ -101,6 +108,8 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   readonly mutedUntil?: number;
   /** What this user tells the others of this conversation, other than in all; absent if it never was set. */
   readonly privacy?: Partial<Privacy>;
+  /** True if messages that mention this user are muted with it. */
+  readonly mentionsMuted?: boolean;
   readonly latest?: {
     readonly messageId: number;
     readonly senderId: string;
@@ -150,6 +159,12 @@ export type Unsubscribe = () => void;
 export interface RequestOptions {
   /** Gives the request up; its promise rejects with `aborted`. The server may still carry it out. */
   readonly signal?: AbortSignal;
+}
+
+/** What muting takes. */
+export interface MuteOptions extends RequestOptions {
+  /** True: messages that mention this user are not notified either. */
+  readonly mentionsMuted?: boolean;
 }
 
 /** What sending a message takes. */
@@ -299,10 +314,10 @@ export interface Conversation<C extends CustomData = CustomData> {
    */
   markUnread(from: number): Promise<void>;
   /**
-   * Nothing of the conversation is notified until a time, on no device: a Date, wall-clock ms, or for ever without one; 0 ends it. It counts and
-   * is shown as ever. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
+   * Nothing of the conversation is notified until a time, on no device: a Date, wall-clock ms, or for ever without one; 0 ends it. Messages
+   * that mention this user are, unless `mentionsMuted`. It counts and is shown as ever. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
    */
-  mute(until?: Date | number, options?: RequestOptions): Promise<void>;
+  mute(until?: Date | number, options?: MuteOptions): Promise<void>;
   /**
    * What this user tells the others of this conversation: on, off, or again as in all; what is absent stays. Only this user sees it, on all
    * devices. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…

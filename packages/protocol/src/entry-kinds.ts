@@ -58,10 +58,10 @@ export function redactionOf({ kind, data }: Pick<Entry, "kind" | "data">): Redac
 }
 
 /** What is left of an entry whose body was redacted. */
-export function tombstoneOf<E extends Pick<Entry, "text" | "data" | "replyTo" | "redacted">>(
+export function tombstoneOf<E extends Pick<Entry, "text" | "data" | "replyTo" | "mentions" | "redacted">>(
   entry: E,
-): Omit<E, "text" | "data" | "replyTo"> & { readonly redacted: true } {
-  const { text: _, data: __, replyTo: ___, ...rest } = entry;
+): Omit<E, "text" | "data" | "replyTo" | "mentions"> & { readonly redacted: true } {
+  const { text: _, data: __, replyTo: ___, mentions: ____, ...rest } = entry;
   return { ...rest, redacted: true };
 }
 

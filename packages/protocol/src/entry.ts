@@ -29,8 +29,10 @@ export const entryShape = {
   replyTo: schema.optional(schema.uint),
   /** The sender's idempotency key; told to the device that sent the entry, and to no other. */
   clientMessageId: schema.optional(schema.uuid),
-  /** True for a tombstone: text, data and replyTo of this entry were redacted or erased. */
+  /** True for a tombstone: text, data, replyTo and mentions of this entry were redacted or erased. */
   redacted: schema.optional(schema.bool),
+  /** The users whom the message mentions, each of them a member when it was stored; absent: none. */
+  mentions: schema.optional(schema.list(schema.id, LIMITS.mentionsPerMessage)),
 } as const;
 
 /** One entry of a conversation's log, as it travels and as a device keeps it. */

@@ -32,6 +32,8 @@ export const ERROR_CODES = {
   text_malformed: { retryable: false },
   /** `data` is too large, too deep, or holds what JSON can't. */
   data_invalid: { retryable: false },
+  /** Somebody whom the message mentions is no member of the conversation now; whether such a user exists is not said. */
+  mention_unknown: { retryable: false },
   /** The conversation does not exist, or the user may not know whether it does. */
   not_found: { retryable: false },
   /** The user's role does not allow it. */

@@ -43,6 +43,7 @@ export {
 } from "./ids.js";
 export { joinFrames } from "./join-frames.js";
 export { LIMITS } from "./limits.js";
+export { assertMentions } from "./mentions.js";
 export type { ConversationPrivacy, MemberReceipt, Mute, OwnReceipt, Receipt, UnreadMark } from "./receipt.js";
 export {
   type Cancel,

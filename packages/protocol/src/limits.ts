@@ -25,6 +25,8 @@ export const LIMITS = {
   dataBytes: 4_096,
   /** Nesting of `data`. */
   dataDepth: 8,
+  /** Users that one message mentions. */
+  mentionsPerMessage: 50,
   /** Code points of a conversation's or user's name. */
   nameCharacters: 200,
   /** UTF-8 bytes of an avatar's URL. */

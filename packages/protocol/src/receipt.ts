@@ -16,6 +16,8 @@ const muteShape = {
   version: schema.uint,
   /** Wall-clock ms until which it is muted, 2^53 − 1 for ever; absent: it is not. */
   until: schema.optional(schema.uint),
+  /** True if messages that mention the user are not notified either. */
+  mentionsMuted: schema.optional(schema.bool),
 } as const;
 
 /** What a user tells the others of a conversation; a register like the mark. What is absent is as everywhere, see `UserPrivacy`. */

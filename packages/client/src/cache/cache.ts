@@ -30,6 +30,7 @@ export interface OutboxItem {
   readonly text?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  readonly mentions?: readonly string[];
   /** Wall-clock ms of this device, to be shown until the server's is known. */
   readonly createdAt: number;
   /** Set once the server refused it for good. It then waits for the user and holds nothing up. */
@@ -71,7 +72,7 @@ export interface CacheChanges {
   readonly entries?: readonly { readonly conversationId: string; readonly entries: readonly Entry[] }[];
   /**
    * Makes tombstones, of what this very commit writes too: of the entry with this id, or of all entries below `below`
-   * whose sender is the user. They keep everything but text, data and replyTo; what is not held is left out.
+   * whose sender is the user. They keep everything but text, data, replyTo and mentions; what is not held is left out.
    */
   readonly redact?: readonly {
     readonly conversationId: string;

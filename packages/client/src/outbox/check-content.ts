@@ -1,4 +1,11 @@
-import { assertData, assertText, ChatError, isSendableKind, type JsonObject } from "@chat/protocol";
+import {
+  assertData,
+  assertMentions,
+  assertText,
+  ChatError,
+  isSendableKind,
+  type JsonObject,
+} from "@chat/protocol";
 
 /** What a message may hold. */
 export interface Content {
@@ -6,14 +13,16 @@ export interface Content {
   readonly kind?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  readonly mentions?: readonly string[];
 }
 
 /**
  * Checks a message before it is kept, by the rules of the server.
  * @param textCharacters code points that the server accepts
- * @throws ChatError `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`
+ * @throws ChatError `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `limit_exceeded`
  */
-export function checkContent({ text, kind, data, replyTo }: Content, textCharacters: number): void {
+export function checkContent(content: Content, textCharacters: number): void {
+  const { text, kind, data, replyTo, mentions } = content;
   if (text !== undefined || data === undefined) assertText(text ?? "", textCharacters);
   if (data !== undefined) assertData(data);
   if (kind !== undefined && !isSendableKind(kind)) {
@@ -22,4 +31,5 @@ export function checkContent({ text, kind, data, replyTo }: Content, textCharact
   if (replyTo !== undefined && !(Number.isSafeInteger(replyTo) && replyTo > 0)) {
     throw new ChatError("invalid_argument", "replyTo must be the messageId of a message.");
   }
+  if (mentions !== undefined) assertMentions(mentions);
 }

@@ -58,7 +58,7 @@ export function createLaneSender(
       lane.attempt = 0;
       const entry = defined({
         ...{ messageId, senderId, createdAt, ordinal, fingerprint, clientMessageId, ...content },
-        ...(rewritten && { text: rewritten.text, data: rewritten.data }),
+        ...(rewritten && { text: rewritten.text, data: rewritten.data, mentions: rewritten.mentions }),
       });
       slot.entry = redacted ? tombstoneOf(entry) : entry;
       acknowledged(slot.entry, conversationId);

@@ -43,8 +43,14 @@ export function newSlot(item: OutboxItem, state: Slot["state"]): Slot {
 }
 
 /** What entries and outbox items have in common. */
-export function contentOf({ text, kind, data, replyTo }: Content): Content {
-  return defined({ text, kind: kind === ENTRY_KINDS.text ? undefined : kind, data, replyTo });
+export function contentOf({ text, kind, data, replyTo, mentions }: Content): Content {
+  return defined({
+    text,
+    kind: kind === ENTRY_KINDS.text ? undefined : kind,
+    data,
+    replyTo,
+    mentions: mentions?.length ? [...new Set(mentions)] : undefined,
+  });
 }
 
 export function newLane(): Lane {

@@ -11,6 +11,8 @@ export interface PushNotice {
   /** Wall-clock ms. */
   readonly createdAt?: number;
   readonly unread?: number;
+  /** True if the message mentions the user. */
+  readonly mention?: boolean;
 }
 
 /** A notification as the browser shows it. */
@@ -23,7 +25,7 @@ export interface ShownNotice {
 
 /** How pushes are shown. */
 export interface ShowOptions {
-  /** What a notification looks like; nothing for none (browsers then may show one of their own). By default the sender, the conversation and the text. */
+  /** What a notification looks like; nothing for none (browsers then may show one of their own). By default the sender, the conversation and the text, behind an @ what mentions the user. */
   readonly show?: (notice: PushNotice) => ShownNotice | undefined;
   /** Where a click leads, relative to the service worker; an open page of the application goes there, or a new one. By default `/`. */
   readonly open?: (notice: PushNotice) => string;
@@ -106,11 +108,21 @@ export function showPushes(scope: PushScope, { show = look, open = () => "/" }: 
   });
 }
 
-function look({ conversationName, senderName, senderId, text, unread = 1 }: PushNotice): ShownNotice {
+function look({
+  conversationName,
+  senderName,
+  senderId,
+  text,
+  unread = 1,
+  mention,
+}: PushNotice): ShownNotice {
   const sender = senderName ?? senderId ?? "";
   const more = unread > 1 ? ` (${unread})` : "";
   return {
-    title: (conversationName === undefined ? sender : `${sender} · ${conversationName}`) + more,
+    title:
+      (mention ? "@ " : "") +
+      (conversationName === undefined ? sender : `${sender} · ${conversationName}`) +
+      more,
     ...(text !== undefined && { body: text }),
   };
 }

@@ -244,7 +244,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   }
 
   function store(session: FakeRecipient, frame: Extract<ClientFrame, { type: "send-message" }>): ServerFrame {
-    const { requestId, conversationId, clientMessageId, text, kind, data, replyTo, first } = frame;
+    const { requestId, conversationId, clientMessageId, text, kind, data, replyTo, mentions, first } = frame;
     if (first) session.blocked.delete(conversationId);
     if (session.blocked.has(conversationId)) throw new ChatError("out_of_order", "One before it failed.");
     const conversation = conversationOf(conversationId);
@@ -253,6 +253,8 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
     );
     if (!stored) {
       if (!isMember(conversation, session.userId)) throw new ChatError("forbidden", "Members only.");
+      if (mentions?.some((mentioned) => !isMember(conversation, mentioned)))
+        throw new ChatError("mention_unknown", "Members only.");
       stored = append(conversation, {
         senderId: session.userId,
         deviceId: session.deviceId,
@@ -261,6 +263,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
         ...(kind !== undefined && { kind }),
         ...(data !== undefined && { data }),
         ...(replyTo !== undefined && { replyTo }),
+        ...(mentions !== undefined && { mentions }),
       });
     }
     const { messageId, createdAt, ordinal, fingerprint, redacted } = stored;
@@ -297,9 +300,11 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           type: "receipts",
           requestId,
           receipts: [
-            setOwn(frame.conversationId, userId, ({ mute }) => ({
-              mute: { version: (mute?.version ?? 0) + 1, ...(frame.until && { until: frame.until }) },
-            })),
+            setOwn(frame.conversationId, userId, ({ mute }) => {
+              const { until, mentionsMuted } = frame;
+              const muted = until && { until, ...(mentionsMuted && { mentionsMuted }) };
+              return { mute: { version: (mute?.version ?? 0) + 1, ...muted } };
+            }),
           ],
           refused: [],
         };

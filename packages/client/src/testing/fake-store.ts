@@ -32,6 +32,7 @@ export interface FakeDraft {
   readonly text?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  readonly mentions?: readonly string[];
 }
 
 interface Membership {
@@ -148,6 +149,7 @@ export function appendEntry(
     ...(kind !== ENTRY_KINDS.text && { kind }),
     ...(draft.data !== undefined && { data: chained(conversation, kind, draft.data) }),
     ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
+    ...(draft.mentions !== undefined && { mentions: draft.mentions }),
   };
   conversation.log.push(entry);
   conversation.change = ++state.change;

@@ -30,7 +30,7 @@ export function createLines<C extends CustomData>(userId: string): LineOf<C> {
     const isOwn = stored && source.senderId === userId && isSendableKind(kindOf(source));
     const status = isOwn ? statusOf(source.messageId, receipts) : undefined;
     if (line === undefined || (receipts && status !== line.status)) {
-      const { text, data, replyTo, createdAt, clientMessageId } = source;
+      const { text, data, replyTo, mentions, createdAt, clientMessageId } = source;
       line = Object.freeze(
         defined({
           key: clientMessageId ?? String(stored && source.messageId),
@@ -44,6 +44,7 @@ export function createLines<C extends CustomData>(userId: string): LineOf<C> {
           text,
           data,
           replyTo,
+          mentions,
           redacted: stored ? source.redacted : undefined,
         } as const),
       );

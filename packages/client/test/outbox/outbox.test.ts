@@ -332,6 +332,62 @@ describe("a restart", () => {
     expect((await cache.load()).outbox).toEqual([]);
   });
 
+  test("keeps whom a message mentions, each once, and fails where somebody has left meanwhile", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo", "cy"], "room");
+    const cache = world.cache();
+    const before = world.device("ana", { cache });
+    const bo = world.device("bo");
+    await clock.advance(1_000);
+    before.disconnect();
+    const mentions = ["bo", "cy", "bo"];
+    await before.conversations.get(room)!.send({ text: "@bo @cy", mentions });
+    mentions.push("changed afterwards");
+    await before.conversations.get(room)!.send({ text: "@bo", mentions: ["bo"] });
+    await before.conversations.get(room)!.send({ text: "none", mentions: [] });
+    await before.close();
+    expect((await cache.load()).outbox.map((item) => item.mentions)).toEqual([
+      ["bo", "cy"],
+      ["bo"],
+      undefined,
+    ]);
+    server.removeMembers(room, "ana", ["cy"]);
+    const after = world.device("ana", { cache });
+    for (const client of [after, bo]) void texts(client, room);
+    await clock.advance(1_000);
+    for (const client of [after, bo]) void texts(client, room);
+    await clock.advance(1_000);
+    expect(texts(after, room)).toEqual(["@bo", "none", "@bo @cy!"]);
+    const [failed] = after.conversations.get(room)!.timeline.messages.slice(-1);
+    expect(failed).toMatchObject({ error: { code: "mention_unknown" }, mentions: ["bo", "cy"] });
+    const shown = bo.conversations.get(room)!.timeline.messages.slice(-2);
+    expect(shown.map((message) => message.mentions)).toEqual([["bo"], undefined]);
+    // Nothing of it is left behind a redaction, here and there.
+    await Promise.all([after.conversations.get(room)!.redact(shown[0]!.messageId!), clock.advance(1_000)]);
+    for (const client of [after, bo]) {
+      const line = client.conversations.get(room)!.timeline.messages.find(({ redacted }) => redacted);
+      expect(line).toMatchObject({ messageId: shown[0]!.messageId });
+      expect(line).not.toHaveProperty("mentions");
+    }
+    // Somebody is a member again: once more, as it was.
+    server.addMembers(room, "ana", ["cy"]);
+    const [again] = await Promise.all([
+      after.conversations.get(room)!.retry(failed!.key),
+      clock.advance(1_000),
+    ]);
+    expect(await again.stored).toMatchObject({ mentions: ["bo", "cy"], state: "stored" });
+  });
+
+  test("refuses mentions that are none before they are kept", async () => {
+    const { send } = await begin();
+    for (const mentions of ["bo", [1], [""], [undefined]] as unknown as string[][]) {
+      await expect(send({ text: "hi", mentions })).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+    const many = Array.from({ length: 51 }, (_, at) => `u${at}`);
+    await expect(send({ text: "hi", mentions: many })).rejects.toMatchObject({ code: "limit_exceeded" });
+  });
+
   test("after the answer was lost sends under the same key and device", async () => {
     world = createWorld();
     const { clock, server } = world;

@@ -165,6 +165,8 @@ test("shows one notification a conversation, and nothing on the screen of somebo
     ["ana · Room (3)", { ...common, body: "hello", tag: "room", data: notice, timestamp: 7 }],
     ["Bo", { ...common, tag: "pair", data: { conversationId: "pair", senderName: "Bo" } }],
   ]);
+  await closed.push({ conversationId: "room", senderName: "Bo", mention: true });
+  expect(closed.shown.pop()?.[0]).toBe("@ Bo");
   // Not the chat's.
   for (const other of [undefined, null, 7, "x", {}, { conversationId: 7 }]) await closed.push(other ?? null);
   expect(closed.shown).toHaveLength(2);

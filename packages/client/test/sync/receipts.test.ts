@@ -257,6 +257,16 @@ test("mutes a conversation on all devices of a user, also those that were away, 
   laptop.connect();
   await clock.advance(1_000);
   expect(muted()).toEqual([until.getTime(), until.getTime(), undefined]);
+  const options = { mentionsMuted: true };
+  await Promise.all([here!.mute(Infinity, options), clock.advance(100)]);
+  expect([here, there, others].map((conversation) => conversation!.summary.mentionsMuted)).toEqual([
+    true,
+    true,
+    undefined,
+  ]);
+  await Promise.all([here!.mute(Infinity), clock.advance(100)]);
+  expect(there!.summary).toMatchObject({ mutedUntil: Infinity });
+  expect(there!.summary).not.toHaveProperty("mentionsMuted");
   await Promise.all([there!.mute(0), clock.advance(100)]);
   expect(muted()).toEqual([undefined, undefined, undefined]);
 });

@@ -9,11 +9,12 @@ export const messageStored = defineFrame(67, "message-stored", {
   createdAt: schema.uint,
   ordinal: schema.uint,
   fingerprint: schema.uint,
-  /** What stands in the log in place of the text and data that were sent; absent if these do. */
+  /** What stands in the log in place of the text, data and mentions that were sent; absent if these do. */
   rewritten: schema.optional(
     schema.struct({
       text: schema.optional(schema.text(LIMITS.textCharactersCeiling)),
       data: schema.optional(schema.data(LIMITS.dataBytes)),
+      mentions: schema.optional(schema.list(schema.id, LIMITS.mentionsPerMessage)),
     }),
   ),
   /** True if its body was redacted meanwhile: the device forgets it, too. */

@@ -7,4 +7,6 @@ export const muteConversation = defineFrame(42, "mute-conversation", {
   conversationId: schema.id,
   /** Wall-clock ms, 2^53 − 1 for ever; absent: no longer. */
   until: schema.optional(schema.uint),
+  /** True: nor of messages that mention the user, which are notified else. */
+  mentionsMuted: schema.optional(schema.bool),
 });

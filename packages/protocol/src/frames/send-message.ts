@@ -17,5 +17,7 @@ export const sendMessage = defineFrame(3, "send-message", {
    * After a retryable failure the server refuses the sends behind it (`out_of_order`) until one says so.
    */
   first: schema.optional(schema.bool),
+  /** The users whom it mentions: members of the conversation, or it is refused as `mention_unknown`. */
+  mentions: schema.optional(schema.list(schema.id, LIMITS.mentionsPerMessage)),
 });
 export type SendMessageFrame = FrameOf<typeof sendMessage>;

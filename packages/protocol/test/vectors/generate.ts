@@ -166,6 +166,7 @@ const clientFrames: Record<string, ClientFrame> = {
     data: DATA,
     replyTo: 128,
     first: true,
+    mentions: ["bo", DEVICE],
   },
   "send-message with nil between": {
     type: "send-message",
@@ -344,6 +345,7 @@ const clientFrames: Record<string, ClientFrame> = {
     requestId: 32,
     conversationId: ROOM,
     until: 9_007_199_254_740_991,
+    mentionsMuted: true,
   },
   "set-privacy minimal": { type: "set-privacy", requestId: 33 },
   "set-privacy full": { type: "set-privacy", requestId: 33, typing: true, readReceipts: false },
@@ -423,7 +425,7 @@ const serverFrames: Record<string, ServerFrame> = {
     createdAt: TIME + 1,
     ordinal: 70_000,
     fingerprint: 4_294_967_295,
-    rewritten: { text: "see …", data: DATA },
+    rewritten: { text: "see …", data: DATA, mentions: ["bo"] },
     redacted: true,
   },
   "message-stored redacted": {
@@ -506,6 +508,13 @@ const serverFrames: Record<string, ServerFrame> = {
     after: 4_294_967_290,
     through: 4_294_967_300,
     entries: [entryFull],
+  },
+  "entries with mentions": {
+    type: "entries",
+    conversationId: ROOM,
+    after: 4,
+    through: 5,
+    entries: [{ ...entryMinimal, messageId: 5, text: "@bo", mentions: ["bo", DEVICE, "Zoë"] }],
   },
   "entries of a run": {
     type: "entries",
@@ -713,7 +722,7 @@ const newerPeer: MessageVector[] = [
       { type: "entries", conversationId: "order-4711", after: 0, through: 1, entries: [entryMinimal] },
     ],
     hex: hex(
-      encode([96, "order-4711", [[1, "ana", TIME, 0, 1, null, null, null, null, null, null, ["new"]]]]),
+      encode([96, "order-4711", [[1, "ana", TIME, 0, 1, null, null, null, null, null, null, null, ["new"]]]]),
     ),
   },
   {

@@ -68,6 +68,8 @@ export interface MessageContent {
   readonly data?: JsonObject;
   /** messageId of the entry that this one answers. */
   readonly replyTo?: number;
+  /** Users whom it mentions, up to 50: present members, or it is refused as `mention_unknown`. */
+  readonly mentions?: readonly string[];
 }
 
 /** Which part of a history: exactly one of after, before and around; the newest without any. */
@@ -147,9 +149,13 @@ export interface ChatActor {
   ): Promise<OwnReceipt>;
   /**
    * The user wants to hear nothing of a conversation until a time, wall-clock ms; `Number.MAX_SAFE_INTEGER` for ever, 0 no longer.
-   * Push goes by it; unread counts and rows do not.
+   * But for messages that mention the user, unless `mentionsMuted`. Push goes by it; unread counts and rows do not.
    */
-  mute(conversationId: string, until: number): Promise<OwnReceipt>;
+  mute(
+    conversationId: string,
+    until: number,
+    options?: { readonly mentionsMuted?: boolean },
+  ): Promise<OwnReceipt>;
   /** What the user tells others, in all conversations that say nothing else: that they are writing, and how far they have read. */
   privacy(): Promise<UserPrivacy>;
   /** Sets it; what is absent stays. What was told stays told. */
@@ -314,8 +320,8 @@ export function createActor(
           ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
         }),
       ),
-    mute: (conversationId, until) =>
-      read(conversationId, () => muteConversation(context, caller, { conversationId, until })),
+    mute: (conversationId, until, options) =>
+      read(conversationId, () => muteConversation(context, caller, { ...options, conversationId, until })),
     setTyping: (conversationId, typing) =>
       read(conversationId, () => setTyping(context, caller, { conversationId, typing })),
     receipts: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>

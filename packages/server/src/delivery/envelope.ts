@@ -37,14 +37,14 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
 
 function isEntry(value: unknown): value is StoredEntry {
   if (typeof value !== "object" || value === null) return false;
-  const { messageId, senderId, kind, text, data, createdAt, ordinal, fingerprint } = value as Partial<
-    Record<keyof StoredEntry, unknown>
-  >;
+  const fields = value as Partial<Record<keyof StoredEntry, unknown>>;
+  const { messageId, senderId, kind, text, data, mentions, createdAt, ordinal, fingerprint } = fields;
   return (
     [messageId, createdAt, ordinal, fingerprint].every(Number.isSafeInteger) &&
     typeof senderId === "string" &&
     typeof kind === "string" &&
     (text === undefined || typeof text === "string") &&
-    (data === undefined || (typeof data === "object" && data !== null))
+    (data === undefined || (typeof data === "object" && data !== null)) &&
+    (mentions === undefined || (Array.isArray(mentions) && mentions.every((id) => typeof id === "string")))
   );
 }

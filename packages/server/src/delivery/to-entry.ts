@@ -33,6 +33,7 @@ export function toEntry(stored: StoredEntry, viewer?: Viewer): Entry {
     ...(stored.data !== undefined && { data: stored.data }),
     ...(stored.replyTo !== undefined && { replyTo: stored.replyTo }),
     ...(stored.redacted === true && { redacted: true }),
+    ...(stored.mentions !== undefined && { mentions: stored.mentions }),
     ...(mine && { clientMessageId: stored.clientMessageId }),
   };
 }

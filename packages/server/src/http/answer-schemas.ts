@@ -1,5 +1,5 @@
-import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, PRESENCE_STATUSES, ROLES } from "@chat/protocol";
-import { data, id, integer, type JsonSchema, text, word } from "./json-field.js";
+import { CONVERSATION_TYPES, HISTORY_VISIBILITIES, LIMITS, PRESENCE_STATUSES, ROLES } from "@chat/protocol";
+import { data, id, integer, type JsonSchema, list, text, word } from "./json-field.js";
 
 /** An object of required fields, and optional ones. */
 function object(
@@ -21,7 +21,7 @@ function flag(description: string): { readonly schema: JsonSchema } {
 }
 
 const createdAt = integer("Wall-clock milliseconds since 1970, to be shown, never to sort by.");
-const redacted = flag("True for a tombstone: its text, data and replyTo were redacted or erased.");
+const redacted = flag("True for a tombstone: its text, data, replyTo and mentions were redacted or erased.");
 const lastRedaction = integer(
   "The messageId of the newest entry of kind `redacted` or `erased`; absent if there is none.",
 );
@@ -48,7 +48,10 @@ const mute = {
   schema: object(
     "Whether the caller wants to hear nothing of it.",
     { version: integer("Rises with every change.") },
-    { until: integer("Wall-clock milliseconds until which it is muted; absent: it is not.") },
+    {
+      until: integer("Wall-clock milliseconds until which it is muted; absent: it is not."),
+      mentionsMuted: flag("True if messages that mention the caller are not notified either."),
+    },
   ),
 };
 
@@ -140,6 +143,7 @@ export const ANSWER_SCHEMAS = {
         "The application's own, or what the server wrote down: who came and went, roles, a new name.",
       ),
       replyTo: integer("The messageId of the entry that this one answers."),
+      mentions: list(id("A user."), LIMITS.mentionsPerMessage, "The users whom it mentions; absent: none."),
       clientMessageId: text("The idempotency key; told to the device that sent the entry only."),
       redacted,
     },

@@ -3,6 +3,7 @@ import type { AppendOutcome, Draft, Head } from "../store/message-store.js";
 import { importKey } from "./import-key.js";
 import type { ImportedMessage } from "./import-row.js";
 import type { OperationContext } from "./operation-context.js";
+import { distinctMentions } from "./send-messages.js";
 
 /** How often a batch is tried again because somebody was faster, or the store did not answer. */
 const ATTEMPTS = 20;
@@ -68,6 +69,7 @@ async function draftOf(
   state: Head | undefined,
 ): Promise<Draft | ChatError> {
   const { conversationId, text, data, createdAt, replyTo, kind = ENTRY_KINDS.text } = message;
+  const mentions = distinctMentions(message.mentions);
   if (state === undefined || state.head === 0) {
     return new ChatError("not_found", `There is no conversation ${conversationId}; import its row first.`);
   }
@@ -85,5 +87,6 @@ async function draftOf(
     ...(text !== undefined && { text }),
     ...(data !== undefined && { data }),
     ...(answered !== undefined && { replyTo: answered.messageId }),
+    ...(mentions !== undefined && { mentions }),
   };
 }

@@ -1,9 +1,10 @@
 import { ENTRY_KINDS } from "@chat/protocol";
 import type { OutboxDraft } from "../store/outbox-store.js";
+import { assertMentioned } from "./assert-mentioned.js";
 import { authorizeMember } from "./authorize-member.js";
 import { assertVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
-import { assertContent, type NewMessage } from "./send-messages.js";
+import { assertContent, distinctMentions, type NewMessage } from "./send-messages.js";
 
 /**
  * Allows a message as if it were sent now, the application's hooks included, and leaves it to be committed with the application's own rows.
@@ -19,7 +20,7 @@ export async function draftMessage(
   assertContent(context, message);
   assertVisible(await authorizeMember(context, caller, conversationId), replyTo);
   const key = keyOf(caller, conversationId, clientMessageId);
-  let content: Pick<NewMessage, "text" | "data"> = message;
+  let content: Pick<NewMessage, "text" | "data" | "mentions"> = message;
   if (context.hooks.watchesSends(caller)) {
     await context.hooks.authorize(caller, { operation: "send-message", conversationId });
     content = await context.hooks.beforeSend(caller, {
@@ -28,16 +29,20 @@ export async function draftMessage(
       ...(message.text !== undefined && { text: message.text }),
       ...(message.data !== undefined && { data: message.data }),
       ...(replyTo !== undefined && { replyTo }),
+      ...(message.mentions !== undefined && { mentions: message.mentions }),
     });
     assertContent(context, content);
   }
   const { text, data } = content;
+  const mentions = distinctMentions(content.mentions);
+  await assertMentioned(context, conversationId, mentions);
   return {
     ...key,
     kind,
     ...(text !== undefined && { text }),
     ...(data !== undefined && { data }),
     ...(replyTo !== undefined && { replyTo }),
+    ...(mentions !== undefined && { mentions }),
     createdAt: context.runtime.clock.now(),
   };
 }

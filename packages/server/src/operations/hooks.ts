@@ -80,6 +80,8 @@ export interface OutgoingMessage {
   readonly text?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  /** User ids, as the device has sent them: whether they are members is checked afterwards. */
+  readonly mentions?: readonly string[];
   /** Fires when the answer would come too late. */
   readonly signal: AbortSignal;
 }
@@ -88,10 +90,12 @@ export interface OutgoingMessage {
 export interface RewrittenMessage {
   readonly text?: string;
   readonly data?: JsonObject;
+  /** Absent: those of the message stay; an empty list takes them away. */
+  readonly mentions?: readonly string[];
 }
 
 /**
- * Sees a message before it is stored. Nothing leaves it as it is; text and data that are returned take the place of its own, on
+ * Sees a message before it is stored. Nothing leaves it as it is; text and data that are returned take the place of its own, as mentions do, on
  * the sender's device too; a rejection with a ChatError refuses it, and the sender sees its code and sentence.
  * Not called for a message that is stored already, nor for the system's own.
  */
@@ -173,15 +177,18 @@ export class Hooks {
    */
   async beforeSend(caller: Caller, message: Omit<OutgoingMessage, "signal">): Promise<RewrittenMessage> {
     const { beforeSend } = this.options;
-    const { data } = message;
+    const { data, mentions } = message;
     const asSent = contentOf(message);
     if (beforeSend === undefined || caller.isSystem === true) return asSent;
     // A copy: what is stored is what the hook returns, not what it did to the object.
-    const copy = data === undefined ? {} : { data: structuredClone(data) };
+    const copy = {
+      ...(data !== undefined && { data: structuredClone(data) }),
+      ...(mentions !== undefined && { mentions: [...mentions] }),
+    };
     const rewritten = await this.#within(async (signal) => beforeSend({ ...message, ...copy, signal }));
     if (rewritten === undefined) return asSent;
     if (!isRewritten(rewritten)) throw misbehaved("beforeSend");
-    return contentOf(rewritten);
+    return contentOf({ ...(mentions !== undefined && { mentions }), ...rewritten });
   }
 
   /**
@@ -268,8 +275,12 @@ function isTellable({ code, message, retryAfter }: ChatError): boolean {
   );
 }
 
-function contentOf({ text, data }: RewrittenMessage): RewrittenMessage {
-  return { ...(text !== undefined && { text }), ...(data !== undefined && { data }) };
+function contentOf({ text, data, mentions }: RewrittenMessage): RewrittenMessage {
+  return {
+    ...(text !== undefined && { text }),
+    ...(data !== undefined && { data }),
+    ...(mentions !== undefined && { mentions }),
+  };
 }
 
 function isRewritten(value: unknown): value is RewrittenMessage {

@@ -39,6 +39,8 @@ export interface ImportedMessage {
   readonly data?: JsonObject;
   /** The imported message that this one answers; its row comes before. */
   readonly replyTo?: { readonly externalId: string; readonly senderId: string };
+  /** Users whom it mentions, up to 50; they need not be members any more. */
+  readonly mentions?: readonly string[];
 }
 
 /** One row of an import. */
@@ -93,7 +95,7 @@ function assertMessage(row: Readonly<Record<string, unknown>>): void {
 }
 
 /**
- * What a row says, as far as its fields go; what the operations check (text, data, members, roles) they check themselves.
+ * What a row says, as far as its fields go; what the operations check (text, data, mentions, members, roles) they check themselves.
  * @param given a row, or a line of JSON with one
  * @throws ChatError `invalid_argument`
  */

@@ -4,14 +4,19 @@ import type { Caller, OperationContext } from "./operation-context.js";
 import { storeReceipts } from "./receipts.js";
 
 /**
- * The caller wants to hear nothing of a conversation until a time, wall-clock ms; without one, or with one that is over, no
+ * The caller wants to hear nothing of a conversation, but for messages that mention the caller unless `mentionsMuted`, until a
+ * time, wall-clock ms; without one, or with one that is over, no
  * longer. Shown to the caller alone, on all devices; it ends with the membership.
  * @throws ChatError `not_found`, `forbidden`, `invalid_argument` (the system), `store_unavailable`
  */
 export async function muteConversation(
   context: OperationContext,
   caller: Caller,
-  { conversationId, until = 0 }: { readonly conversationId: string; readonly until?: number },
+  {
+    conversationId,
+    until = 0,
+    mentionsMuted,
+  }: { readonly conversationId: string; readonly until?: number; readonly mentionsMuted?: boolean },
 ): Promise<OwnReceipt> {
   const { userId } = caller;
   if (userId === SYSTEM_USER) throw new ChatError("invalid_argument", "The system is notified of nothing.");
@@ -24,7 +29,9 @@ export async function muteConversation(
   await authorizeMember(context, caller, conversationId);
   await context.hooks.authorize(caller, { operation: "mute-conversation", conversationId });
   const mutedUntil = until > context.runtime.clock.now() ? until : 0;
-  const [receipt] = await storeReceipts(context, [{ conversationId, userId, mutedUntil }]);
+  const [receipt] = await storeReceipts(context, [
+    { conversationId, userId, mutedUntil, ...(mentionsMuted === true && { mentionsMuted }) },
+  ]);
   if (receipt === undefined)
     throw new ChatError("forbidden", "You are no member of this conversation any more.");
   return receipt;

@@ -136,7 +136,7 @@ export class OutboxRelay {
 }
 
 function requestOf(context: OperationContext, caller: Caller, { draft }: QueuedDraft): Request {
-  const { conversationId, senderId, deviceId, clientMessageId, kind, ...content } = draft;
+  const { conversationId, senderId, deviceId, clientMessageId, kind, mentions = [], ...content } = draft;
   return {
     key: { conversationId, senderId, deviceId, clientMessageId },
     kind,
@@ -144,7 +144,16 @@ function requestOf(context: OperationContext, caller: Caller, { draft }: QueuedD
     async authorize(allowedUnder) {
       const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
       assertVisible(participation, content.replyTo);
-      return { ...content, countsAsUnread: true, membershipVersion: participation.membershipVersion };
+      // It stands in the application's rows already: who has left meanwhile is no reason to refuse it.
+      const members =
+        mentions.length > 0 ? await context.conversations.roles(conversationId, mentions) : undefined;
+      const present = mentions.filter((userId) => members?.has(userId));
+      return {
+        ...content,
+        ...(present.length > 0 && { mentions: present }),
+        countsAsUnread: true,
+        membershipVersion: participation.membershipVersion,
+      };
     },
   };
 }

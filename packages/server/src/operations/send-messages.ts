@@ -1,5 +1,6 @@
 import {
   assertData,
+  assertMentions,
   assertText,
   ChatError,
   ENTRY_KINDS,
@@ -10,6 +11,7 @@ import type { AppendOutcome } from "../store/message-store.js";
 import { type Authorized, appendAuthorized } from "./append-authorized.js";
 import { authorizeMember } from "./authorize-member.js";
 import type { RewrittenMessage } from "./hooks.js";
+import { assertMentioned } from "./assert-mentioned.js";
 import { assertVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
 
@@ -21,6 +23,8 @@ export interface NewMessage {
   readonly kind?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  /** User ids, up to 50. */
+  readonly mentions?: readonly string[];
 }
 
 /**
@@ -45,10 +49,10 @@ export class MembershipCache {
   }
 }
 
-/** @throws ChatError `invalid_argument`, `text_empty`, `text_too_long`, `text_malformed`, `data_invalid` */
+/** @throws ChatError `invalid_argument`, `limit_exceeded`, `text_empty`, `text_too_long`, `text_malformed`, `data_invalid` */
 export function assertContent(
   context: OperationContext,
-  { kind, text, data }: Pick<NewMessage, "kind" | "text" | "data">,
+  { kind, text, data, mentions }: Pick<NewMessage, "kind" | "text" | "data" | "mentions">,
 ): void {
   if (kind !== undefined && !isSendableKind(kind)) {
     throw new ChatError(
@@ -61,12 +65,18 @@ export function assertContent(
   }
   if (text !== undefined) assertText(text, context.settings.textCharacters);
   if (data !== undefined) assertData(data);
+  if (mentions !== undefined) assertMentions(mentions);
+}
+
+/** What is stored of mentions: each user once; nothing of none. */
+export function distinctMentions(mentions: readonly string[] | undefined): readonly string[] | undefined {
+  return mentions === undefined || mentions.length === 0 ? undefined : [...new Set(mentions)];
 }
 
 /**
  * Stores messages of one device into one conversation, in their order. One outcome per message; never rejects.
- * Refusals: `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `not_found`,
- * `forbidden` (no member any more), and those of {@link MessageStore.append}.
+ * Refusals: `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `limit_exceeded` (mentions),
+ * `mention_unknown`, `not_found`, `forbidden` (no member any more), and those of {@link MessageStore.append}.
  */
 export async function sendMessages(
   context: OperationContext,
@@ -88,13 +98,14 @@ export async function sendMessages(
         if ((await context.messages.find(key)) !== undefined) return message;
         await context.hooks.authorize(caller, { operation: "send-message", conversationId });
         if (rewritten !== undefined) return rewritten;
-        const { text, data, replyTo } = message;
+        const { text, data, replyTo, mentions } = message;
         rewritten = await context.hooks.beforeSend(caller, {
           ...key,
           kind,
           ...(text !== undefined && { text }),
           ...(data !== undefined && { data }),
           ...(replyTo !== undefined && { replyTo }),
+          ...(mentions !== undefined && { mentions }),
         });
         assertContent(context, rewritten);
         return rewritten;
@@ -111,11 +122,14 @@ export async function sendMessages(
           version = participation.membershipVersion;
           memberships.set(conversationId, version);
         }
-        const { text, data } = await contentOf();
+        const { text, data, ...rest } = await contentOf();
+        const mentions = distinctMentions(rest.mentions);
+        await assertMentioned(context, conversationId, mentions);
         return {
           ...(text !== undefined && { text }),
           ...(data !== undefined && { data }),
           ...(message.replyTo !== undefined && { replyTo: message.replyTo }),
+          ...(mentions !== undefined && { mentions }),
           createdAt: context.runtime.clock.now(),
           countsAsUnread: true,
           membershipVersion: version,

@@ -29,6 +29,8 @@ const CONVERSATIONS_AT_ONCE = 8;
 const AUDIENCE = 500;
 /** Messages at the end of what is new among which the one to tell of is looked for. */
 const CANDIDATES = 20;
+/** Messages of one conversation and look, the newest, that are told to those whom they mention. */
+const MENTIONING = 50;
 /** ms that the application may take over what one push says. */
 const COMPOSE_DEADLINE = 10_000;
 /** ms for each member by which devices may be late in saying what they have taken: those of a large group spread what they say. */
@@ -52,12 +54,20 @@ export interface PushDispatcherOptions {
   readonly interval: number;
 }
 
+/** The new messages of a conversation. */
+interface News {
+  first: number;
+  last: number;
+  /** Ids of those that mention somebody; undefined: none. */
+  mentioning?: number[];
+}
+
 /** What was read in one look at the feed. */
 interface Round {
   readonly cursor: string;
   readonly dueAt: number;
-  /** The first and the last new message by conversation. */
-  readonly news: ReadonlyMap<string, { readonly first: number; readonly last: number }>;
+  /** What is new by conversation. */
+  readonly news: ReadonlyMap<string, Readonly<News>>;
   /** Under way are its first tries, pending the further ones. */
   state: "waiting" | "under-way" | "pending" | "settled";
 }
@@ -169,18 +179,20 @@ export class PushDispatcher {
   async #read(): Promise<void> {
     const { runtime, store, delay, maxAge } = this.#options;
     const now = runtime.clock.now();
-    const news = new Map<string, { first: number; last: number }>();
+    const news = new Map<string, News>();
     let newest: number | undefined;
     let cursor = this.#cursor!;
     let more = true;
     for (let pages = 0; more && pages < PAGES; pages++) {
       const page = await store.housekeeping.log({ limit: PAGE, cursor });
-      for (const { conversationId, messageId, kind, createdAt } of page.entries) {
+      for (const { conversationId, messageId, kind, createdAt, mentions } of page.entries) {
         newest = Math.max(newest ?? createdAt, createdAt);
         if (!isSendableKind(kind) || createdAt < now - maxAge) continue;
-        const known = news.get(conversationId);
-        if (known === undefined) news.set(conversationId, { first: messageId, last: messageId });
-        else known.last = messageId;
+        let known = news.get(conversationId);
+        if (known === undefined) news.set(conversationId, (known = { first: messageId, last: messageId }));
+        known.last = messageId;
+        if (mentions === undefined) continue;
+        known.mentioning = [...(known.mentioning ?? []), messageId].slice(-MENTIONING);
       }
       ({ cursor, more } = page);
     }
@@ -207,8 +219,8 @@ export class PushDispatcher {
     try {
       const news = round.news.entries();
       const work = async (): Promise<void> => {
-        for (const [conversationId, { first, last }] of news) {
-          for (const further of await this.#notifyOf(conversationId, first, last)) {
+        for (const [conversationId, found] of news) {
+          for (const further of await this.#notifyOf(conversationId, found)) {
             // It may fail before it is waited for below, or never be: that is heard of there, and must not end the process.
             further.catch(() => {});
             rest.push(further);
@@ -228,14 +240,18 @@ export class PushDispatcher {
   }
 
   /** Tells those of a conversation whom it concerns. Resolves to what is tried again. */
-  async #notifyOf(conversationId: string, first: number, last: number): Promise<Promise<void>[]> {
+  async #notifyOf(conversationId: string, { first, last, mentioning = [] }: News): Promise<Promise<void>[]> {
     const { store } = this.#options;
-    const entries = (
-      await store.messages.read({
-        ...{ conversationId, after: first - 1, before: last + 1 },
-        ...{ order: "descending", limit: CANDIDATES, maxBytes: Number.MAX_SAFE_INTEGER },
-      })
-    ).filter(({ kind, redacted }) => isSendableKind(kind) && redacted !== true);
+    const read = async (from: number, to: number, limit: number): Promise<StoredEntry[]> => {
+      const bounds = { conversationId, after: from - 1, before: to + 1 };
+      const rest = { order: "descending", limit, maxBytes: Number.MAX_SAFE_INTEGER } as const;
+      const found = await store.messages.read({ ...bounds, ...rest });
+      return found.filter(({ kind, redacted }) => isSendableKind(kind) && redacted !== true);
+    };
+    const newest = await read(first, last, CANDIDATES);
+    // A mention is told of also where much has come behind it.
+    const earlier = mentioning.filter((messageId) => messageId < (newest[0]?.messageId ?? Infinity));
+    const entries = [...(await Promise.all(earlier.map((id) => read(id, id, 1)))).flat(), ...newest];
     const entry = entries[entries.length - 1];
     if (entry === undefined) return [];
     const { memberCount = 0 } = (await store.conversations.participation(undefined, conversationId)) ?? {};
@@ -281,19 +297,29 @@ export class PushDispatcher {
     const entry = entries[entries.length - 1]!;
     const userIds = [...new Set(subscriptions.map(({ userId }) => userId))];
     const rows = await store.conversations.rows(conversationId, userIds);
-    const [sender] = await store.conversations.users([entry.senderId]);
+    const mentioning = entries.filter(({ mentions }) => mentions !== undefined);
+    const senderIds = new Set([entry, ...mentioning].map(({ senderId }) => senderId));
+    const names = new Map(
+      (await store.conversations.users([...senderIds])).map(({ userId, name }) => [userId, name]),
+    );
     const results = await Promise.all(
       subscriptions.map(async (subscription) => {
         const { userId, address } = subscription;
         const row = rows.get(userId);
-        const isMuted = (row?.mute?.until ?? 0) > runtime.clock.now();
-        if (row === undefined || isMuted) return {};
-        const notification = notificationOf(entry, row, userId, sender?.name);
+        if (row === undefined) return {};
+        const mention = mentioning
+          .filter(({ messageId, mentions }) => messageId > row.delivered && mentions?.includes(userId))
+          .pop();
+        const isMuted = (row.mute?.until ?? 0) > runtime.clock.now();
+        if (isMuted && (mention === undefined || row.mute?.mentionsMuted === true)) return {};
+        const told = mention ?? entry;
+        const notification = notificationOf(told, row, userId, names.get(told.senderId));
         const payload = await this.#compose(notification);
         if (payload === undefined) return {};
         const push = { payload, collapseKey: collapseKeyOf(conversationId), timeToLive: maxAge };
         const isWanted = async (): Promise<boolean> => {
-          const query = { messageId: entry.messageId, userId, limit: AUDIENCE };
+          const { messageId } = isMuted ? told : entry;
+          const query = { messageId, userId, limit: AUDIENCE };
           const { items } = await store.pushes.audience(conversationId, query);
           return items.some((item) => item.address === address);
         };
@@ -339,6 +365,7 @@ function notificationOf(
     ...(senderName !== undefined && { senderName }),
     ...(text !== undefined && { text }),
     unread: Math.max(0, row.headOrdinal - (row.unread?.ordinal ?? row.readOrdinal)),
+    ...(entry.mentions?.includes(userId) && { mention: true }),
   };
 }
 

@@ -7,7 +7,7 @@ export interface PushNotification {
   readonly conversationId: string;
   readonly conversationType: ConversationType;
   readonly conversationName?: string;
-  /** The newest message that waits. */
+  /** The newest message that waits; of several the newest that mentions the user. */
   readonly messageId: number;
   readonly senderId: string;
   readonly senderName?: string;
@@ -19,6 +19,8 @@ export interface PushNotification {
   readonly createdAt: number;
   /** How many messages of the conversation the user has not read. */
   readonly unread: number;
+  /** True if the message mentions the user. */
+  readonly mention?: true;
 }
 
 /** One push, as a provider sends it. */

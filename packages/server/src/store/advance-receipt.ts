@@ -1,7 +1,7 @@
 import type { ConversationPrivacy, Mute, Receipt, UnreadMark } from "@chat/protocol";
 import type { ReceiptAdvance } from "./conversation-store.js";
 
-type Step = Pick<ReceiptAdvance, "delivered" | "read" | "mark" | "mutedUntil" | "privacy">;
+type Step = Pick<ReceiptAdvance, "delivered" | "read" | "mark" | "mutedUntil" | "mentionsMuted" | "privacy">;
 
 /** A receipt as a transaction has loaded it, with what its member tells others. */
 export interface KeptReceipt {
@@ -24,7 +24,10 @@ export function advanceReceipt(before: KeptReceipt, step: Step): KeptReceipt {
   return { ...before, receipt, shownRead };
 }
 
-function advanced(before: Receipt, { delivered = 0, read, mark, mutedUntil, privacy }: Step): Receipt {
+function advanced(
+  before: Receipt,
+  { delivered = 0, read, mark, mutedUntil, mentionsMuted, privacy }: Step,
+): Receipt {
   const place = read !== undefined && read.messageId > before.read ? read : undefined;
   const next = {
     ...before,
@@ -32,7 +35,7 @@ function advanced(before: Receipt, { delivered = 0, read, mark, mutedUntil, priv
     ...(place && { read: place.messageId, readOrdinal: place.ordinal }),
   };
   const unread = mark && changedMark(before.unread, mark);
-  const mute = mutedUntil === undefined ? undefined : changedMute(before.mute, mutedUntil);
+  const mute = mutedUntil === undefined ? undefined : changedMute(before.mute, mutedUntil, mentionsMuted);
   const stays = next.delivered === before.delivered && place === undefined;
   const told = privacy && changedPrivacy(before.privacy, privacy);
   if (stays && unread === undefined && mute === undefined && told === undefined) return before;
@@ -62,9 +65,14 @@ function changedMark(
   return { version: version + 1, ...(from && { from: from.messageId, ordinal: from.ordinal }) };
 }
 
-function changedMute(before: Mute = { version: 0 }, until: number): Mute | undefined {
-  if (until === (before.until ?? 0)) return undefined;
-  return { version: before.version + 1, ...(until > 0 && { until }) };
+function changedMute(before: Mute = { version: 0 }, until: number, mentionsToo = false): Mute | undefined {
+  const mentionsMuted = mentionsToo && until > 0;
+  if (until === (before.until ?? 0) && mentionsMuted === (before.mentionsMuted ?? false)) return undefined;
+  return {
+    version: before.version + 1,
+    ...(until > 0 && { until }),
+    ...(mentionsMuted && { mentionsMuted }),
+  };
 }
 
 /** The register after a change; undefined if it stays as it is. */

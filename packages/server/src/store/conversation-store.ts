@@ -68,6 +68,8 @@ export interface ReceiptAdvance {
   readonly mark?: { readonly version: number; readonly from?: LogPlace };
   /** Mutes the conversation for the member until a time, wall-clock ms; 0: no longer. */
   readonly mutedUntil?: number;
+  /** With `mutedUntil`: mutes messages that mention the member, too. */
+  readonly mentionsMuted?: boolean;
   /** What the member tells the others of this conversation; null: as everywhere. What is absent stays. */
   readonly privacy?: { readonly typing?: boolean | null; readonly readReceipts?: boolean | null };
 }

@@ -53,6 +53,8 @@ export interface Draft extends IdempotencyKey {
   readonly text?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  /** Each once; never empty. */
+  readonly mentions?: readonly string[];
   /** Wall-clock ms. */
   readonly createdAt: number;
   /** False for membership entries: they don't raise the ordinal. One that does raises its sender's receipt, too. */
@@ -109,7 +111,7 @@ export interface ReadQuery {
   readonly order: "ascending" | "descending";
   /** The most entries. */
   readonly limit: number;
-  /** Stops after the entry that brings text and data above so many bytes; at least one entry is returned. */
+  /** Stops after the entry that brings text, data and mentions above so many bytes; at least one entry is returned. */
   readonly maxBytes: number;
 }
 
@@ -143,7 +145,7 @@ export interface MessageStore {
   read(query: ReadQuery): Promise<readonly StoredEntry[]>;
 
   /**
-   * Makes tombstones of what a user wrote into a conversation above an id, the lowest first: text, data and replyTo
+   * Makes tombstones of what a user wrote into a conversation above an id, the lowest first: text, data, replyTo and mentions
    * are gone from the store, and from the rows that showed them; nobody is told. Membership entries stay.
    * Resolves to how many messages were found (tombstones are), how many bodies were wiped, and up to where nothing of the user is left.
    * @throws ChatError `store_unavailable`

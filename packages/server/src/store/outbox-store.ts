@@ -12,6 +12,7 @@ export interface OutboxDraft {
   readonly text?: string;
   readonly data?: JsonObject;
   readonly replyTo?: number;
+  readonly mentions?: readonly string[];
   /** Wall-clock ms. */
   readonly createdAt: number;
 }

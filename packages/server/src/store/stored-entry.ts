@@ -15,11 +15,13 @@ export interface StoredEntry {
   readonly data?: JsonObject;
   /** messageId of the entry that this one answers. */
   readonly replyTo?: number;
+  /** The users whom it mentions, each once; absent: none. */
+  readonly mentions?: readonly string[];
   /** Wall-clock ms since 1970 of the server that stored it; shown, never sorted by. */
   readonly createdAt: number;
   /** How many entries up to and including this one count as unread. */
   readonly ordinal: number;
-  /** True for a tombstone: its text, data and replyTo were redacted or erased. */
+  /** True for a tombstone: its text, data, replyTo and mentions were redacted or erased. */
   readonly redacted?: true;
   /** 32 bits over this entry and all before it: {@link chainFingerprint}. */
   readonly fingerprint: number;

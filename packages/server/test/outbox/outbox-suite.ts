@@ -86,6 +86,23 @@ export function outboxSuite(create: () => Promise<OutboxDatabase>, { holdsTheSto
     expect(entries[0]).toMatchObject({ senderId: "ana", createdAt: drafts[19]!.createdAt });
   });
 
+  it("leaves out who was mentioned and has left before it could be sent", async () => {
+    const database = await open();
+    const chat = await serve(database);
+    const conversationId = await groupOf(chat);
+    await chat.as("ana").addMembers(conversationId, ["cy"]);
+    const content = { text: "hello", mentions: ["cy", "bo"] };
+    const both = await chat.as("ana").draft(conversationId, content);
+    const one = await chat.as("ana").draft(conversationId, { ...content, mentions: ["cy"] });
+    await chat.as("cy").removeMembers(conversationId, ["cy"]);
+    const transaction = await database.begin();
+    await chat.enqueue(transaction.handle, both, one);
+    await transaction.commit();
+    await until(async () => (await texts(chat, conversationId)).length >= 2);
+    const { entries } = await chat.as("bo").history(conversationId, { limit: 2 });
+    expect(entries.map(({ mentions }) => mentions)).toEqual([["bo"], undefined]);
+  });
+
   it("sends nothing of what was rolled back", async () => {
     const database = await open();
     const chat = await serve(database);

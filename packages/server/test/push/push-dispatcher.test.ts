@@ -140,6 +140,53 @@ it("is quiet where a user has muted the conversation, until that is over", async
   expect(provider.told.slice(1).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
 });
 
+it("tells whom a message mentions also where the user has muted the conversation, unless mentions are muted", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("bo").mute("room", Number.MAX_SAFE_INTEGER);
+  await server.as("cy").mute("room", Number.MAX_SAFE_INTEGER, { mentionsMuted: true });
+  await server.as("ana").send("room", "nobody");
+  await server.as("ana").send("room", { text: "@bo @cy", mentions: ["bo", "cy"] });
+  // Much comes behind it.
+  for (let number = 1; number <= 60; number++) await server.as("ana").send("room", `message ${number}`);
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["bo's phone: @bo @cy (62)"]);
+  expect(provider.sent[0]!.payload).toMatchObject({ messageId: 3, mention: true });
+  await server.as("ana").send("room", { text: "@cy", mentions: ["cy"] });
+  await pass(10 * SECOND);
+  expect(provider.sent).toHaveLength(1);
+  await server.as("cy").mute("room", Number.MAX_SAFE_INTEGER);
+  await server.as("ana").send("room", { text: "@cy again", mentions: ["cy"] });
+  await pass(10 * SECOND);
+  expect(provider.told.slice(1)).toEqual(["cy's phone: @cy again (64)"]);
+});
+
+it("says that a message mentions the user, and tells of a mention rather than of what came behind it", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("cy").setProfile({ name: "Cy" });
+  await server.as("cy").send("room", { text: "@bo", mentions: ["bo"] });
+  await server.as("ana").send("room", "and so on");
+  await pass(10 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: @bo (2)", "cy's phone: and so on (1)"]);
+  const mentioning = provider.sent.filter(({ payload }) => payload["mention"]);
+  expect(mentioning.map(({ payload }) => payload["senderName"])).toEqual(["Cy"]);
+  // What a device has, it needs not be told again.
+  const { messageId } = await server.as("ana").send("room", { text: "@bo there?", mentions: ["bo"] });
+  await server.as("bo").sendReceipt("room", { delivered: messageId });
+  await server.as("ana").send("room", "hello?");
+  await pass(10 * SECOND);
+  expect(provider.told.slice(2).filter((line) => line.startsWith("bo"))).toEqual(["bo's phone: hello? (4)"]);
+});
+
+it("is quiet about a mention that was redacted", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("bo").mute("room", Number.MAX_SAFE_INTEGER);
+  const { messageId } = await server.as("ana").send("room", { text: "@bo", mentions: ["bo"] });
+  await server.as("ana").send("room", "sorry");
+  await server.as("ana").redact("room", messageId);
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["cy's phone: sorry (2)"]);
+});
+
 it("removes a subscription that leads nowhere", async () => {
   const { provider, server, pass } = await world();
   provider.answer = ({ target }) => ({ status: target["token"] === "bo's phone" ? "gone" : "sent" });

@@ -71,10 +71,17 @@ describe("Web Push, to end", () => {
     // Besides the delay: a look at the feed, and the way.
     console.log(`a push came ${Math.round(latency)} ms after its message, of which 50 ms are the delay`);
 
+    // A mention comes through a mute, and says that it is one.
+    await server.as("bo").mute("room", Number.MAX_SAFE_INTEGER);
+    await server.as("ana").send("room", { text: "@bo", mentions: ["bo"] });
+    await service.until(() => service.received.length > 1);
+    expect(browser.decrypt(service.received[1]!.body)).toMatchObject({ text: "@bo", mention: true });
+    await server.as("bo").mute("room", 0);
+
     // Nobody is there any more.
     service.answer = (response) => response.writeHead(410).end();
     await server.as("ana").send("room", "two");
-    await service.until(() => service.received.length > 1);
+    await service.until(() => service.received.length > 2);
     await expect.poll(() => device.push()).not.toHaveProperty("provider");
   });
 

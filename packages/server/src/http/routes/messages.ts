@@ -3,7 +3,7 @@ import { sendWithinRate } from "../../admission/send-within-rate.js";
 import { getRange } from "../../operations/get-range.js";
 import { redactMessage } from "../../operations/redact-message.js";
 import { answerOf } from "../answer-schemas.js";
-import { data, integer, optional, text } from "../json-field.js";
+import { data, id, integer, list, optional, text } from "../json-field.js";
 import { defineRoute } from "../route.js";
 import { clientMessageId, conversationId, DEFAULT_LIMIT, limit } from "./fields.js";
 
@@ -52,6 +52,13 @@ export const messageRoutes = [
       ),
       data: optional(data(`The application's own: up to ${LIMITS.dataBytes} bytes.`)),
       replyTo: optional(integer("The messageId of the entry that this one answers.")),
+      mentions: optional(
+        list(
+          id("A member of the conversation."),
+          LIMITS.mentionsPerMessage,
+          "The users whom it mentions; one who is no member makes it be refused.",
+        ),
+      ),
     },
     answer: answerOf("StoredMessage"),
     errors: [
@@ -62,6 +69,7 @@ export const messageRoutes = [
       "text_too_long",
       "text_malformed",
       "data_invalid",
+      "mention_unknown",
       "membership_moved",
     ],
     // Takes off the rates itself, once the key was looked up: a resend is no new message.

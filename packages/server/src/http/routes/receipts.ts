@@ -3,7 +3,7 @@ import { muteConversation } from "../../operations/mute-conversation.js";
 import { setConversationPrivacy } from "../../operations/set-privacy.js";
 import { countReceipts, listReceipts, sendReceipt } from "../../operations/receipts.js";
 import { answerOf } from "../answer-schemas.js";
-import { integer, optional, word } from "../json-field.js";
+import { bool, integer, optional, word } from "../json-field.js";
 import { defineRoute } from "../route.js";
 import { conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
 
@@ -44,7 +44,7 @@ export const receiptRoutes = [
     operationId: "muteConversation",
     summary: "Mute, or no longer",
     description:
-      "The caller wants to hear nothing of a conversation for a time: nothing of it is notified. It counts as unread and is listed as ever. Shown to the caller alone; ends with the membership.",
+      "The caller wants to hear nothing of a conversation for a time: nothing of it is notified but messages that mention the caller. It counts as unread and is listed as ever. Shown to the caller alone; ends with the membership.",
     parameters: { conversationId },
     body: {
       until: optional(
@@ -52,6 +52,7 @@ export const receiptRoutes = [
           "Wall-clock milliseconds since 1970, 2^53 − 1 for ever; absent or over: it is muted no longer.",
         ),
       ),
+      mentionsMuted: optional(bool("True: messages that mention the caller are not notified either.")),
     },
     answer: answerOf("OwnReceipt"),
     errors: ["not_found", "forbidden"],

@@ -1,7 +1,7 @@
 import { advanceReceipt, concernsOthers, type KeptReceipt } from "../advance-receipt.js";
 import type { AdvancedReceipt, LogPlace, ReceiptAdvance } from "../conversation-store.js";
 import type { BatchWrites, SavedReceipt } from "./batch-writes.js";
-import { numberOf, type RawKeptReceipt, toKeptReceipt } from "./raw-receipt.js";
+import { numberOf, type RawKeptReceipt, toKeptReceipt, toMutedUntil } from "./raw-receipt.js";
 
 /** A receipt as a transaction has loaded it. */
 export interface LoadedReceipt extends RawKeptReceipt {
@@ -102,7 +102,7 @@ function toSaved(
     unreadFrom: unread?.from ?? null,
     unreadOrdinal: unread?.ordinal ?? null,
     muteVersion: mute?.version ?? 0,
-    mutedUntil: mute?.until ?? null,
+    mutedUntil: toMutedUntil(mute),
     privacyVersion: privacy?.version ?? 0,
     typing: numberOf(privacy?.typing),
     readReceipts: numberOf(privacy?.readReceipts),

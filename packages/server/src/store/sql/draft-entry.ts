@@ -20,6 +20,7 @@ export function entryOf(
       ? { data: redactionData(draft.redaction, state.lastRedaction) }
       : draft.data !== undefined && { data: draft.data }),
     ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
+    ...(draft.mentions !== undefined && { mentions: draft.mentions }),
     ordinal: state.ordinal + (draft.countsAsUnread ? 1 : 0),
     fingerprint: chainFingerprint(state.fingerprint, identity),
   };

@@ -21,7 +21,8 @@ type BodyArray = [
   kind: string | null | undefined,
   data: JsonObject | null | undefined,
   replyTo: number | null | undefined,
-  redacted: true | undefined,
+  redacted: true | null | undefined,
+  mentions: readonly (string | Uint8Array)[] | undefined,
 ];
 
 /** A UUID as its 16 bytes, anything else as it is: both ways are exact, and never equal to each other. */
@@ -48,6 +49,7 @@ export function encodeBody(entry: StoredEntry): Uint8Array {
     entry.data,
     entry.replyTo,
     entry.redacted,
+    entry.mentions?.map(packId),
   ];
   while (body[body.length - 1] === undefined) body.pop();
   return encoder.encode(body);
@@ -69,6 +71,7 @@ export function decodeBody(conversationId: string, messageId: number, bytes: Uin
     data,
     replyTo,
     redacted,
+    mentions,
   ] = body;
   if (version !== BODY_VERSION) {
     throw unavailable(`Entry ${messageId} was written by a newer version of @chat/server; upgrade this one.`);
@@ -84,6 +87,7 @@ export function decodeBody(conversationId: string, messageId: number, bytes: Uin
     ...(data != null && { data }),
     ...(replyTo != null && { replyTo }),
     ...(redacted === true && { redacted }),
+    ...(mentions != null && { mentions: mentions.map(unpackId) }),
     createdAt,
     ordinal,
     fingerprint,

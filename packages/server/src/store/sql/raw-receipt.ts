@@ -1,4 +1,4 @@
-import type { Receipt } from "@chat/protocol";
+import type { Mute, Receipt } from "@chat/protocol";
 import type { KeptReceipt } from "../advance-receipt.js";
 import type { ToldReceipt } from "../conversation-store.js";
 
@@ -13,6 +13,7 @@ export interface RawReceipt {
   readonly unreadOrdinal: number | null;
   /** 0 as long as it never was muted. */
   readonly muteVersion: number;
+  /** A negative time: mentions are muted, too. */
   readonly mutedUntil: number | null;
   /** 0 as long as it never was set. */
   readonly privacyVersion: number;
@@ -64,7 +65,11 @@ export function toReceipt(raw: RawReceipt): Receipt {
       unread: { version, ...(from !== null && { from }), ...(ordinal !== null && { ordinal }) },
     }),
     ...(muteVersion > 0 && {
-      mute: { version: muteVersion, ...(mutedUntil !== null && { until: mutedUntil }) },
+      mute: {
+        version: muteVersion,
+        ...(mutedUntil !== null && { until: Math.abs(mutedUntil) }),
+        ...(mutedUntil !== null && mutedUntil < 0 && { mentionsMuted: true }),
+      },
     }),
     ...(privacyVersion > 0 && {
       privacy: {
@@ -79,4 +84,10 @@ export function toReceipt(raw: RawReceipt): Receipt {
 /** A truth value as every database keeps it; null: none. */
 export function numberOf(value: boolean | undefined): number | null {
   return value === undefined ? null : Number(value);
+}
+
+/** What is kept of a time until which is muted; see {@link RawReceipt}. */
+export function toMutedUntil(mute: Mute | undefined): number | null {
+  if (mute?.until === undefined) return null;
+  return mute.mentionsMuted === true ? -mute.until : mute.until;
 }

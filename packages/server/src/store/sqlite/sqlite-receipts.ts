@@ -1,7 +1,13 @@
 import type { MemberReceipt } from "@chat/protocol";
 import type { KeptReceipt } from "../advance-receipt.js";
 import type { LogPlace, ReceiptCounts, ToldReceipt } from "../conversation-store.js";
-import { numberOf, type RawKeptReceipt, toKeptReceipt, toToldReceipt } from "../sql/raw-receipt.js";
+import {
+  numberOf,
+  type RawKeptReceipt,
+  toKeptReceipt,
+  toMutedUntil,
+  toToldReceipt,
+} from "../sql/raw-receipt.js";
 import type { StoredEntry } from "../stored-entry.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 
@@ -82,7 +88,7 @@ export class SqliteReceipts {
     const { delivered, read, readOrdinal, unread, mute, privacy } = receipt;
     const { version, from, ordinal } = unread ?? { version: 0 };
     const mark = [version, from ?? null, ordinal ?? null] as const;
-    const muted = [mute?.version ?? 0, mute?.until ?? null] as const;
+    const muted = [mute?.version ?? 0, toMutedUntil(mute)] as const;
     const told = [privacy?.version ?? 0, numberOf(privacy?.typing), numberOf(privacy?.readReceipts)] as const;
     const shown = shownRead === read ? null : shownRead;
     this.#run(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { isUuid } from "@chat/protocol";
 import { chainFingerprint } from "../../store/chain-fingerprint.js";
 import type { AppendOutcome, Draft } from "../../store/message-store.js";
+import type { StoredEntry } from "../../store/stored-entry.js";
 import type { Case } from "../store-suite.js";
 import { assertRefused, describeOutcome, entryOf, numbers, statuses, turn, uuid } from "../store-world.js";
 
@@ -47,6 +48,33 @@ export function messageStoreCases(prove: Case): void {
     assert.deepEqual(await world.log("c"), [created, first, second]);
     assert.deepEqual(await world.store.messages.find(draft), first);
     assert.deepEqual(Object.keys(second!).includes("data"), false, "what is absent stays absent");
+  });
+
+  prove("keeps who is mentioned, wherever the entry is read", async (world) => {
+    const mentions = ["bo", uuid(), "Zoë 🙂"];
+    await world.group("c", ["ana", ...mentions]);
+    const said = await world.say("c", "ana", { text: "@bo", mentions });
+    await world.say("c", "bo", { mentions: ["ana"] });
+    await world.say("c", "bo");
+    assert.deepEqual(said.mentions, mentions);
+    const mentioned = (entries: readonly StoredEntry[]) => entries.slice(-3).map((entry) => entry.mentions);
+    assert.deepEqual(mentioned(await world.log("c")), [mentions, ["ana"], undefined]);
+    const newest = await world.store.messages.read({
+      ...{ ...ALL, conversationId: "c", order: "descending", limit: 3 },
+    });
+    assert.deepEqual(mentioned(newest), [mentions, ["ana"], undefined]);
+    assert.equal("mentions" in newest[2]!, false, "what is absent stays absent");
+    const { clientMessageId, deviceId } = said;
+    const key = { conversationId: "c", senderId: "ana", deviceId, clientMessageId };
+    assert.deepEqual((await world.store.messages.find(key))?.mentions, mentions);
+  });
+
+  prove("counts mentions among the bytes of a range", async (world) => {
+    const mentions = numbers(10, 59).map((number) => `${number}`.padEnd(128, "x"));
+    await world.group("c", ["ana"]);
+    for (const _ of numbers(1, 3)) await world.say("c", "ana", { text: "hi", mentions });
+    const read = await world.store.messages.read({ ...ALL, conversationId: "c", after: 1, maxBytes: 6_000 });
+    assert.equal(read.length, 1);
   });
 
   prove("keeps the longest text", async (world) => {

@@ -89,8 +89,15 @@ export function receiptCases(prove: Case): void {
         assert.deepEqual(await muteOf(first), mute);
         await advance(world, first, { mutedUntil: 7 }, id);
         assert.deepEqual(await muteOf(first), { version: 2, until: 7 });
-        await advance(world, first, { mutedUntil: 0 }, id);
-        assert.deepEqual(await muteOf(first), { version: 3 });
+        await advance(world, first, { mutedUntil: 7, mentionsMuted: true }, id);
+        assert.deepEqual(await muteOf(first), { version: 3, until: 7, mentionsMuted: true });
+        const again = await advance(world, first, { mutedUntil: 7, mentionsMuted: true }, id);
+        assert.deepEqual([again?.receipt.mute?.version, again?.moved], [3, false]);
+        await advance(world, first, { mutedUntil: Number.MAX_SAFE_INTEGER, mentionsMuted: true }, id);
+        const all = { version: 4, until: Number.MAX_SAFE_INTEGER, mentionsMuted: true };
+        assert.deepEqual(await muteOf(first), all);
+        await advance(world, first, { mutedUntil: 0, mentionsMuted: true }, id);
+        assert.deepEqual(await muteOf(first), { version: 5 });
       }
       assert.deepEqual(isShared, [false, false]);
       await advance(world, "bo", { mutedUntil: 7 });
