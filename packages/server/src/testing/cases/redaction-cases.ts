@@ -3,13 +3,7 @@ import type { StoredEntry } from "../../store/stored-entry.js";
 import type { Case } from "../store-suite.js";
 import { describeOutcome, entryOf, numbers, statuses } from "../store-world.js";
 
-function tombstone({
-  text: _,
-  data: __,
-  replyTo: ___,
-  mentions: ____,
-  ...entry
-}: StoredEntry): StoredEntry {
+function tombstone({ text: _, data: __, replyTo: ___, mentions: ____, ...entry }: StoredEntry): StoredEntry {
   return { ...entry, redacted: true };
 }
 
@@ -17,7 +11,13 @@ function tombstone({
 export function redactionCases(prove: Case): void {
   prove("leaves a tombstone under the same id, and nothing of the body", async (world) => {
     await world.group("c", ["ana", "bo"]);
-    const body = { kind: "x-poll", text: "secret", data: { secret: ["secret"] }, replyTo: 1, mentions: ["bo"] };
+    const body = {
+      kind: "x-poll",
+      text: "secret",
+      data: { secret: ["secret"] },
+      replyTo: 1,
+      mentions: ["bo"],
+    };
     const said = await world.say("c", "ana", body);
     const after = await world.say("c", "bo");
     const outcome = await world.redact("c", { messageId: 2 });
