@@ -1,9 +1,10 @@
 import { type ChatMessage, saidAt } from "./chat.js";
 import { dayOf } from "./format-time.js";
 
-/** One line of the list: a day begins, somebody came or went, or a message. */
+/** One line of the list: a day begins, what was unread begins, somebody came or went, or a message. */
 export type TimelineRow =
   | { readonly type: "day"; readonly key: string; readonly time: number }
+  | { readonly type: "unread"; readonly key: string }
   | { readonly type: "event"; readonly key: string; readonly message: ChatMessage }
   | {
       readonly type: "message";
@@ -18,11 +19,19 @@ export type TimelineRow =
 const RUN_MS = 5 * 60_000;
 const EVENTS = new Set(["created", "members-added", "members-removed"]);
 
-/** What is shown of a timeline. Kinds of message that this page does not know are left out. */
-export function timelineRows(messages: readonly ChatMessage[], userId: string): TimelineRow[] {
+/**
+ * What is shown of a timeline. Kinds of message that this page does not know are left out.
+ * @param unreadFrom the messageId before which a line says that what follows is new
+ */
+export function timelineRows(
+  messages: readonly ChatMessage[],
+  userId: string,
+  unreadFrom = Infinity,
+): TimelineRow[] {
   const rows: TimelineRow[] = [];
   let day: string | undefined;
   let last: ChatMessage | undefined;
+  let isNew = false;
   for (const message of messages) {
     const { key, kind, text, redacted, senderId } = message;
     const isEvent = EVENTS.has(kind);
@@ -33,6 +42,11 @@ export function timelineRows(messages: readonly ChatMessage[], userId: string): 
       day = dayOf(time);
       last = undefined;
       rows.push({ type: "day", key: `day ${key}`, time });
+    }
+    if (!isNew && (message.messageId ?? 0) >= unreadFrom) {
+      isNew = true;
+      last = undefined;
+      rows.push({ type: "unread", key: `unread ${unreadFrom}` });
     }
     if (isEvent) {
       rows.push({ type: "event", key, message });

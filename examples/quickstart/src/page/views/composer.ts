@@ -1,15 +1,17 @@
 import { tabStorage } from "../browser-storage.js";
-import { type ChatConversation, sentenceOf } from "../chat.js";
+import { type Chat, type ChatConversation, sentenceOf } from "../chat.js";
 import { byId, setText } from "../element.js";
+import { openMentionPicker } from "./mention-picker.js";
 
 /** Where messages are written. What is not sent yet is kept for each conversation, over a reload. */
-export function openComposer(conversation: ChatConversation, onSent: () => void): () => void {
+export function openComposer(chat: Chat, conversation: ChatConversation, onSent: () => void): () => void {
   const form = byId("composer-form", HTMLFormElement);
   const field = byId("composer", HTMLTextAreaElement);
   const error = byId("composer-error", HTMLElement);
   const stop = new AbortController();
   const { signal } = stop;
   const draft = `draft ${conversation.id}`;
+  const picker = openMentionPicker(chat, conversation, field);
 
   function fit(): void {
     field.style.height = "auto";
@@ -28,7 +30,9 @@ export function openComposer(conversation: ChatConversation, onSent: () => void)
     setField("");
     setText(error, "");
     try {
-      await conversation.send(text);
+      const mentions = picker.mentionsIn(text);
+      await conversation.send(mentions.length === 0 ? text : { text, mentions });
+      picker.clear();
       onSent();
     } catch (refusal) {
       // Too long, say. Nothing is lost, unless something else was written meanwhile.
@@ -48,6 +52,7 @@ export function openComposer(conversation: ChatConversation, onSent: () => void)
   field.addEventListener(
     "keydown",
     (event) => {
+      if (picker.takesKey(event)) return event.preventDefault();
       // While an input method is composing, Enter chooses a word.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -66,5 +71,8 @@ export function openComposer(conversation: ChatConversation, onSent: () => void)
 
   setText(error, "");
   setField(tabStorage.get(draft) ?? "");
-  return () => stop.abort();
+  return () => {
+    stop.abort();
+    picker.close();
+  };
 }

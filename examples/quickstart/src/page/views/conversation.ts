@@ -19,7 +19,7 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
   const messages = openMessageList(chat, conversation, () => {
     if (document.visibilityState === "visible") onRead();
   });
-  const closeComposer = openComposer(conversation, () => messages.scrollToEnd());
+  const closeComposer = openComposer(chat, conversation, () => messages.scrollToEnd());
 
   function draw(): void {
     if (stop.signal.aborted) return;

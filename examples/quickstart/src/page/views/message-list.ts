@@ -8,6 +8,8 @@ import { createRow, updateRow } from "./message-row.js";
 /** So near to an end counts as there, in pixels. */
 const NEAR_END = 60;
 const NEAR_START = 300;
+/** Messages that are fetched at once on the way to the first unread one. */
+const PAGE_OF_JUMP = 200;
 
 /** The messages of one conversation. */
 export interface MessageListView {
@@ -30,6 +32,7 @@ export function openMessageList(
   const loadOlder = byId("load-older", HTMLButtonElement);
   const newMessages = byId("new-messages", HTMLButtonElement);
   const note = byId("timeline-note", HTMLElement);
+  const jump = byId("jump-unread", HTMLButtonElement);
   const stop = new AbortController();
   const { signal } = stop;
   const context = { chat, conversation };
@@ -37,7 +40,12 @@ export function openMessageList(
   let rows: readonly TimelineRow[] = [];
   let sticksToEnd = true;
   let lastReadKey: string | undefined;
-  let isLoading = false;
+  let loading: Promise<void> | undefined;
+  /** What was unread when the conversation was opened, or came while nobody looked. */
+  let unreadFrom: number | undefined;
+  let unreadCount = 0;
+  let isUnreadSeen = true;
+  let wasSynced = false;
   /** After a failure only the button tries again, or the connection when it is back. */
   let mayLoadByScrolling = true;
 
@@ -50,8 +58,9 @@ export function openMessageList(
 
   function draw(): void {
     if (signal.aborted) return;
+    noteUnread();
     const before = rows;
-    rows = timelineRows(timeline.messages, chat.userId);
+    rows = timelineRows(timeline.messages, chat.userId, holdsUnread() ? unreadFrom : undefined);
     // What is not news is not read out: the first page, and history.
     log.ariaBusy = String(before.length === 0 || before[0]?.key !== rows[0]?.key);
     const restore = sticksToEnd ? scrollToBottom : keepInPlace();
@@ -60,10 +69,54 @@ export function openMessageList(
     drawAround();
   }
 
+  /** Before it is marked as read, and is unread no more. */
+  function noteUnread(): void {
+    const isNoticed = wasSynced && document.visibilityState === "visible";
+    wasSynced ||= chat.status.synced;
+    const { summary } = conversation;
+    if (isNoticed || summary.unreadCount === 0 || summary.firstUnreadId === undefined) return;
+    unreadCount = summary.unreadCount;
+    if (summary.firstUnreadId === unreadFrom) return;
+    unreadFrom = summary.firstUnreadId;
+    isUnreadSeen = false;
+  }
+
+  /** Whether what is shown reaches up to the first that was unread. */
+  function holdsUnread(): boolean {
+    const first = timeline.messages.find(({ messageId }) => messageId !== undefined)?.messageId ?? Infinity;
+    return unreadFrom !== undefined && (first < unreadFrom || !timeline.hasOlder);
+  }
+
+  async function jumpToUnread(): Promise<void> {
+    sticksToEnd = false;
+    while (!holdsUnread() && timeline.hasOlder && !signal.aborted) {
+      await load(PAGE_OF_JUMP);
+      if (!mayLoadByScrolling) return;
+    }
+    if (signal.aborted) return;
+    sticksToEnd = false;
+    isUnreadSeen = true;
+    draw();
+    const line = list.querySelector<HTMLElement>(".unread-line");
+    line?.scrollIntoView({ block: "start" });
+    line?.focus({ preventScroll: true });
+  }
+
+  function drawJump(): void {
+    const line = list.querySelector(".unread-line");
+    if (line !== null && line.getBoundingClientRect().top >= scroller.getBoundingClientRect().top)
+      isUnreadSeen = true;
+    jump.hidden = isUnreadSeen;
+    setText(
+      byId("jump-unread-text", HTMLElement),
+      unreadCount === 1 ? "1 unread message" : `${unreadCount} unread messages`,
+    );
+  }
+
   function drawAround(): void {
     loadOlder.hidden = !timeline.hasOlder;
-    loadOlder.ariaDisabled = String(isLoading);
-    if (isLoading) setText(loadOlder, "Loading older messages…");
+    loadOlder.ariaDisabled = String(loading !== undefined);
+    if (loading !== undefined) setText(loadOlder, "Loading older messages…");
     else if (mayLoadByScrolling) setText(loadOlder, "Show older messages");
     const isOffline = chat.status.connection !== "online";
     note.hidden = timeline.state === "complete";
@@ -74,6 +127,7 @@ export function openMessageList(
         : "There may be more: it comes when you are online.",
     );
 
+    drawJump();
     if (sticksToEnd) {
       lastReadKey = rows.at(-1)?.key;
       onReadToEnd();
@@ -104,18 +158,23 @@ export function openMessageList(
     };
   }
 
-  async function load(): Promise<void> {
-    if (isLoading || signal.aborted) return;
-    isLoading = true;
+  /** One after another; who asks while it is loading waits for the same. */
+  function load(limit?: number): Promise<void> {
+    return (loading ??= loadPage(limit));
+  }
+
+  async function loadPage(limit: number | undefined): Promise<void> {
+    if (signal.aborted) return;
     mayLoadByScrolling = true;
-    drawAround();
     try {
-      await timeline.loadOlder({ signal });
+      const loaded = timeline.loadOlder({ signal, ...(limit !== undefined && { limit }) });
+      drawSoon();
+      await loaded;
     } catch (error) {
       mayLoadByScrolling = false;
       if (!signal.aborted) setText(loadOlder, `Older messages did not come: ${sentenceOf(error)} Try again`);
     }
-    isLoading = false;
+    loading = undefined;
     drawSoon();
   }
 
@@ -140,6 +199,7 @@ export function openMessageList(
   };
   scroller.addEventListener("scroll", onScroll, { signal, passive: true });
   loadOlder.addEventListener("click", () => void load(), { signal });
+  jump.addEventListener("click", () => void jumpToUnread(), { signal });
   newMessages.addEventListener("click", () => view.scrollToEnd(), { signal });
   document.addEventListener("visibilitychange", drawSoon, { signal });
 
@@ -165,6 +225,7 @@ export function openMessageList(
       resizing.disconnect();
       for (const end of subscriptions) end();
       newMessages.hidden = true;
+      jump.hidden = true;
     },
   };
   return view;

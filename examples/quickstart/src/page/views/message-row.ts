@@ -10,6 +10,7 @@ import {
 } from "../chat.js";
 import { element, icon, setText } from "../element.js";
 import { dayLabel, fullTime, timeOfDay } from "../format-time.js";
+import { type Mentionable, mentionPieces } from "../mention-pieces.js";
 import type { TimelineRow } from "../timeline-rows.js";
 
 const STATES = {
@@ -31,6 +32,12 @@ export function createRow(row: TimelineRow, context: RowContext): HTMLElement {
   switch (row.type) {
     case "day":
       return element("li", { class: "day", testId: "day" }, element("span"));
+    case "unread":
+      return element(
+        "li",
+        { class: "unread-line", testId: "unread-line", attributes: { tabindex: "-1" } },
+        element("span", { text: "New" }),
+      );
     case "event":
       return element("li", { class: "event", testId: "event", isolated: true });
     case "message":
@@ -43,6 +50,8 @@ export function updateRow(node: HTMLElement, row: TimelineRow, context: RowConte
   switch (row.type) {
     case "day":
       setText(part(node, "span"), dayLabel(row.time));
+      break;
+    case "unread":
       break;
     case "event":
       setText(node, eventText(context, row.message));
@@ -74,7 +83,7 @@ function createOwnMessage(message: ChatMessage, { conversation }: RowContext): H
   const remove = createDelete(() => conversation.redact(Number(remove.closest("li")?.dataset["messageId"])));
   const reason = element("span", { class: "reason" });
   const explain = (error: unknown): void => setText(reason, sentenceOf(error));
-  retry.addEventListener("click", () => void conversation.retry(key).catch(explain));
+  retry.addEventListener("click", () => void sendAgain(conversation, key).catch(explain));
   discard.addEventListener("click", () => void conversation.discard(key).catch(explain));
   return element(
     "li",
@@ -88,6 +97,14 @@ function createOwnMessage(message: ChatMessage, { conversation }: RowContext): H
     ),
     element("p", { class: "failure" }, reason, retry, discard),
   );
+}
+
+/** Once more, and without mentions if it was refused because of them. */
+async function sendAgain(conversation: ChatConversation, key: string): Promise<void> {
+  const failed = conversation.timeline.messages.find((message) => message.key === key);
+  if (failed?.error?.code !== "mention_unknown") return void (await conversation.retry(key));
+  await conversation.send(failed.text ?? "");
+  await conversation.discard(key);
 }
 
 /** Deletes for everybody; asks to be pressed once more before it does. */
@@ -132,6 +149,11 @@ function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "mes
   if (message.redacted) {
     node.dataset["redacted"] = "true";
     setText(part(node, ".text"), TOMBSTONE);
+    delete node.dataset["mentionsMe"];
+  } else if (message.mentions !== undefined) {
+    const people = message.mentions.map((userId) => ({ userId, name: nameOf(chat, userId) }));
+    drawMentions(part(node, ".text"), message.text ?? "", people, chat.userId);
+    if (!isOwn && message.mentions.includes(chat.userId)) node.dataset["mentionsMe"] = "true";
   }
   if (isOwn) {
     updateState(node, message);
@@ -142,6 +164,25 @@ function updateMessage(node: HTMLElement, row: Extract<TimelineRow, { type: "mes
     sender.textContent = name;
     drawAvatar(part(node, ".avatar"), message.senderId, name);
   }
+}
+
+/** Marks the names of those who are mentioned. Names come later, and change. */
+function drawMentions(node: HTMLElement, text: string, people: readonly Mentionable[], me: string): void {
+  const names = people.map(({ name }) => name).join("\n");
+  if (node.dataset["names"] === names) return;
+  node.dataset["names"] = names;
+  node.replaceChildren(
+    ...mentionPieces(text, people).map((piece) =>
+      piece.userId === undefined
+        ? piece.text
+        : element("span", {
+            class: piece.userId === me ? "mention mention-me" : "mention",
+            text: piece.text,
+            testId: "mention",
+            isolated: true,
+          }),
+    ),
+  );
 }
 
 /** The server's clock may differ from this device's, which is what a message shows until it is stored. */
@@ -167,6 +208,8 @@ function updateState(node: HTMLElement, { state, status, error }: ChatMessage): 
   });
   mark.dataset["state"] = state;
   mark.append(icon(STATES[shown].icon));
+  const isMention = error?.code === "mention_unknown";
+  setText(part(node, "[data-testid=retry]"), isMention ? "Send without mentions" : "Try again");
   node.querySelector(".state")?.remove();
   part(node, ".meta").append(mark);
   setText(
