@@ -59,12 +59,12 @@ for (const look of [
     await page.waitUntilAllSent();
     const text = "Soup, @Cy Young and @Bo ? Not @Ana or bo@example.com";
     await page.expectTexts([text]);
-    expect(await page.get("mention").allTextContents()).toEqual(["@Cy Young", "@Bo"]);
+    await expect.poll(() => page.get("mention").allTextContents(), PATIENCE).toEqual(["@Cy Young", "@Bo"]);
 
     await bo.page.openConversation("Lunch");
     await bo.page.expectTexts([text]);
     await bo.page.page.locator("[data-mentions-me] .mention-me").waitFor();
-    expect(await bo.page.get("mention").allTextContents()).toEqual(["@Cy Young", "@Bo"]);
+    await expect.poll(() => bo.page.get("mention").allTextContents(), PATIENCE).toEqual(["@Cy Young", "@Bo"]);
     await bo.page.picture(`${name} mentions 2 told`);
     expect(await findBarriers(bo.page.page)).toEqual([]);
 
