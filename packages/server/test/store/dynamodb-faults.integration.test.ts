@@ -2,13 +2,22 @@ import type { AppendOutcome, ChatStore, Draft } from "@chat/server";
 import { combineStores } from "@chat/server";
 import { createDynamoDbTables, dynamodb, type DynamoDbClient } from "@chat/server/dynamodb";
 import { sqlite } from "@chat/server/sqlite";
-import { LIMITS } from "@chat/protocol";
+import { ChatError, LIMITS } from "@chat/protocol";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { dynamodbClient, hasDynamodb, startDynamodb } from "../engines/start-dynamodb.js";
 import { hastyRuntime } from "./hasty-runtime.js";
 import { heard, pause } from "./insist.js";
-import { type CombinedWorld, combinedWorld, draft, group, logOf, runtime, until } from "./combined-world.js";
+import {
+  type CombinedWorld,
+  combinedWorld,
+  draft,
+  group,
+  logOf,
+  membershipDraft,
+  runtime,
+  until,
+} from "./combined-world.js";
 import { SqliteFile } from "./sqlite-file.js";
 
 type Name = keyof DynamoDbClient;
@@ -204,6 +213,24 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     // A crash takes nothing of it.
     await own.start();
     expect(await dynamodb(client).open(runtime)).toEqual({ epoch });
+  });
+
+  it("tells no removed member for one who is there, also while the row is behind the log", async () => {
+    const file = new SqliteFile();
+    onTestFinished(() => file.dispose());
+    const world = await combinedWorld(engine.port, () => sqlite(file.handle()));
+    const rows = world.rows();
+    // Nobody looks for old marks meanwhile.
+    const store = await world.open({ rows, repairInterval: 600_000 });
+    await group(store, "c");
+    const advance = rows.follower.advance.bind(rows.follower);
+    const lost = new ChatError("store_unavailable", "The database is away.");
+    Object.assign(rows.follower, { advance: () => Promise.reject(lost) });
+    const { membershipVersion } = (await store.messages.heads(["c"])).get("c")!;
+    const removal = membershipDraft("c", "members-removed", ["bo"], membershipVersion);
+    expect((await store.messages.append([removal])).map(said)).toEqual(["stored"]);
+    Object.assign(rows.follower, { advance });
+    expect([...(await store.conversations.roles("c", ["ana", "bo"])).keys()]).toEqual(["ana"]);
   });
 
   it("refuses to go on in a log that has lost what its row has seen", async () => {

@@ -4,6 +4,7 @@ import type { ConversationStore } from "../conversation-store.js";
 import type { MessageLog } from "../message-log.js";
 import type { OutboxStore } from "../outbox-store.js";
 import type { PushStore } from "../push-store.js";
+import { abreastOfLog } from "./abreast-of-log.js";
 import { CombinedHousekeeping } from "./combined-housekeeping.js";
 import { CombinedMessages } from "./combined-messages.js";
 import { MarkKeeper } from "./mark-keeper.js";
@@ -56,7 +57,7 @@ class CombinedStore implements ChatStore {
       runtime: () => this.#runtime,
       grace: repairInterval,
     });
-    this.conversations = conversations.conversations;
+    this.conversations = abreastOfLog(conversations.conversations, this.#repair);
     this.pushes = conversations.pushes;
     if (conversations.outbox !== undefined) this.outbox = conversations.outbox;
     this.housekeeping = new CombinedHousekeeping(messages, conversations, this.#repair);
