@@ -99,6 +99,12 @@ describe("a history without fault", () => {
   });
 });
 
+it("asks of a device nothing that its user has left", () => {
+  const left: HistoryEvent = { ...LOG, lines: LOG.lines.slice(0, 6) };
+  expect(judge([left, ...RUNS, { type: "shown", device: "bob1" }]).breaches.lost).toBe(0);
+  expect(judge([LOG, ...RUNS, { type: "shown", device: "bob1" }]).breaches.lost).toBe(1);
+});
+
 describe("a planted fault is found", () => {
   const cases: readonly [string, keyof Breaches, readonly HistoryEvent[]][] = [
     [

@@ -312,11 +312,12 @@ export class HistoryJudge {
     return moved;
   }
 
-  /** Every device that showed what it has showed every conversation that its user was ever in. */
+  /** Every device that showed what it has showed every conversation that its user is in. */
   #judgeMissingScreens(): void {
     for (const device of this.#shown) {
       for (const [conversation, { stays }] of this.#logs) {
-        if (!stays.has(this.#users.get(device) ?? "")) continue;
+        // Lists leave out what their user has left.
+        if (stays.get(this.#users.get(device) ?? "")?.at(-1)?.to !== Infinity) continue;
         if (this.#screens.get(device)?.has(conversation) === true) continue;
         this.#breach("lost", `${device} does not show ${conversation} at all`);
       }
