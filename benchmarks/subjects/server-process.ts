@@ -4,7 +4,31 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import type { ServerMemory, ServerQuestion, ServerUsage } from "./serve.js";
+
+const compiled = new Map<string, Promise<string>>();
+
+/** Compiles a program once. What runs TypeScript as it is loaded would rewrite the SDK's own code, too, and make it slower than it is. */
+function compile(program: string): Promise<string> {
+  let file = compiled.get(program);
+  if (file === undefined) {
+    const output = fileURLToPath(
+      new URL(`../node_modules/.bench/${program.replace(".ts", ".mjs")}`, import.meta.url),
+    );
+    file = build({
+      entryPoints: [fileURLToPath(new URL(program, import.meta.url))],
+      outfile: output,
+      bundle: true,
+      packages: "external",
+      format: "esm",
+      platform: "node",
+      sourcemap: true,
+    }).then(() => output);
+    compiled.set(program, file);
+  }
+  return file;
+}
 
 /** A server program in a process of its own, on a processor of its own where the system can pin it. */
 export class ServerProcess {
@@ -26,14 +50,9 @@ export class ServerProcess {
     const folder = mkdtempSync(join(tmpdir(), "chat-benchmark-"));
     const database = join(folder, "benchmark.db");
     await prepare?.(database);
-    const file = fileURLToPath(new URL(program, import.meta.url));
+    const file = await compile(program);
     // CHAT_BENCH_NODE="--cpu-prof --cpu-prof-dir=…" shows where a server's time goes.
-    const nodeOptions = [
-      "--expose-gc",
-      "--import",
-      "tsx",
-      ...(process.env["CHAT_BENCH_NODE"]?.split(" ") ?? []),
-    ];
+    const nodeOptions = ["--expose-gc", ...(process.env["CHAT_BENCH_NODE"]?.split(" ") ?? [])];
     const pinned = process.platform === "linux" && availableParallelism() > 1;
     const child = fork(file, [database], {
       env: { ...process.env, ...environment },

@@ -16,13 +16,11 @@ export class Lane {
   #blocked = false;
 
   /**
-   * @param nextTurn defers the first append of a burst until all of it has been read off the socket
    * @param limit messages that may wait
    * @param send stores a batch, one outcome per message; never rejects
    * @param answer tells the device
    */
   constructor(
-    private readonly nextTurn: (callback: () => void) => void,
     private readonly limit: number,
     private readonly send: (messages: readonly SendMessageFrame[]) => Promise<readonly AppendOutcome[]>,
     private readonly answer: (message: SendMessageFrame, outcome: AppendOutcome) => void,
@@ -52,7 +50,8 @@ export class Lane {
       this.#waiting.push(message);
       if (this.#running) return;
       this.#running = true;
-      this.nextTurn(() => void this.#run());
+      // Behind all frames of the chunk that is being read; a whole turn later others would have to wait for a commit of their own.
+      queueMicrotask(() => void this.#run());
     }
   }
 

@@ -10,7 +10,6 @@ export class Lanes {
 
   /** As {@link Lane}'s constructor; `send` is given the conversation and its memberships too. */
   constructor(
-    private readonly nextTurn: (callback: () => void) => void,
     private readonly limit: number,
     private readonly send: (
       conversationId: string,
@@ -29,7 +28,6 @@ export class Lanes {
     if (lane === undefined) {
       if (this.#lanes.size >= MembershipCache.CONVERSATIONS) this.#dropIdle();
       lane = new Lane(
-        this.nextTurn,
         this.limit,
         (messages) => this.send(conversationId, messages, this.#memberships),
         this.answer,

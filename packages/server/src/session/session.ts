@@ -372,10 +372,8 @@ export class Session implements Recipient {
 
   #openLanes(): Lanes {
     const { context } = this.#environment;
-    const { runtime, settings } = context;
     return new Lanes(
-      (callback) => runtime.clock.nextTurn(callback),
-      settings.laneMessages,
+      context.settings.laneMessages,
       (conversationId, messages, memberships) =>
         sendWithinRate(context, this.#allowance, this, conversationId, messages, memberships),
       (message, outcome) => this.#answerSend(message, outcome),

@@ -33,7 +33,6 @@ const MAY_SORT = [
   "listChanges",
   "memberOf",
   "conversationsOf",
-  "written",
   "acquaintances",
   // Those of one conversation whom a message has not reached.
   "pushAudience",

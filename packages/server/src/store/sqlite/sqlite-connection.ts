@@ -60,11 +60,11 @@ export class SqliteConnection {
     if (database.inTransaction) throw new HandleOccupied();
     const { timeout } = this.prepare("PRAGMA busy_timeout").get() as { timeout: number };
     if (timeout === 0) return work(database);
-    database.pragma("busy_timeout = 0");
+    this.prepare("PRAGMA busy_timeout = 0").get();
     try {
       return work(database);
     } finally {
-      if (database.open) database.pragma(`busy_timeout = ${timeout}`);
+      if (database.open) this.prepare(`PRAGMA busy_timeout = ${timeout}`).get();
     }
   }
 

@@ -28,10 +28,10 @@ export const MESSAGE_QUERIES = {
   // The insert that finds the key taken tells a duplicate without a look-up of its own.
   takeKey: "INSERT INTO chat_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   findKey:
-    "SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND device = ? AND client_message = ?",
+    "SELECT message FROM chat_key WHERE conversation = ? AND client_message = ? AND sender = ? AND device = ?",
   find: `
     SELECT k.message AS id, m.body, c.created_at AS createdAt FROM chat_conversation c
-    JOIN chat_key k ON k.conversation = c.key AND k.sender = ? AND k.device = ? AND k.client_message = ?
+    JOIN chat_key k ON k.conversation = c.key AND k.client_message = ? AND k.sender = ? AND k.device = ?
     LEFT JOIN chat_message m ON m.conversation = c.key AND m.id = k.message
     WHERE c.id = ?`,
   insert: "INSERT INTO chat_message VALUES (?, ?, ?)",
@@ -99,7 +99,7 @@ export class SqliteMessageStore implements MessageStore {
     return this.#connection.run(() => {
       const { conversationId, senderId, deviceId, clientMessageId } = key;
       const statement = this.#connection.prepare(MESSAGE_QUERIES.find);
-      const row = statement.get(senderId, packId(deviceId), packId(clientMessageId), conversationId);
+      const row = statement.get(packId(clientMessageId), senderId, packId(deviceId), conversationId);
       if (row === undefined) return undefined;
       const { id, body, createdAt } = row as { id: number; body: Uint8Array | null; createdAt: number };
       return body === null ? prunedEntry(key, id, createdAt) : decodeBody(conversationId, id, body);
@@ -134,15 +134,10 @@ export class SqliteMessageStore implements MessageStore {
     return this.#commits.write((states) => {
       const state = states.get(conversationId);
       if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
-      const ids = this.#redactions.idsOf(state, userId, after, limit);
-      const entries = this.#redactions.bodies(state, conversationId, ids);
+      const { messages, through } = this.#redactions.writtenBy(state, conversationId, userId, after, limit);
+      const entries = messages.filter(({ redacted }) => redacted !== true);
       this.#redactions.wipe(states, state, entries);
-      const found = this.#redactions.messages(state, conversationId, ids).length;
-      return {
-        found,
-        wiped: entries.length,
-        through: ids.length < limit ? state.head : ids[ids.length - 1]!,
-      };
+      return { found: messages.length, wiped: entries.length, through };
     });
   }
 
@@ -196,7 +191,7 @@ export class SqliteMessageStore implements MessageStore {
         error: new ChatError("data_invalid", "data holds what can't be stored.", { cause }),
       };
     }
-    const key = [state.key, draft.senderId, packId(draft.deviceId), packId(draft.clientMessageId)] as const;
+    const key = [state.key, packId(draft.clientMessageId), draft.senderId, packId(draft.deviceId)] as const;
     if (this.#connection.prepare(MESSAGE_QUERIES.takeKey).run(...key, entry.messageId).changes === 0) {
       return this.#duplicate(state, draft, this.#findKey(state, draft)!);
     }
@@ -214,7 +209,7 @@ export class SqliteMessageStore implements MessageStore {
     { senderId, deviceId, clientMessageId }: IdempotencyKey,
   ): number | undefined {
     const statement = this.#connection.prepare(MESSAGE_QUERIES.findKey);
-    const row = statement.get(state.key, senderId, packId(deviceId), packId(clientMessageId));
+    const row = statement.get(state.key, packId(clientMessageId), senderId, packId(deviceId));
     return (row as { message: number } | undefined)?.message;
   }
 

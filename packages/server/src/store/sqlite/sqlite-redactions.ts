@@ -8,11 +8,12 @@ import type { SqliteConnection } from "./sqlite-connection.js";
 /** The queries, by what they do. The tests look at their plans. */
 export const REDACTION_QUERIES = {
   body: "SELECT body FROM chat_message WHERE conversation = ? AND id = ?",
-  // By the idempotency keys, which name the author: no other index does.
-  written: `SELECT message FROM chat_key WHERE conversation = ? AND sender = ? AND message > ?
-    ORDER BY message LIMIT ?`,
+  page: "SELECT id, body FROM chat_message WHERE conversation = ? AND id > ? ORDER BY id LIMIT ?",
   wipe: "UPDATE chat_message SET body = ? WHERE conversation = ? AND id = ?",
 } as const;
+
+/** Entries of all that the commit of an `erased` entry looks through. */
+const LOOKED_THROUGH = 5_000;
 
 /** Makes tombstones, inside a write transaction. */
 export class SqliteRedactions {
@@ -29,7 +30,7 @@ export class SqliteRedactions {
     { messageId, ...erasure }: RedactionTarget,
   ): readonly StoredEntry[] | ChatError {
     if (messageId !== undefined) {
-      const [entry] = this.#entries(state, conversationId, [messageId]);
+      const entry = this.#entry(state, conversationId, messageId);
       if (entry === undefined) return new ChatError("not_found", "There is no such message.");
       if (!isSendableKind(entry.kind)) {
         return new ChatError("invalid_argument", "Only messages can be redacted.");
@@ -37,30 +38,38 @@ export class SqliteRedactions {
       return entry.redacted === true ? [] : [entry];
     }
     const { userId, wipedThrough } = erasure as Extract<RedactionTarget, { userId: string }>;
-    const ids = this.idsOf(state, userId, wipedThrough, ERASED_AT_ONCE + 1);
-    if (ids.length > ERASED_AT_ONCE) {
+    const found = this.writtenBy(state, conversationId, userId, wipedThrough, LOOKED_THROUGH);
+    const entries = found.messages.filter(({ redacted }) => redacted !== true);
+    if (entries.length > ERASED_AT_ONCE || found.through < state.head) {
       return new ChatError(
         "limit_exceeded",
         "Too many bodies are left; wipe them before this entry is stored.",
       );
     }
-    return this.bodies(state, conversationId, ids);
+    return entries;
   }
 
-  /** Ids of what a user wrote above an id, the lowest first. */
-  idsOf(state: ConversationState, userId: string, after: number, limit: number): readonly number[] {
-    const rows = this.#connection.prepare(REDACTION_QUERIES.written).all(state.key, userId, after, limit);
-    return (rows as { message: number }[]).map(({ message }) => message);
-  }
-
-  /** Those of the entries that are messages. */
-  messages(state: ConversationState, conversationId: string, ids: readonly number[]): readonly StoredEntry[] {
-    return this.#entries(state, conversationId, ids).filter(({ kind }) => isSendableKind(kind));
-  }
-
-  /** Those of the entries that have a body to be wiped. */
-  bodies(state: ConversationState, conversationId: string, ids: readonly number[]): readonly StoredEntry[] {
-    return this.messages(state, conversationId, ids).filter(({ redacted }) => redacted !== true);
+  /**
+   * The messages of a user among so many entries above an id, and up to where those reach. No index names the authors: it would have to be
+   * written with every message, for an erasure that may take its time.
+   */
+  writtenBy(
+    state: ConversationState,
+    conversationId: string,
+    userId: string,
+    after: number,
+    limit: number,
+  ): { readonly messages: readonly StoredEntry[]; readonly through: number } {
+    const messages: StoredEntry[] = [];
+    let [seen, through] = [0, after];
+    for (const row of this.#connection.prepare(REDACTION_QUERIES.page).iterate(state.key, after, limit)) {
+      const { id, body } = row as { id: number; body: Uint8Array };
+      const entry = decodeBody(conversationId, id, body);
+      if (entry.senderId === userId && isSendableKind(entry.kind)) messages.push(entry);
+      seen++;
+      through = id;
+    }
+    return { messages, through: seen < limit ? state.head : through };
   }
 
   wipe(states: ConversationStates, state: ConversationState, entries: readonly StoredEntry[]): void {
@@ -71,11 +80,8 @@ export class SqliteRedactions {
     }
   }
 
-  #entries(state: ConversationState, conversationId: string, ids: readonly number[]): readonly StoredEntry[] {
-    const statement = this.#connection.prepare(REDACTION_QUERIES.body);
-    return ids.flatMap((id) => {
-      const row = statement.get(state.key, id) as { body: Uint8Array } | undefined;
-      return row === undefined ? [] : decodeBody(conversationId, id, row.body);
-    });
+  #entry(state: ConversationState, conversationId: string, id: number): StoredEntry | undefined {
+    const row = this.#connection.prepare(REDACTION_QUERIES.body).get(state.key, id);
+    return row === undefined ? undefined : decodeBody(conversationId, id, (row as { body: Uint8Array }).body);
   }
 }
