@@ -235,7 +235,8 @@ def _head_ordinal(row: Frame) -> int:
 
 UNREAD = _struct(Field("version", UINT), Field("from", UINT, True), Field("ordinal", UINT, True))
 PRIVACY = _struct(Field("version", UINT), Field("typing", BOOL, True), Field("readReceipts", BOOL, True))
-USER_PRIVACY = Field("privacy", _struct(Field("version", UINT), Field("typing", BOOL), Field("readReceipts", BOOL)))
+USER_PRIVACY = Field("privacy", _struct(Field("version", UINT), Field("typing", BOOL), Field("readReceipts", BOOL),
+                                        Field("blocked", _array(1000, ID))))
 CHOICE = _word("on", "off", "default")
 MUTE = _struct(Field("version", UINT), Field("until", UINT, True), Field("mentionsMuted", BOOL, True))
 RECEIPT = _struct(Field("userId", ID), Field("delivered", UINT), Field("read", UINT))
@@ -322,7 +323,8 @@ FRAMES: Final[dict[int, tuple[str, tuple[Field, ...]]]] = {
     41: ("set-presence", (REQUEST_ID, Field("idle", UINT, True), Field("invisible", BOOL, True))),
     42: ("mute-conversation", (REQUEST_ID, CONVERSATION_ID, Field("until", UINT, True),
                                Field("mentionsMuted", BOOL, True))),
-    43: ("set-privacy", (REQUEST_ID, Field("typing", BOOL, True), Field("readReceipts", BOOL, True))),
+    43: ("set-privacy", (REQUEST_ID, Field("typing", BOOL, True), Field("readReceipts", BOOL, True),
+                         Field("block", _array(1000, ID), True), Field("unblock", _array(1000, ID), True))),
     44: ("set-conversation-privacy", (REQUEST_ID, CONVERSATION_ID, Field("typing", CHOICE, True),
                                       Field("readReceipts", CHOICE, True))),
     50: ("get-push", (REQUEST_ID,)),

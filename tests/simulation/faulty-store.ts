@@ -112,6 +112,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     users: (userIds) => call("users", () => rows.users(userIds)),
     setUser: (profile) => call("setUser", () => rows.setUser(profile)),
     privacies: (userIds) => call("privacies", () => rows.privacies(userIds)),
+    blocks: (userId, others) => call("blocks", () => rows.blocks(userId, others)),
     setPrivacy: (userId, change) => call("setPrivacy", () => rows.setPrivacy(userId, change)),
     setLastActive: (users) => call("setLastActive", () => rows.setLastActive(users)),
     setInvisible: (userId, invisible) => call("setInvisible", () => rows.setInvisible(userId, invisible)),

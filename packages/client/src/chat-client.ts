@@ -13,6 +13,7 @@ import type {
   CustomData,
 } from "./public-types.js";
 import { abortable } from "./runtime/abortable.js";
+import { defined } from "./runtime/defined.js";
 import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
 import { type Device, openDevice, soleDevice } from "./tabs/device.js";
@@ -177,7 +178,10 @@ export function createChatClient<C extends CustomData = CustomData>(
     get privacy() {
       return core.status.privacy;
     },
-    setPrivacy: (change, settings) => core.setPrivacy(change, settings),
+    setPrivacy: ({ typing, readReceipts }, settings) =>
+      core.setPrivacy(defined({ typing, readReceipts }), settings),
+    block: (other, settings) => core.setPrivacy({ block: [other] }, settings),
+    unblock: (other, settings) => core.setPrivacy({ unblock: [other] }, settings),
     push: (subscription, settings) => core.push(subscription, settings),
     ready: ({ signal } = {}) => abortable(opened.promise, signal),
     connect() {

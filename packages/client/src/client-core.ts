@@ -7,6 +7,7 @@ import {
   LIMITS,
   type PresenceChangedFrame,
   type Runtime,
+  type SetPrivacyFrame,
   type UserPrivacy,
 } from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
@@ -28,6 +29,7 @@ import type {
   Conversation,
   ConversationList,
   CustomData,
+  RequestOptions,
   TimelineMessage,
   UserDirectory,
 } from "./public-types.js";
@@ -48,6 +50,9 @@ import { createLines } from "./timeline/create-lines.js";
 import { createTimeline } from "./timeline/timeline.js";
 import { createTyping } from "./users/typing.js";
 import { createUsers } from "./users/user-directory.js";
+
+/** What is to be set of what the user tells others. */
+type PrivacyRequest = Omit<SetPrivacyFrame, "type" | "requestId">;
 
 /** What the core tells the façade, and takes from it. */
 export interface ClientCoreEnvironment<C extends CustomData> {
@@ -74,7 +79,7 @@ export interface ClientCore<C extends CustomData> {
   readonly status: TabStatus;
   readonly pending: number;
   push: ChatClient<C>["push"];
-  setPrivacy: ChatClient<C>["setPrivacy"];
+  setPrivacy(change: PrivacyRequest, options?: RequestOptions): Promise<void>;
   /** Goes online or offline. A tab that follows asks the one that leads to. */
   connect(online: boolean): void;
   /** The tab leads: takes what the storage holds, and goes online if that is wanted. Without a snapshot, goes on with what is in memory. */

@@ -107,7 +107,7 @@ export interface ConversationSummary<C extends CustomData = CustomData> {
   /** Wall-clock ms until which this user wants to hear nothing of it, Infinity for ever; absent if it is not muted. A time that is over counts no more. */
   readonly mutedUntil?: number;
   /** What this user tells the others of this conversation, other than in all; absent if it never was set. */
-  readonly privacy?: Partial<Privacy>;
+  readonly privacy?: Partial<Omit<Privacy, "blocked">>;
   /** True if messages that mention this user are muted with it. */
   readonly mentionsMuted?: boolean;
   readonly latest?: {
@@ -143,6 +143,8 @@ export interface Privacy {
   readonly typing: boolean;
   /** Whether they are told how far the user has read. */
   readonly readReceipts: boolean;
+  /** Whom the user has blocked, by user id; at most 1,000. */
+  readonly blocked: readonly string[];
 }
 
 /** How many members of a conversation have come as far as a message. */
@@ -323,7 +325,7 @@ export interface Conversation<C extends CustomData = CustomData> {
    * devices. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
    */
   setPrivacy(
-    change: { readonly [K in keyof Privacy]?: Privacy[K] | "default" },
+    change: { readonly [K in "typing" | "readReceipts"]?: boolean | "default" },
     options?: RequestOptions,
   ): Promise<void>;
   /** How many members have received and read everything up to a message; its sender counts, too. @throws ChatError `timeout`… */
@@ -460,7 +462,15 @@ export interface ChatClient<C extends CustomData = CustomData> {
    */
   readonly privacy: Privacy;
   /** Sets it, for all devices; what is absent stays. What was told stays told. @throws ChatError `timeout` (offline too long)… */
-  setPrivacy(change: Partial<Privacy>, options?: RequestOptions): Promise<void>;
+  setPrivacy(change: Partial<Omit<Privacy, "blocked">>, options?: RequestOptions): Promise<void>;
+  /**
+   * Keeps a user away, on all devices: of the two none writes to the other in their direct conversation, begins one or sees the other's presence, and
+   * the blocked one can't add this user to a group. In groups of both messages come as ever: fold those of `privacy.blocked`.
+   * @throws ChatError `limit_exceeded` (more than 1,000), `timeout` (offline too long)…
+   */
+  block(userId: string, options?: RequestOptions): Promise<void>;
+  /** Takes that back. @throws ChatError `timeout` (offline too long)… */
+  unblock(userId: string, options?: RequestOptions): Promise<void>;
   /** Calls back after `status` or `privacy` changed. */
   subscribe(listener: () => void): Unsubscribe;
   on<E extends keyof ChatClientEvents<C>>(event: E, listener: ChatClientEvents<C>[E]): this;

@@ -36,6 +36,10 @@ export const ERROR_CODES = {
   mention_unknown: { retryable: false },
   /** The conversation does not exist, or the user may not know whether it does. */
   not_found: { retryable: false },
+  /** The other user has blocked this one, who can't write to them, or add them to a group. */
+  blocked: { retryable: false },
+  /** This user has blocked the other one: to write to them, unblock them first. */
+  unblock_first: { retryable: false },
   /** The user's role does not allow it. */
   forbidden: { retryable: false },
   /** The id is taken by another conversation, or the idempotency key by another request. */

@@ -51,6 +51,8 @@ export const LIMITS = {
   receiptsPerRow: 500,
   /** Conversations whose receipts one request moves. */
   receiptsPerRequest: 200,
+  /** Users whom one user may block. */
+  blockedUsers: 1_000,
   /** Times that one user may join one conversation; each is an interval of visible history. */
   intervalsPerMember: 1_000,
   /** Users asked for in one request; so many of the largest profiles fit into one WebSocket message. */

@@ -1,3 +1,4 @@
+import { LIMITS } from "./limits.js";
 import * as schema from "./schema.js";
 
 /** What a user tells others, in all conversations that say nothing else. Only the user is told. */
@@ -8,6 +9,8 @@ export const userPrivacyShape = {
   typing: schema.bool,
   /** Whether the others are told how far the user has read. */
   readReceipts: schema.bool,
+  /** Whom the user has blocked, by user id. */
+  blocked: schema.list(schema.id, LIMITS.blockedUsers),
 } as const;
 
 export type UserPrivacy = schema.Struct<typeof userPrivacyShape>;

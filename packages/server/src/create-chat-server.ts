@@ -122,22 +122,6 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     }
   }
 
-  const deliverer = new Deliverer({
-    runtime,
-    messages: countedReads(store.messages, () => tally.gapReads++),
-    conversations: store.conversations,
-    codec,
-    announce: (envelope) =>
-      void announce(
-        envelope.conversationId,
-        () => encodeEnvelope(envelope),
-        registry.joined && envelope.entries.flatMap((entry) => membershipOf(entry)?.add ?? []),
-      ),
-    foundMembers: (conversationId, userIds) => void registerMembers(conversationId, userIds),
-    receiptMembers: settings.receiptMembers,
-    largeGroups: settings,
-    announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
-  });
   const presence = new Presence({
     runtime,
     conversations: store.conversations,
@@ -150,6 +134,23 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       servers: () => registry.servers(),
       send: (serverIds, envelope) => fanout.publish(serverIds, envelope),
     }),
+  });
+  const deliverer = new Deliverer({
+    runtime,
+    messages: countedReads(store.messages, () => tally.gapReads++),
+    conversations: store.conversations,
+    codec,
+    presence,
+    announce: (envelope) =>
+      void announce(
+        envelope.conversationId,
+        () => encodeEnvelope(envelope),
+        registry.joined && envelope.entries.flatMap((entry) => membershipOf(entry)?.add ?? []),
+      ),
+    foundMembers: (conversationId, userIds) => void registerMembers(conversationId, userIds),
+    receiptMembers: settings.receiptMembers,
+    largeGroups: settings,
+    announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
   const directory = new ServerDirectory({

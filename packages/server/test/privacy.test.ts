@@ -22,7 +22,7 @@ it("tells the user's devices on all servers what the user tells others, and nobo
     await RawDevice.open(two, "ana"),
     await RawDevice.open(one, "bo"),
   ];
-  const privacy = { version: 1, typing: false, readReceipts: true };
+  const privacy = { version: 1, typing: false, readReceipts: true, blocked: [] as string[] };
   expect(await ana.expect("privacy", { type: "set-privacy", typing: false })).toMatchObject({ privacy });
   expect(await ana.until(({ type }) => type === "privacy-changed")).toEqual({
     type: "privacy-changed",

@@ -102,6 +102,16 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
   const cursorNow = (): string => cursorOf(chat.state);
 
   const privacies = new Map<string, UserPrivacy>();
+  /** Of two of whom one has blocked the other none writes to the other. */
+  function refuseBlocked(conversationId: string, userId: string): void {
+    const { type, members } = conversationOf(conversationId);
+    const [other] = [...members.keys()].filter((member) => member !== userId);
+    if (type !== "direct" || other === undefined) return;
+    if (privacyOf(userId).blocked.includes(other))
+      throw new ChatError("unblock_first", "Unblock them first.");
+    if (privacyOf(other).blocked.includes(userId)) throw new ChatError("blocked", "They take no messages.");
+  }
+
   const privacyOf = (userId: string): UserPrivacy => privacies.get(userId) ?? DEFAULT_PRIVACY;
 
   function conversationOf(id: string): FakeConversation {
@@ -326,11 +336,14 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
           refused: [],
         };
       case "set-privacy": {
-        const { typing, readReceipts, version } = privacyOf(userId);
+        const { typing, readReceipts, version, blocked } = privacyOf(userId);
+        const { block = [], unblock = [] } = frame;
+        const others = [...new Set([...blocked, ...block])].filter((other) => !unblock.includes(other));
         const privacy = {
           version: version + 1,
           typing: frame.typing ?? typing,
           readReceipts: frame.readReceipts ?? readReceipts,
+          blocked: others.sort(),
         };
         privacies.set(userId, privacy);
         for (const other of sessions) {
@@ -345,6 +358,7 @@ export function createFakeChat(runtime: Runtime, sessions: ReadonlySet<FakeRecip
       case "refresh-token":
         return { type: "token-refreshed", requestId };
       case "send-message":
+        refuseBlocked(frame.conversationId, userId);
         return store(session, frame);
       case "get-range":
         return {

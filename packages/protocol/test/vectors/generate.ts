@@ -348,7 +348,14 @@ const clientFrames: Record<string, ClientFrame> = {
     mentionsMuted: true,
   },
   "set-privacy minimal": { type: "set-privacy", requestId: 33 },
-  "set-privacy full": { type: "set-privacy", requestId: 33, typing: true, readReceipts: false },
+  "set-privacy full": {
+    type: "set-privacy",
+    requestId: 33,
+    typing: true,
+    readReceipts: false,
+    block: ["bo"],
+    unblock: [ROOM],
+  },
   "set-conversation-privacy minimal": {
     type: "set-conversation-privacy",
     requestId: 34,
@@ -389,7 +396,7 @@ const serverFrames: Record<string, ServerFrame> = {
     serverTime: TIME,
     textCharacters: 100_000,
     receiptMembers: 0,
-    privacy: { version: 1, typing: false, readReceipts: true },
+    privacy: { version: 1, typing: false, readReceipts: true, blocked: [] },
   },
   "pong minimal": { type: "pong", requestId: 2, heads: [] },
   "pong full": {
@@ -623,20 +630,20 @@ const serverFrames: Record<string, ServerFrame> = {
   "privacy minimal": {
     type: "privacy",
     requestId: 33,
-    privacy: { version: 0, typing: true, readReceipts: true },
+    privacy: { version: 0, typing: true, readReceipts: true, blocked: [] },
   },
   "privacy full": {
     type: "privacy",
     requestId: 33,
-    privacy: { version: 300, typing: false, readReceipts: false },
+    privacy: { version: 300, typing: false, readReceipts: false, blocked: ["bo", ROOM] },
   },
   "privacy-changed minimal": {
     type: "privacy-changed",
-    privacy: { version: 0, typing: true, readReceipts: true },
+    privacy: { version: 0, typing: true, readReceipts: true, blocked: [] },
   },
   "privacy-changed full": {
     type: "privacy-changed",
-    privacy: { version: 300, typing: false, readReceipts: false },
+    privacy: { version: 300, typing: false, readReceipts: false, blocked: ["bo", ROOM] },
   },
   "user-changed minimal": { type: "user-changed", profile: profileMinimal },
   "user-changed full": { type: "user-changed", profile: profileFull },

@@ -158,7 +158,7 @@ export interface ChatActor {
   ): Promise<OwnReceipt>;
   /** What the user tells others, in all conversations that say nothing else: that they are writing, and how far they have read. */
   privacy(): Promise<UserPrivacy>;
-  /** Sets it; what is absent stays. What was told stays told. */
+  /** Sets it, and whom the user blocks; what is absent stays. What was told stays told. */
   setPrivacy(change: PrivacyChange): Promise<UserPrivacy>;
   /** Sets what the user tells the others of one conversation; what is absent stays. */
   setConversationPrivacy(conversationId: string, change: ConversationPrivacyChange): Promise<OwnReceipt>;

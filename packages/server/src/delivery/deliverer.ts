@@ -5,6 +5,7 @@ import type { MessageStore, ReadQuery } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
 import { LargeGroup, type LargeGroupSettings } from "./large-group.js";
+import type { Presence } from "./presence/presence.js";
 import { ProfileWatch } from "./profile-watch.js";
 import { type MovedReceipts, ReceiptSender } from "./receipt-sender.js";
 import type { Recipient } from "./recipient.js";
@@ -35,6 +36,8 @@ export interface DelivererOptions {
   /** Up to so many members of a conversation are told how far each other has come. */
   readonly receiptMembers: number;
   readonly largeGroups: LargeGroupSettings;
+  /** Who is there: of two of whom one has blocked the other none sees the other. */
+  readonly presence?: Pick<Presence, "blocked" | "watchedAmong">;
   /** As `announce`, for receipts that this server has stored. */
   readonly announceReceipts?: (moved: MovedReceipts) => void;
 }
@@ -290,6 +293,7 @@ export class Deliverer {
 
   /** Tells the user's sessions what the user tells others now, unless they know. */
   privacyChanged(userId: string, privacy: UserPrivacy): void {
+    if (privacy.blocked.length > 0) this.#options.presence?.blocked(userId, new Set(privacy.blocked));
     const user = this.#users.get(userId);
     if (user === undefined || privacy.version <= user.privacyVersion) return;
     user.privacyVersion = privacy.version;
@@ -297,11 +301,12 @@ export class Deliverer {
     for (const recipient of user.recipients) recipient.deliver(frame);
   }
 
-  /** As {@link privacyChanged} for those of these users who are here, by the store. @throws ChatError `store_unavailable` */
+  /** As {@link privacyChanged} for those of these users who are here or watched here, by the store. @throws ChatError `store_unavailable` */
   async discoverPrivacy(userIds: readonly string[]): Promise<void> {
-    const here = userIds.filter((userId) => this.#users.has(userId));
-    if (here.length === 0) return;
-    const privacies = await this.#options.conversations.privacies(here);
+    const watched = new Set(this.#options.presence?.watchedAmong(userIds));
+    const concerned = userIds.filter((userId) => this.#users.has(userId) || watched.has(userId));
+    if (concerned.length === 0) return;
+    const privacies = await this.#options.conversations.privacies(concerned);
     for (const [userId, privacy] of privacies) this.privacyChanged(userId, privacy);
   }
 

@@ -247,10 +247,13 @@ export const ANSWER_SCHEMAS = {
   get Presences(): JsonSchema {
     return object("Presence.", { items: listOf("UserPresence", "Of those whom the caller may see.") });
   },
-  UserPrivacy: object("What the caller tells others.", {
+  UserPrivacy: object("What the caller tells others, and whom the caller has blocked.", {
     version: integer("Rises with every change; 0: nothing was ever set."),
     typing: flag("Whether they are told that the caller is writing."),
     readReceipts: flag("Whether they are told how far the caller has read."),
+    blocked: {
+      schema: { type: "array", items: { type: "string" }, description: "Whom the caller has blocked." },
+    },
   }),
   PushState: object(
     "How pushes reach a device.",

@@ -3,6 +3,8 @@ import { type ChatError, ERROR_CODES, type ErrorCode, isErrorCode } from "@chat/
 const STATUS: Partial<Record<ErrorCode, number>> = {
   unauthenticated: 401,
   forbidden: 403,
+  blocked: 403,
+  unblock_first: 403,
   not_found: 404,
   conflict: 409,
   diverged: 409,

@@ -2,6 +2,7 @@ import { assertId, ChatError, type ConversationRow, ENTRY_KINDS, LIMITS, SYSTEM_
 import type { Participation } from "../store/conversation-store.js";
 import type { MembershipChange } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
+import { assertNoneBlocks } from "./assert-not-blocked.js";
 import { authorizeMember } from "./authorize-member.js";
 import { authorizeOnce } from "./authorize-once.js";
 import { rowFor } from "./get-conversation.js";
@@ -94,6 +95,7 @@ export function addMembers(
     const wanted = [...new Set(request.members)];
     const present = await context.conversations.roles(conversationId, wanted);
     const add = wanted.filter((userId) => !present.has(userId));
+    await assertNoneBlocks(context, caller, add, false);
     return {
       add: add.map((userId) => ({ userId, role: "member" as const })),
       remove: [],

@@ -8,6 +8,7 @@ import {
 } from "@chat/protocol";
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
+import { assertNoneBlocks } from "./assert-not-blocked.js";
 import { authorizeOnce } from "./authorize-once.js";
 import { assertMember } from "./change-members.js";
 import { rowFor } from "./get-conversation.js";
@@ -70,6 +71,7 @@ export async function createConversation(
     const mayGoOn = held.type === type && (type === "direct" || held.creatorId === caller.userId);
     if (!mayGoOn) throw conflict();
   }
+  await assertNoneBlocks(context, caller, others, type === "direct");
   const add = members.map((userId, index) => ({
     userId,
     role: index === 0 ? ("owner" as const) : ("member" as const),

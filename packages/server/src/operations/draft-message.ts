@@ -1,6 +1,7 @@
 import { ENTRY_KINDS } from "@chat/protocol";
 import type { OutboxDraft } from "../store/outbox-store.js";
 import { assertMentioned } from "./assert-mentioned.js";
+import { assertNotBlocked } from "./assert-not-blocked.js";
 import { authorizeMember } from "./authorize-member.js";
 import { assertVisible } from "./intervals.js";
 import { type Caller, keyOf, type OperationContext } from "./operation-context.js";
@@ -18,7 +19,9 @@ export async function draftMessage(
 ): Promise<OutboxDraft> {
   const { clientMessageId, kind = ENTRY_KINDS.text, replyTo } = message;
   assertContent(context, message);
-  assertVisible(await authorizeMember(context, caller, conversationId), replyTo);
+  const participation = await authorizeMember(context, caller, conversationId);
+  if (caller.isSystem !== true) assertNotBlocked(participation);
+  assertVisible(participation, replyTo);
   const key = keyOf(caller, conversationId, clientMessageId);
   let content: Pick<NewMessage, "text" | "data" | "mentions"> = message;
   if (context.hooks.watchesSends(caller)) {

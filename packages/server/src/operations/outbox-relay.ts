@@ -1,6 +1,7 @@
 import { type Cancel, isChatError, SYSTEM_USER } from "@chat/protocol";
 import type { OutboxStore, QueuedDraft } from "../store/outbox-store.js";
 import { appendAuthorized, type Request } from "./append-authorized.js";
+import { assertNotBlocked } from "./assert-not-blocked.js";
 import { authorizeMember } from "./authorize-member.js";
 import { assertVisible } from "./intervals.js";
 import type { Caller, OperationContext } from "./operation-context.js";
@@ -143,6 +144,7 @@ function requestOf(context: OperationContext, caller: Caller, { draft }: QueuedD
     // The application was asked when it was drafted; whether the sender is a member still is asked now.
     async authorize(allowedUnder) {
       const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
+      if (caller.isSystem !== true) assertNotBlocked(participation);
       assertVisible(participation, content.replyTo);
       // It stands in the application's rows already: who has left meanwhile is no reason to refuse it.
       const members =

@@ -30,6 +30,9 @@ export async function mayObserve(
   if (others.length === 0) return new Set(userIds);
   const decided = await context.hooks.mayObserve(userId, others);
   const visible = new Set(decided ?? (await context.conversations.acquaintances(userId, others)));
+  // Whatever the application says: of two of whom one has blocked the other none sees the other.
+  const { blocked, blockedBy } = await context.conversations.blocks(userId, others);
+  for (const other of [...blocked, ...blockedBy]) visible.delete(other);
   return new Set(userIds.filter((other) => other === userId || visible.has(other)));
 }
 

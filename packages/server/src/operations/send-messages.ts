@@ -9,6 +9,7 @@ import {
 } from "@chat/protocol";
 import type { AppendOutcome } from "../store/message-store.js";
 import { type Authorized, appendAuthorized } from "./append-authorized.js";
+import { assertNotBlocked } from "./assert-not-blocked.js";
 import { authorizeMember } from "./authorize-member.js";
 import type { RewrittenMessage } from "./hooks.js";
 import { assertMentioned } from "./assert-mentioned.js";
@@ -118,6 +119,7 @@ export async function sendMessages(
         if (version === undefined) {
           memberships.delete(conversationId);
           const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
+          if (caller.isSystem !== true) assertNotBlocked(participation);
           assertVisible(participation, message.replyTo);
           version = participation.membershipVersion;
           memberships.set(conversationId, version);

@@ -1,4 +1,5 @@
 import {
+  assertId,
   ChatError,
   type ConversationPrivacy,
   DEFAULT_PRIVACY,
@@ -30,19 +31,25 @@ export async function getPrivacy(context: OperationContext, caller: Caller): Pro
 }
 
 /**
- * Sets what the caller tells others, for all devices and all conversations that say nothing else. What was told stays told.
- * @throws ChatError `invalid_argument` (the system), `forbidden` (by the application), `store_unavailable`
+ * Sets what the caller tells others, for all devices and all conversations that say nothing else, and whom the caller blocks. What was told stays told.
+ * @throws ChatError `invalid_argument` (the system, oneself), `limit_exceeded` (too many blocked), `forbidden` (by the application), `store_unavailable`
  */
 export async function setPrivacy(
   context: OperationContext,
   caller: Caller,
-  { typing, readReceipts }: PrivacyChange,
+  { typing, readReceipts, block, unblock }: PrivacyChange,
 ): Promise<UserPrivacy> {
   assertUser(caller);
-  await context.hooks.authorize(caller, { operation: "set-privacy" });
+  for (const userId of [...(block ?? []), ...(unblock ?? [])]) assertId(userId, "A blocked user's id");
+  if (block?.includes(caller.userId) === true) {
+    throw new ChatError("invalid_argument", "Nobody can block themselves.");
+  }
+  await context.hooks.authorize(caller, { operation: "set-privacy", ...(block && { members: block }) });
   const privacy = await context.conversations.setPrivacy(caller.userId, {
     ...(typing !== undefined && { typing }),
     ...(readReceipts !== undefined && { readReceipts }),
+    ...(block !== undefined && { block }),
+    ...(unblock !== undefined && { unblock }),
   });
   context.privacyChanged(caller.userId, privacy);
   return privacy;

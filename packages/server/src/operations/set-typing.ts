@@ -14,8 +14,10 @@ export async function setTyping(
 ): Promise<void> {
   const { userId } = caller;
   if (userId === SYSTEM_USER) throw new ChatError("invalid_argument", "The system is seen by nobody.");
-  const { memberCount, typing: tells } = await authorizeMember(context, caller, conversationId);
+  const participation = await authorizeMember(context, caller, conversationId);
   await context.hooks.authorize(caller, { operation: "set-typing", conversationId });
+  const { memberCount, typing: tells, blocks, blockedBy } = participation;
+  if (blocks || blockedBy) return;
   if (tells && memberCount <= context.settings.typingMembers)
     context.typing({ conversationId, userId, typing });
 }

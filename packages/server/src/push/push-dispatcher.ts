@@ -302,17 +302,24 @@ export class PushDispatcher {
     const names = new Map(
       (await store.conversations.users([...senderIds])).map(({ userId, name }) => [userId, name]),
     );
+    const privacies = await store.conversations.privacies(userIds);
     const results = await Promise.all(
       subscriptions.map(async (subscription) => {
         const { userId, address } = subscription;
         const row = rows.get(userId);
         if (row === undefined) return {};
+        // Of whom the user has blocked, nothing is pushed.
+        const blocked = privacies.get(userId)?.blocked ?? [];
         const mention = mentioning
-          .filter(({ messageId, mentions }) => messageId > row.delivered && mentions?.includes(userId))
+          .filter(
+            ({ messageId, mentions, senderId }) =>
+              messageId > row.delivered && mentions?.includes(userId) && !blocked.includes(senderId),
+          )
           .pop();
         const isMuted = (row.mute?.until ?? 0) > runtime.clock.now();
         if (isMuted && (mention === undefined || row.mute?.mentionsMuted === true)) return {};
         const told = mention ?? entry;
+        if (blocked.includes(told.senderId)) return {};
         const notification = notificationOf(told, row, userId, names.get(told.senderId));
         const payload = await this.#compose(notification);
         if (payload === undefined) return {};

@@ -50,6 +50,10 @@ export interface Participation {
   readonly lastRedaction: number;
   /** Whether the user tells the others of this conversation that they are writing. */
   readonly typing: boolean;
+  /** Of a direct conversation: the user has blocked the other one. */
+  readonly blocks: boolean;
+  /** Of a direct conversation: the other one has blocked the user. */
+  readonly blockedBy: boolean;
 }
 
 /** A place in a log: the ordinal is the one that the entry with this id has. */
@@ -75,7 +79,19 @@ export interface ReceiptAdvance {
 }
 
 /** What a user tells others; what is absent stays. */
-export type PrivacyChange = Partial<Omit<UserPrivacy, "version">>;
+export type PrivacyChange = Partial<Omit<UserPrivacy, "version" | "blocked">> & {
+  /** Whom to block from now on, and whom no longer. */
+  readonly block?: readonly string[];
+  readonly unblock?: readonly string[];
+};
+
+/** Who of some users stands in a user's way, and in whose way the user stands. */
+export interface Blocks {
+  /** Whom of them the user has blocked. */
+  readonly blocked: readonly string[];
+  /** Who of them has blocked the user. */
+  readonly blockedBy: readonly string[];
+}
 
 /** A member's receipt, and how much of it the others are told. */
 export interface ToldReceipt extends Receipt {
@@ -266,8 +282,14 @@ export interface ConversationStore {
   /** What those of these users tell others who have ever set it. */
   privacies(userIds: readonly string[]): Promise<ReadonlyMap<string, UserPrivacy>>;
 
-  /** Sets what a user tells others; a change is one of the user in the store-wide feed. Resolves to what is kept now. */
+  /**
+   * Sets what a user tells others, and whom the user blocks; a change is one of the user in the store-wide feed. Resolves to what is kept now.
+   * @throws ChatError `limit_exceeded` for more than `LIMITS.blockedUsers` blocked users
+   */
   setPrivacy(userId: string, change: PrivacyChange): Promise<UserPrivacy>;
+
+  /** Who of these others is blocked by a user, and who blocks the user. */
+  blocks(userId: string, others: readonly string[]): Promise<Blocks>;
 
   /** Notes when users were there last; never moves back. Not part of the change feeds. */
   setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void>;

@@ -98,6 +98,8 @@ export interface Head {
   readonly firstId: number;
   /** messageId of the last `redacted` or `erased` entry; 0 if none. */
   readonly lastRedaction: number;
+  /** True of a direct conversation of two of whom one has blocked the other; else absent. */
+  readonly isBlocked?: boolean;
 }
 
 /** Which entries to read. Bounds are exclusive. */
@@ -130,7 +132,8 @@ export interface MessageStore {
    * retryable error, later drafts of the same (conversation, sender, device) in the same call are refused with
    * `out_of_order`, so that the sends of one device keep their order.
    * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
-   * Refusals: `not_found` (no such conversation), `membership_moved`, `limit_exceeded` (members, intervals),
+   * Refusals: `not_found` (no such conversation), `membership_moved` (also for a message into a direct conversation of two of whom one
+   * has blocked the other, unless it is the system's: whoever allowed it did not know yet), `limit_exceeded` (members, intervals),
    * `invalid_argument` (a membership change that does not fit the members, a redaction of what is no message),
    * `limit_exceeded` too for an erasure that leaves more than 500 bodies to wipe, `data_invalid`, `overloaded` (too much waits),
    * `store_unavailable` (retryable: busy, full, broken, outcome unknown), `closed`.

@@ -228,6 +228,13 @@ export const IN_A_PAIR: readonly OperationCase[] = [
 /** Of no conversation, or of none yet. */
 export const ANYWHERE: readonly OperationCase[] = [
   {
+    name: "block a user",
+    frame: () => ({ type: "set-privacy", block: ["new"] }),
+    http: () => ["PUT", "/privacy", { block: ["new"] }],
+    call: (actor) => actor.setPrivacy({ block: ["new"] }),
+    outcomes: [ok, ok, ok, ok, ok, "invalid_argument"],
+  },
+  {
     name: "set what is told to others",
     frame: () => ({ type: "set-privacy", typing: false }),
     http: () => ["PUT", "/privacy", { typing: false }],

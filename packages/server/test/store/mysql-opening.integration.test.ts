@@ -84,7 +84,7 @@ describe.skipIf(!(await isUp("mysql")))("MySQL store, opened", () => {
       }
     }
     await pool.query("ALTER TABLE chat_receipt DROP COLUMN shown_read");
-    await pool.query("DROP TABLE chat_announcement");
+    for (const table of ["chat_block", "chat_announcement"]) await pool.query(`DROP TABLE ${table}`);
     await pool.query("UPDATE chat_store SET schema_version = 2");
     const after = mysql(database.pool());
     await after.open(OPTIONS);

@@ -15,8 +15,9 @@ it("brings up a file of the schema before, with what it holds", async () => {
       handle.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`);
     }
   }
-  handle.exec("DROP TABLE chat_announcement");
-  handle.exec("ALTER TABLE chat_receipt DROP COLUMN shown_read; UPDATE chat_store SET schema_version = 2");
+  handle.exec(
+    "DROP TABLE chat_block; DROP TABLE chat_announcement; ALTER TABLE chat_receipt DROP COLUMN shown_read; UPDATE chat_store SET schema_version = 2",
+  );
   const after = sqlite(file.handle());
   await after.open({ runtime, groupMembers: 100 });
   expect((await after.messages.append([draft()])).map(result)).toEqual(["stored"]);

@@ -114,6 +114,21 @@ export class Presence {
     this.#peers.tell({ kind: "invisible", userId, invisible });
   }
 
+  /** A user has blocked these others: none sees the other any more. */
+  blocked(userId: string, others: ReadonlySet<string>): void {
+    for (const recipient of this.#watch.recipients()) {
+      const whom = recipient.userId === userId ? others : others.has(recipient.userId) ? [userId] : [];
+      const watched = new Set(this.#watch.of(recipient));
+      const hidden = [...whom].filter((other) => watched.has(other));
+      if (hidden.length > 0) this.#watch.hide(recipient, hidden);
+    }
+  }
+
+  /** Those of these users whom somebody here watches. */
+  watchedAmong(userIds: readonly string[]): readonly string[] {
+    return userIds.filter((userId) => this.#watch.isWatched(userId));
+  }
+
   /**
    * Tells a session of these users from now on, as far as its user may see them.
    * @throws ChatError `limit_exceeded`, `store_unavailable`, and what `mayObserve` does

@@ -1,6 +1,7 @@
+import { LIMITS } from "@chat/protocol";
 import { getPrivacy, setPrivacy } from "../../operations/set-privacy.js";
 import { answerOf } from "../answer-schemas.js";
-import { bool, optional } from "../json-field.js";
+import { bool, id, list, optional } from "../json-field.js";
 import { defineRoute } from "../route.js";
 
 export const privacyRoutes = [
@@ -25,9 +26,11 @@ export const privacyRoutes = [
     body: {
       typing: optional(bool("Whether they are told that the caller is writing.")),
       readReceipts: optional(bool("Whether they are told how far the caller has read.")),
+      block: optional(list(id("A user."), LIMITS.blockedUsers, "Whom to block from now on.")),
+      unblock: optional(list(id("A user."), LIMITS.blockedUsers, "Whom to block no longer.")),
     },
     answer: answerOf("UserPrivacy"),
-    errors: [],
+    errors: ["limit_exceeded"],
     counts: "write",
     run: ({ context, caller, body }) => setPrivacy(context, caller, body),
   }),

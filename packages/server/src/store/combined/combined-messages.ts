@@ -1,4 +1,5 @@
 import { ChatError, isChatError, type Runtime } from "@chat/protocol";
+import { isKeptOut } from "../is-kept-out.js";
 import type { FollowingStore } from "../chat-store.js";
 import type { MessageLog, PendingDraft } from "../message-log.js";
 import type {
@@ -116,9 +117,23 @@ export class CombinedMessages implements MessageStore {
     const rows = await this.#rows.messages.heads(ids);
     await Promise.all(
       [...byConversation].map(([conversationId, drafts]) =>
-        this.#storeInto(conversationId, drafts, rows.get(conversationId)),
+        this.#storeInto(
+          conversationId,
+          this.#letIn(drafts, rows.get(conversationId)?.isBlocked === true),
+          rows.get(conversationId),
+        ),
       ),
     );
+  }
+
+  /** Sends back what one of two says of whom one has blocked the other. */
+  #letIn(drafts: readonly NotedDraft[], isBlocked: boolean): readonly NotedDraft[] {
+    return drafts.filter((pending) => {
+      if (!isKeptOut(pending.draft, { isBlocked })) return true;
+      const sentence = "One of the two has blocked the other since this was allowed.";
+      pending.note({ status: "refused", error: new ChatError("membership_moved", sentence) });
+      return false;
+    });
   }
 
   async #storeInto(

@@ -252,4 +252,5 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
       "server TEXT NOT NULL",
     ),
   ],
+  [table("chat_block", `user_id ${ID} NOT NULL`, `blocked ${ID} NOT NULL`, "PRIMARY KEY (user_id, blocked)")],
 ];

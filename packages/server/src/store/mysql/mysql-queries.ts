@@ -48,7 +48,12 @@ const KEPT_RECEIPT_COLUMNS = `${RECEIPT_COLUMNS}, r.shown_read AS "shownRead",
   (SELECT u.read_receipts FROM chat_user u WHERE u.id = r.user_id) AS "userReadReceipts"`;
 
 const PRIVACY_COLUMNS = `${text("u.id")} AS "userId", u.privacy_version AS "version", u.typing AS "typing",
-  u.read_receipts AS "readReceipts"`;
+  u.read_receipts AS "readReceipts",
+  (SELECT CAST(COALESCE(JSON_ARRAYAGG(${text("b.blocked")}), '[]') AS CHAR) FROM chat_block b
+    WHERE b.user_id = u.id) AS "blocked"`;
+
+/** The other user of a direct conversation. */
+const PEER = "CASE p.user_id WHEN c.pair_low THEN c.pair_high ELSE c.pair_low END";
 
 /**
  * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (the user's receipt).
@@ -161,6 +166,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   lock: `SELECT c.pk AS "key", ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal,
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
       c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.activity, c.latest_id AS "latestId",
+      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_low AND b.blocked = c.pair_high)
+        OR EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_high AND b.blocked = c.pair_low) AS "isBlocked",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.name END AS "name", CASE WHEN ${isIn("c.id", "$2")} THEN c.data END AS "data",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.latest END AS "latestMessage"
@@ -189,7 +196,9 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   ascending: range("ASC"),
   descending: range("DESC"),
   heads: `SELECT ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal, c.membership_version AS "membershipVersion",
-      c.first_id AS "firstId", c.last_redaction AS "lastRedaction"
+      c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
+      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_low AND b.blocked = c.pair_high)
+        OR EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_high AND b.blocked = c.pair_low) AS "isBlocked"
     FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c ON c.id = UNHEX(wanted.id)`,
 
   // Of two at once the second fails at a unique key once the first is committed, and is told so by the next try.
@@ -219,12 +228,14 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       c.member_count AS "memberCount", c.history AS "historyVisibility", c.head AS "head", c.ordinal AS "ordinal",
       c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
       COALESCE((SELECT r.typing FROM chat_receipt r WHERE r.conversation = c.pk AND r.user_id = p.user_id),
-        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS "typing", ${EARLIER}
+        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS "typing",
+      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = p.user_id AND b.blocked = ${PEER}) AS "blocks",
+      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = ${PEER} AND b.blocked = p.user_id) AS "blockedBy", ${EARLIER}
     FROM ${OWN} WHERE p.user_id = $1 AND p.conversation = ${CONVERSATION("$2")}`,
   ownParticipation: `SELECT c.type AS "type", 1 AS "member", 'owner' AS "role", 1 AS "visibleFrom", NULL AS "leftAt",
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount", c.history AS "historyVisibility",
       c.head AS "head", c.ordinal AS "ordinal", c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
-      1 AS "typing", NULL AS "earlier"
+      1 AS "typing", 0 AS "blocks", 0 AS "blockedBy", NULL AS "earlier"
     FROM chat_conversation c WHERE c.id = $1 AND c.head > 0`,
   members: `SELECT ${text("p.user_id")} AS "userId", p.role AS "role", p.joined_at AS "joinedAt" FROM chat_participation p
     WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL AND p.user_id > $2
@@ -256,6 +267,12 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       typing = $3, read_receipts = $4
     WHERE id = $1`,
   ],
+  block: `INSERT IGNORE INTO chat_block (user_id, blocked) SELECT $1, UNHEX(wanted.id) FROM ${IDS("$2")}`,
+  unblock: `DELETE b FROM ${IDS("$2")} STRAIGHT_JOIN chat_block b ON b.user_id = $1 AND b.blocked = UNHEX(wanted.id)`,
+  blocks: `SELECT ${text("b.user_id")} AS "userId", ${text("b.blocked")} AS "blocked" FROM ${IDS("$2")}
+      STRAIGHT_JOIN chat_block b ON b.user_id = $1 AND b.blocked = UNHEX(wanted.id)
+    UNION ALL SELECT ${text("b.user_id")}, ${text("b.blocked")} FROM ${IDS("$2")}
+      STRAIGHT_JOIN chat_block b ON b.user_id = UNHEX(wanted.id) AND b.blocked = $1`,
   position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
   changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head,
       found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved"
@@ -336,7 +353,11 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON DUPLICATE KEY UPDATE user_id = user_id",
   erasure: `SELECT ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing WHERE erasing.user_id = $1`,
   erasures: `SELECT ${text("erasing.user_id")} AS "userId", ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing`,
-  endErasure: ["DELETE FROM chat_presence WHERE user_id = $1", "DELETE FROM chat_erasure WHERE user_id = $1"],
+  endErasure: [
+    "DELETE FROM chat_block WHERE user_id = $1",
+    "DELETE FROM chat_presence WHERE user_id = $1",
+    "DELETE FROM chat_erasure WHERE user_id = $1",
+  ],
   candidates: `SELECT ${CANDIDATE} WHERE c.pk > $1 ORDER BY c.pk LIMIT $2`,
   ownCandidates: `SELECT ${CANDIDATE} WHERE c.retention_age IS NOT NULL AND c.pk > $1 ORDER BY c.pk LIMIT $2`,
   setRetention: [

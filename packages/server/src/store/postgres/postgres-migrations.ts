@@ -226,4 +226,11 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     ADD COLUMN read_receipts smallint,
     ADD COLUMN shown_read bigint;
   `,
+  `
+  CREATE TABLE chat_block (
+    user_id text COLLATE "C" NOT NULL,
+    blocked text COLLATE "C" NOT NULL,
+    PRIMARY KEY (user_id, blocked)
+  );
+  `,
 ];

@@ -95,7 +95,11 @@ const RECEIPT_COLUMNS = `r.delivered, r.read, r.read_ordinal AS "readOrdinal", r
   r.shown_read AS "shownRead",
   (SELECT u.read_receipts FROM chat_user u WHERE u.id = r.user_id) AS "userReadReceipts"`;
 
-const PRIVACY_COLUMNS = `id AS "userId", privacy_version AS version, typing, read_receipts AS "readReceipts"`;
+const PRIVACY_COLUMNS = `id AS "userId", privacy_version AS version, typing, read_receipts AS "readReceipts",
+  (SELECT coalesce(json_agg(b.blocked), '[]')::text FROM chat_block b WHERE b.user_id = id) AS blocked`;
+
+/** The other user of a direct conversation. */
+const PEER = "CASE p.user_id WHEN c.pair_low THEN c.pair_high ELSE c.pair_low END";
 
 const OWN = "chat_participation p JOIN chat_conversation c ON c.key = p.conversation";
 
@@ -135,7 +139,10 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   // In the order of the keys, so that two transactions never wait for each other.
   lock: `SELECT key, id, head, fingerprint, ordinal, membership_version AS "membershipVersion",
       member_count AS "memberCount", last_redaction AS "lastRedaction", first_id AS "firstId", activity,
-      latest_id AS "latestId", CASE WHEN id = ANY($2::text[]) THEN name END AS name,
+      latest_id AS "latestId",
+      EXISTS (SELECT FROM chat_block WHERE user_id = pair_low AND blocked = pair_high)
+        OR EXISTS (SELECT FROM chat_block WHERE user_id = pair_high AND blocked = pair_low) AS "isBlocked",
+      CASE WHEN id = ANY($2::text[]) THEN name END AS name,
       CASE WHEN id = ANY($2::text[]) THEN data END AS data, CASE WHEN id = ANY($2::text[]) THEN history END AS history,
       CASE WHEN id = ANY($2::text[]) THEN latest END AS "latestMessage"
     FROM chat_conversation WHERE id = ANY($1::text[]) ORDER BY key FOR NO KEY UPDATE`,
@@ -160,7 +167,9 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   ascending: range("ASC"),
   descending: range("DESC"),
   heads: `SELECT id, head, fingerprint, ordinal, membership_version AS "membershipVersion", first_id AS "firstId",
-      last_redaction AS "lastRedaction"
+      last_redaction AS "lastRedaction",
+      EXISTS (SELECT FROM chat_block WHERE user_id = pair_low AND blocked = pair_high)
+        OR EXISTS (SELECT FROM chat_block WHERE user_id = pair_high AND blocked = pair_low) AS "isBlocked"
     FROM chat_conversation WHERE id = ANY($1::text[])`,
 
   reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)
@@ -189,11 +198,13 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
       p.left_at AS "leftAt", c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
       c.history AS "historyVisibility", c.head, c.ordinal, c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
       coalesce((SELECT r.typing FROM chat_receipt r WHERE r.conversation = c.key AND r.user_id = p.user_id),
-        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS typing, ${EARLIER}
+        (SELECT u.typing FROM chat_user u WHERE u.id = p.user_id), 1) AS typing,
+      EXISTS (SELECT FROM chat_block WHERE user_id = p.user_id AND blocked = ${PEER}) AS blocks,
+      EXISTS (SELECT FROM chat_block WHERE user_id = ${PEER} AND blocked = p.user_id) AS "blockedBy", ${EARLIER}
     FROM ${OWN} WHERE p.user_id = $1 AND p.conversation = (SELECT key FROM chat_conversation WHERE id = $2)`,
   ownParticipation: `SELECT type, true AS member, 'owner' AS role, 1 AS "visibleFrom", NULL::bigint AS "leftAt",
       membership_version AS "membershipVersion", member_count AS "memberCount", history AS "historyVisibility", head,
-      ordinal, first_id AS "firstId", last_redaction AS "lastRedaction", 1 AS typing, NULL AS earlier
+      ordinal, first_id AS "firstId", last_redaction AS "lastRedaction", 1 AS typing, false AS blocks, false AS "blockedBy", NULL AS earlier
     FROM chat_conversation WHERE id = $1 AND head > 0`,
   members: `SELECT user_id AS "userId", role, joined_at AS "joinedAt" FROM chat_participation
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = $1) AND left_at IS NULL AND user_id > $2
@@ -222,6 +233,11 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     UPDATE chat_user SET privacy_version = $2, change = (SELECT nextval('chat_change') FROM last),
       typing = $3, read_receipts = $4
     WHERE id = $1`,
+  block: `INSERT INTO chat_block (user_id, blocked) SELECT $1, blocked FROM unnest($2::text[]) AS named(blocked)
+    ON CONFLICT DO NOTHING`,
+  unblock: "DELETE FROM chat_block WHERE user_id = $1 AND blocked = ANY($2::text[])",
+  blocks: `SELECT user_id AS "userId", blocked FROM chat_block WHERE user_id = $1 AND blocked = ANY($2::text[])
+    UNION ALL SELECT user_id, blocked FROM chat_block WHERE user_id = ANY($2::text[]) AND blocked = $1`,
   position: `${FEED} SELECT * FROM feed`,
   changes: `${FEED} SELECT feed.*, all_changes.* FROM feed LEFT JOIN LATERAL (
       (SELECT change AS moved, id, head, membership_change > $2 AS "membershipMoved",
@@ -297,7 +313,8 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   beginErasure: "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
   erasure: `SELECT id AS "erasureId" FROM chat_erasure WHERE user_id = $1`,
   erasures: `SELECT user_id AS "userId", id AS "erasureId" FROM chat_erasure`,
-  endErasure: `WITH presence AS (DELETE FROM chat_presence WHERE user_id = $1)
+  endErasure: `WITH presence AS (DELETE FROM chat_presence WHERE user_id = $1),
+      blocks AS (DELETE FROM chat_block WHERE user_id = $1)
     DELETE FROM chat_erasure WHERE user_id = $1`,
   candidates: `SELECT key, id, head, first_id AS "firstId", retention_age AS age, retention_count AS count
     FROM chat_conversation WHERE key > $1 ORDER BY key LIMIT $2`,

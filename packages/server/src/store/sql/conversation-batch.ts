@@ -24,6 +24,8 @@ export interface LockedConversation {
   readonly firstId: number;
   readonly activity: number;
   readonly latestId: number;
+  /** Of a direct conversation: one of the two has blocked the other. */
+  readonly isBlocked: number | boolean;
   /** These four are read only where they may be needed. */
   readonly latestMessage: Uint8Array | null;
   readonly name: string | null;

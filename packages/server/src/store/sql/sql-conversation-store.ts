@@ -7,6 +7,7 @@ import {
 } from "@chat/protocol";
 import type {
   AdvancedReceipt,
+  Blocks,
   ConversationChanges,
   ConversationPage,
   ConversationStore,
@@ -28,7 +29,7 @@ import { activityOf, encodeCursor } from "./feed-cursor.js";
 import type { LatestElsewhere } from "./latest-elsewhere.js";
 import { pageOf } from "./page-of.js";
 import { type RawParticipation, toParticipation } from "./raw-participation.js";
-import { type RawPrivacy, toPrivacy } from "./raw-privacy.js";
+import { type RawBlock, type RawPrivacy, toBlocks, toPrivacy } from "./raw-privacy.js";
 import { type RawRow, takePage, toRow } from "./raw-row.js";
 import { type RawUser, toProfile } from "./raw-user.js";
 import type { SqlEngine } from "./sql-engine.js";
@@ -216,8 +217,15 @@ export class SqlConversationStore implements ConversationStore {
       if (next === before) return before;
       const { version, typing, readReceipts } = next;
       await transaction.all("setPrivacy", [userId, version, Number(typing), Number(readReceipts)]);
+      const { block = [], unblock = [] } = change;
+      if (block.length > 0) await transaction.all("block", [userId, block]);
+      if (unblock.length > 0) await transaction.all("unblock", [userId, unblock]);
       return next;
     });
+  }
+
+  async blocks(userId: string, others: readonly string[]): Promise<Blocks> {
+    return toBlocks(userId, await this.#engine.read<RawBlock>("blocks", [userId, others]));
   }
 
   async setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
+import { isKeptOut } from "../is-kept-out.js";
 import type {
   AppendOutcome,
   Draft,
@@ -100,8 +101,11 @@ export class SqlMessageStore implements MessageStore {
   }
 
   async heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
-    const rows = await this.#engine.read<Head & { readonly id: string }>("heads", [conversationIds]);
-    return new Map(rows.map(({ id, ...head }) => [id, head]));
+    type RawHead = Omit<Head, "isBlocked"> & { readonly id: string; readonly isBlocked: number | boolean };
+    const rows = await this.#engine.read<RawHead>("heads", [conversationIds]);
+    return new Map(
+      rows.map(({ id, isBlocked, ...head }) => [id, { ...head, ...(Boolean(isBlocked) && { isBlocked: true }) }]),
+    );
   }
 
   /** As {@link ChatStore.close}. */
@@ -178,8 +182,8 @@ function storeDraft(
   return { status: "stored", entry };
 }
 
-function membershipMoved({ membershipVersion }: Draft, state: ConversationState): ChatError | undefined {
-  return membershipVersion === state.membershipVersion
+function membershipMoved(draft: Draft, state: ConversationState): ChatError | undefined {
+  return draft.membershipVersion === state.membershipVersion && !isKeptOut(draft, state)
     ? undefined
     : new ChatError("membership_moved", "The conversation's membership has moved since this was allowed.");
 }

@@ -19,6 +19,8 @@ export interface ConversationState {
   readonly memberCount: number;
   readonly lastRedaction: number;
   readonly firstId: number;
+  /** Of a direct conversation: one of the two has blocked the other. */
+  readonly isBlocked: number;
 }
 
 interface MutableState {
@@ -37,6 +39,7 @@ interface MutableState {
   lastRedaction: number;
   redactionChange: number;
   firstId: number;
+  readonly isBlocked: number;
   /** As it was before this transaction. */
   readonly headBefore: number;
   latestId: number;
@@ -49,7 +52,9 @@ const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
     last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId, head AS headBefore,
     activity, membership_change AS membershipChange, latest_id AS latestId, latest, view_change AS viewChange,
-    receipts_change AS receiptsChange
+    receipts_change AS receiptsChange,
+    EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
+      OR EXISTS (SELECT 1 FROM chat_block WHERE user = pair_high AND blocked = pair_low) AS isBlocked
   FROM chat_conversation WHERE id = ?`;
 
 const SAVE = `

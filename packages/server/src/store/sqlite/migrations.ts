@@ -236,6 +236,9 @@ const MIGRATIONS: readonly string[] = [
   DROP TABLE chat_key;
   ALTER TABLE chat_key_by_time RENAME TO chat_key;
   `,
+  `
+  CREATE TABLE chat_block (user TEXT NOT NULL, blocked TEXT NOT NULL, PRIMARY KEY (user, blocked)) WITHOUT ROWID;
+  `,
 ];
 
 /** The version of the schema that the file has; 0 if there is none yet. */

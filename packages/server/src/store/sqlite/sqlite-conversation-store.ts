@@ -8,6 +8,7 @@ import {
 } from "@chat/protocol";
 import type {
   AdvancedReceipt,
+  Blocks,
   ConversationChanges,
   ConversationPage,
   ConversationStore,
@@ -29,7 +30,7 @@ import { activityOf, encodeCursor } from "../sql/feed-cursor.js";
 import type { LatestElsewhere } from "../sql/latest-elsewhere.js";
 import { pageOf } from "../sql/page-of.js";
 import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
-import { type RawPrivacy, toPrivacy } from "../sql/raw-privacy.js";
+import { type RawBlock, type RawPrivacy, toBlocks, toPrivacy } from "../sql/raw-privacy.js";
 import { type RawUser, toProfile } from "../sql/raw-user.js";
 import { type RawRow, takePage, toRow } from "../sql/raw-row.js";
 import { ROW_COLUMNS, ROW_SOURCES, VIEW_CHANGE } from "./conversation-rows.js";
@@ -41,6 +42,9 @@ import { SqliteReceipts } from "./sqlite-receipts.js";
 
 // CROSS JOIN fixes the order: from the user's participations to their conversations, never through all conversations.
 const OWN = "chat_participation p CROSS JOIN chat_conversation c ON c.key = p.conversation";
+
+/** The other user of a direct conversation. */
+const PEER = "CASE p.user WHEN c.pair_low THEN c.pair_high ELSE c.pair_low END";
 
 /** In place of a participation, where the application itself looks: an owner from the first entry on. */
 const NOBODY = `(SELECT 'owner' AS role, 1 AS joined_at, 1 AS visible_from, 1 AS intervals, NULL AS user,
@@ -82,6 +86,8 @@ export const CONVERSATION_QUERIES = {
       c.ordinal, c.first_id AS firstId, c.last_redaction AS lastRedaction,
       coalesce((SELECT typing FROM chat_receipt WHERE conversation = c.key AND user = p.user),
         (SELECT typing FROM chat_user WHERE id = p.user), 1) AS typing,
+      EXISTS (SELECT 1 FROM chat_block WHERE user = p.user AND blocked = ${PEER}) AS blocks,
+      EXISTS (SELECT 1 FROM chat_block WHERE user = ${PEER} AND blocked = p.user) AS blockedBy,
       CASE WHEN p.intervals > 1 THEN (
         SELECT json_group_array(json_array(from_id, to_id)) FROM chat_interval i
         WHERE i.user = p.user AND i.conversation = p.conversation
@@ -89,7 +95,7 @@ export const CONVERSATION_QUERIES = {
     FROM ${OWN} WHERE p.user = ? AND p.conversation = (SELECT key FROM chat_conversation WHERE id = ?)`,
   ownParticipation: `SELECT type, 1 AS member, 'owner' AS role, 1 AS visibleFrom, NULL AS leftAt,
       membership_version AS membershipVersion, member_count AS memberCount, history AS historyVisibility, head,
-      ordinal, first_id AS firstId, last_redaction AS lastRedaction, 1 AS typing, NULL AS earlier
+      ordinal, first_id AS firstId, last_redaction AS lastRedaction, 1 AS typing, 0 AS blocks, 0 AS blockedBy, NULL AS earlier
     FROM chat_conversation WHERE id = ? AND head > 0`,
   members: `SELECT user AS userId, role, joined_at AS joinedAt FROM chat_participation
       INDEXED BY chat_participation_member
@@ -110,11 +116,18 @@ export const CONVERSATION_QUERIES = {
   setUser: `INSERT INTO chat_user (id, version, change, name, avatar_url, data) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, change = excluded.change, name = excluded.name,
       avatar_url = excluded.avatar_url, data = excluded.data`,
-  privacies: `SELECT id AS userId, privacy_version AS version, typing, read_receipts AS readReceipts FROM chat_user
+  privacies: `SELECT id AS userId, privacy_version AS version, typing, read_receipts AS readReceipts,
+      (SELECT json_group_array(blocked) FROM chat_block WHERE user = id) AS blocked FROM chat_user
     WHERE privacy_version > 0 AND id IN (SELECT value FROM json_each(?))`,
   setPrivacy: `INSERT INTO chat_user (id, version, change, privacy_version, typing, read_receipts) VALUES (?, 0, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET change = excluded.change, privacy_version = excluded.privacy_version,
       typing = excluded.typing, read_receipts = excluded.read_receipts`,
+  block: "INSERT INTO chat_block SELECT ?, value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+  unblock: "DELETE FROM chat_block WHERE user = ? AND blocked IN (SELECT value FROM json_each(?))",
+  blocks: `SELECT user AS userId, blocked FROM json_each(?) wanted
+      CROSS JOIN chat_block ON user = ? AND blocked = wanted.value
+    UNION ALL SELECT user, blocked FROM json_each(?) wanted
+      CROSS JOIN chat_block ON user = wanted.value AND blocked = ?`,
   setLastActive: `INSERT INTO chat_presence (user, last_active_at)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
     ON CONFLICT (user) DO UPDATE SET last_active_at = max(coalesce(last_active_at, 0), excluded.last_active_at)`,
@@ -350,8 +363,18 @@ export class SqliteConversationStore implements ConversationStore {
       this.#connection
         .prepare(CONVERSATION_QUERIES.setPrivacy)
         .run(userId, states.nextChange(), version, Number(typing), Number(readReceipts));
+      const { block = [], unblock = [] } = change;
+      this.#connection.prepare(CONVERSATION_QUERIES.block).run(userId, JSON.stringify(block));
+      this.#connection.prepare(CONVERSATION_QUERIES.unblock).run(userId, JSON.stringify(unblock));
       return next;
     });
+  }
+
+  async blocks(userId: string, others: readonly string[]): Promise<Blocks> {
+    const wanted = JSON.stringify(others);
+    return this.#connection.run(() =>
+      toBlocks(userId, this.#all<RawBlock>("blocks", wanted, userId, wanted, userId)),
+    );
   }
 
   async setLastActive(users: readonly { readonly userId: string; readonly at: number }[]): Promise<void> {

@@ -10,6 +10,7 @@ import type {
 } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { AppendCall } from "../sql/append-call.js";
+import { isKeptOut } from "../is-kept-out.js";
 import { entryOf, prunedEntry } from "../sql/draft-entry.js";
 import { decodeBody, encodeBody, packId } from "../sql/entry-body.js";
 import { membershipProblem, usersOf } from "../sql/membership-problem.js";
@@ -40,7 +41,9 @@ export const MESSAGE_QUERIES = {
   descending: `${READ} ORDER BY id DESC LIMIT ?`,
   heads: `
     SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion, first_id AS firstId,
-      last_redaction AS lastRedaction
+      last_redaction AS lastRedaction,
+      EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
+        OR EXISTS (SELECT 1 FROM chat_block WHERE user = pair_high AND blocked = pair_low) AS isBlocked
     FROM chat_conversation
     WHERE id IN (SELECT value FROM json_each(?))`,
 } as const;
@@ -145,8 +148,10 @@ export class SqliteMessageStore implements MessageStore {
     return this.#connection.run(() => {
       const rows = this.#connection
         .prepare(MESSAGE_QUERIES.heads)
-        .all(JSON.stringify(conversationIds)) as (Head & { id: string })[];
-      return new Map(rows.map(({ id, ...head }) => [id, head]));
+        .all(JSON.stringify(conversationIds)) as (Omit<Head, "isBlocked"> & { id: string; isBlocked: number })[];
+      return new Map(
+        rows.map(({ id, isBlocked, ...head }) => [id, { ...head, ...(isBlocked === 1 && { isBlocked: true }) }]),
+      );
     });
   }
 
@@ -160,7 +165,7 @@ export class SqliteMessageStore implements MessageStore {
     if (state === undefined) return refused("not_found", "There is no such conversation.");
     const refusal =
       behindAnother() ??
-      (draft.membershipVersion === state.membershipVersion
+      (draft.membershipVersion === state.membershipVersion && !isKeptOut(draft, state)
         ? undefined
         : new ChatError(
             "membership_moved",

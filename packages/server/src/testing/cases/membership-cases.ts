@@ -21,6 +21,8 @@ export function membershipCases(prove: Case): void {
       firstId: 1,
       lastRedaction: 0,
       typing: true,
+      blocks: false,
+      blockedBy: false,
     };
     assert.deepEqual(await of("ana"), {
       ...state,

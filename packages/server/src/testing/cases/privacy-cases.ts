@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SYSTEM_USER } from "@chat/protocol";
 import type { ReceiptAdvance } from "../../store/conversation-store.js";
 import type { Case } from "../store-suite.js";
 import { numbers, RECEIPT_MEMBERS, type StoreWorld } from "../store-world.js";
@@ -33,16 +34,17 @@ export function privacyCases(prove: Case): void {
     await conversations.setUser({ userId: "bo", name: "Bo" });
     const position = await conversations.position();
     assert.deepEqual(await conversations.privacies(["ana", "bo"]), new Map());
-    const silent = { version: 1, typing: false, readReceipts: true };
+    const silent = { version: 1, typing: false, readReceipts: true, blocked: [] as string[] };
     assert.deepEqual(await conversations.setPrivacy("ana", { typing: false }), silent);
     assert.deepEqual(await conversations.setPrivacy("ana", { typing: false }), silent, "it says the same");
     assert.deepEqual((await conversations.changes({ limit: 5, cursor: position })).users, ["ana"]);
-    const hidden = { version: 2, typing: false, readReceipts: false };
+    const hidden = { version: 2, typing: false, readReceipts: false, blocked: [] as string[] };
     assert.deepEqual(await conversations.setPrivacy("ana", { readReceipts: false }), hidden);
     assert.deepEqual(await conversations.setPrivacy("bo", {}), {
       version: 0,
       typing: true,
       readReceipts: true,
+      blocked: [],
     });
     const other = await world.open();
     assert.deepEqual(await other.conversations.privacies(["ana", "bo", "cy"]), new Map([["ana", hidden]]));
@@ -146,4 +148,73 @@ export function privacyCases(prove: Case): void {
     await world.join("d", "ana");
     assert.equal((await world.row("ana", "d")).privacy, undefined);
   });
+
+  prove("keeps whom a user has blocked, and knows it from both sides", async (world) => {
+    const { conversations } = world.store;
+    const set = await conversations.setPrivacy("ana", { block: ["cy", "bo", "bo"] });
+    assert.deepEqual(set, { version: 1, typing: true, readReceipts: true, blocked: ["bo", "cy"] });
+    assert.deepEqual(await conversations.setPrivacy("ana", { block: ["bo"], unblock: ["di"] }), set);
+    const other = await world.open();
+    assert.deepEqual((await other.conversations.privacies(["ana"])).get("ana"), set);
+    await conversations.setPrivacy("di", { block: ["ana"] });
+    const blocks = { blocked: ["cy"], blockedBy: ["di"] };
+    assert.deepEqual(await conversations.blocks("ana", ["cy", "di", "eve"]), blocks);
+    assert.deepEqual(await conversations.blocks("cy", ["ana"]), { blocked: [], blockedBy: ["ana"] });
+    assert.deepEqual(await conversations.blocks("ana", []), { blocked: [], blockedBy: [] });
+    const freed = await conversations.setPrivacy("ana", { unblock: ["bo", "cy"] });
+    assert.deepEqual(freed, { ...set, version: 2, blocked: [] });
+    assert.deepEqual(await conversations.blocks("cy", ["ana"]), { blocked: [], blockedBy: [] });
+  });
+
+  prove(
+    "sends a message back into a direct conversation of two of whom one has blocked the other",
+    async (world) => {
+      const { conversations, messages } = world.store;
+      const pair = ["ana", "bo"] as const;
+      await conversations.reserve({
+        conversationId: "d",
+        type: "direct",
+        creatorId: "ana",
+        pair,
+        createdAt: 1,
+      });
+      const add = pair.map((userId) => ({ userId, role: "member" as const }));
+      const created = world.draft("d", "ana", {
+        ...{ kind: "created", data: { members: [...pair] }, countsAsUnread: false, membershipVersion: 0 },
+        membership: { add, remove: [] },
+      });
+      await world.append([created]);
+      await world.group("c", FEW);
+      const said = async (id: string, userId: string) => {
+        const draft = world.draft(id, userId, { membershipVersion: 1 });
+        const [outcome] = await messages.append([draft]);
+        return outcome?.status === "refused" ? outcome.error.code : outcome?.status;
+      };
+      const standing = async (userId: string) => {
+        const { blocks, blockedBy } = (await conversations.participation(userId, "d"))!;
+        return [blocks, blockedBy];
+      };
+      assert.equal(await said("d", "bo"), "stored");
+      assert.deepEqual(
+        [await standing("ana"), await standing("bo")],
+        [
+          [false, false],
+          [false, false],
+        ],
+      );
+      await conversations.setPrivacy("bo", { block: ["ana"] });
+      assert.deepEqual(
+        [await standing("ana"), await standing("bo")],
+        [
+          [false, true],
+          [true, false],
+        ],
+      );
+      for (const userId of pair) assert.equal(await said("d", userId), "membership_moved");
+      assert.equal(await said("d", SYSTEM_USER), "stored");
+      assert.equal(await said("c", "ana"), "stored");
+      await conversations.setPrivacy("bo", { unblock: ["ana"] });
+      for (const userId of pair) assert.equal(await said("d", userId), "stored");
+    },
+  );
 }

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { newUuid, systemRuntime } from "@chat/protocol";
+import { expect, it } from "vitest";
+import { inProcessFanout, inProcessRegistry } from "../src/index.js";
+import { openServer, temporaryFolder } from "./open-server.js";
+import { RawDevice } from "./raw-device.js";
+import { VirtualClock } from "./virtual-clock.js";
+
+const { random } = systemRuntime();
+
+async function openTwo() {
+  const clock = new VirtualClock();
+  const [fanout, registry] = [inProcessFanout(), inProcessRegistry(clock.runtime.clock)];
+  const file = join(temporaryFolder(), "chat.db");
+  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
+  return { clock, one: await open("one"), two: await open("two") };
+}
+
+const message = (conversationId: string, text: string) =>
+  ({ type: "send-message", conversationId, clientMessageId: newUuid(random), text, first: true }) as const;
+
+it("refuses what the two write to each other from that moment on, also on a connection that has just written", async () => {
+  const { one, two } = await openTwo();
+  await one.as("ana").createDirect({ id: "pair", members: ["bo"] });
+  const bo = await RawDevice.open(two, "bo");
+  expect(await bo.ask(message("pair", "hello"))).toMatchObject({ type: "message-stored" });
+  const kept = message("pair", "once more");
+  expect(await bo.ask(kept)).toMatchObject({ type: "message-stored", messageId: 3 });
+  const privacy = await one.as("ana").setPrivacy({ block: ["bo"] });
+  expect(privacy).toMatchObject({ version: 1, blocked: ["bo"] });
+  expect(await bo.ask(message("pair", "and now?"))).toMatchObject({ type: "error", code: "blocked" });
+  expect(await bo.ask(kept)).toMatchObject({ type: "message-stored", messageId: 3 });
+  await expect(two.as("bo").send("pair", "or so?")).rejects.toMatchObject({ code: "blocked" });
+  await expect(two.as("bo").draft("pair", "or so?")).rejects.toMatchObject({ code: "blocked" });
+  await expect(two.as("ana").send("pair", "no")).rejects.toMatchObject({ code: "unblock_first" });
+  // The application itself may.
+  expect(await two.system.send("pair", "Be kind.")).toMatchObject({ messageId: 4 });
+  await two.as("ana").setPrivacy({ unblock: ["bo"] });
+  expect(await bo.ask(message("pair", "thank you"))).toMatchObject({ type: "message-stored", messageId: 5 });
+  expect(await one.as("ana").send("pair", "well")).toMatchObject({ messageId: 6 });
+});
+
+it("lets groups of both go on, and the blocked one bring nobody into one who does not want that", async () => {
+  const { one, two } = await openTwo();
+  await one.as("ana").createGroup({ id: "room", members: ["bo"] });
+  await one.as("ana").setPrivacy({ block: ["bo"] });
+  expect(await two.as("bo").send("room", "hello")).toMatchObject({ messageId: 2 });
+  await two.as("bo").createGroup({ id: "deck", members: ["cy"] });
+  const blocked = { code: "blocked" };
+  await expect(two.as("bo").addMembers("deck", ["di", "ana"])).rejects.toMatchObject(blocked);
+  await expect(two.as("bo").createGroup({ id: "den", members: ["ana"] })).rejects.toMatchObject(blocked);
+  await expect(two.as("bo").createDirect({ members: ["ana"] })).rejects.toMatchObject(blocked);
+  await expect(one.as("ana").createDirect({ members: ["bo"] })).rejects.toMatchObject({
+    code: "unblock_first",
+  });
+  expect(await two.as("bo").addMembers("deck", ["di"])).toMatchObject({ memberCount: 3 });
+  expect(await one.as("cy").createDirect({ members: ["ana"] })).toMatchObject({ peerId: "ana" });
+  await one.as("ana").setPrivacy({ unblock: ["bo"] });
+  expect(await two.as("bo").createDirect({ members: ["ana"] })).toMatchObject({ peerId: "ana" });
+});
+
+it("hides the two from each other, also where they were watched already, and drops their typing", async () => {
+  const { clock, one, two } = await openTwo();
+  await one.as("ana").createDirect({ id: "pair", members: ["bo"] });
+  const [ana, bo] = [await RawDevice.open(one, "ana"), await RawDevice.open(two, "bo")];
+  clock.advance(1_000);
+  const watch = async (device: RawDevice, userId: string) =>
+    device.expect("presences", { type: "watch-presence", userIds: [userId] });
+  expect(await watch(ana, "bo")).toMatchObject({ presences: [{ userId: "bo" }] });
+  expect(await watch(bo, "ana")).toMatchObject({ presences: [{ userId: "ana" }] });
+  await one.as("ana").setPrivacy({ block: ["bo"] });
+  const hidden = (frame: { type: string }) =>
+    frame.type === "presence-changed" && JSON.stringify(frame).includes('"offline"');
+  expect(await ana.until(hidden)).toMatchObject({ presence: { userId: "bo", status: "offline" } });
+  clock.advance(2_000);
+  expect(await bo.until(hidden)).toMatchObject({ presence: { userId: "ana", status: "offline" } });
+  for (const [device, other] of [
+    [ana, "bo"],
+    [bo, "ana"],
+  ] as const) {
+    expect(await watch(device, other)).toMatchObject({ presences: [] });
+    device.post({ type: "set-typing", conversationId: "pair", typing: true });
+    await device.expect("pong", { type: "ping" });
+  }
+  for (const device of [ana, bo]) {
+    await device.expect("pong", { type: "ping" });
+    expect(device.received.map(({ type }) => type)).not.toContain("typing-changed");
+  }
+  await one.as("ana").setPrivacy({ unblock: ["bo"] });
+  expect(await watch(bo, "ana")).toMatchObject({ presences: [{ userId: "ana" }] });
+});
+
+it("refuses to block oneself, and more than the limit", async () => {
+  const server = await openServer();
+  const ana = server.as("ana");
+  await expect(ana.setPrivacy({ block: ["ana"] })).rejects.toMatchObject({ code: "invalid_argument" });
+  const many = Array.from({ length: 1_000 }, (_, index) => `user ${index}`);
+  expect((await ana.setPrivacy({ block: many })).blocked).toHaveLength(1_000);
+  await expect(ana.setPrivacy({ block: ["bo"] })).rejects.toMatchObject({ code: "limit_exceeded" });
+  expect((await ana.setPrivacy({ block: ["bo"], unblock: ["user 7"] })).blocked).toHaveLength(1_000);
+});
