@@ -104,7 +104,10 @@ export class SqlMessageStore implements MessageStore {
     type RawHead = Omit<Head, "isBlocked"> & { readonly id: string; readonly isBlocked: number | boolean };
     const rows = await this.#engine.read<RawHead>("heads", [conversationIds]);
     return new Map(
-      rows.map(({ id, isBlocked, ...head }) => [id, { ...head, ...(Boolean(isBlocked) && { isBlocked: true }) }]),
+      rows.map(({ id, isBlocked, ...head }) => [
+        id,
+        { ...head, ...(Boolean(isBlocked) && { isBlocked: true }) },
+      ]),
     );
   }
 

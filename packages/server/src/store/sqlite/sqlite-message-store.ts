@@ -148,9 +148,15 @@ export class SqliteMessageStore implements MessageStore {
     return this.#connection.run(() => {
       const rows = this.#connection
         .prepare(MESSAGE_QUERIES.heads)
-        .all(JSON.stringify(conversationIds)) as (Omit<Head, "isBlocked"> & { id: string; isBlocked: number })[];
+        .all(JSON.stringify(conversationIds)) as (Omit<Head, "isBlocked"> & {
+        id: string;
+        isBlocked: number;
+      })[];
       return new Map(
-        rows.map(({ id, isBlocked, ...head }) => [id, { ...head, ...(isBlocked === 1 && { isBlocked: true }) }]),
+        rows.map(({ id, isBlocked, ...head }) => [
+          id,
+          { ...head, ...(isBlocked === 1 && { isBlocked: true }) },
+        ]),
       );
     });
   }
