@@ -51,6 +51,7 @@ describe("a file of schema version 4, whose keys lie by their sender", () => {
         message INTEGER NOT NULL, PRIMARY KEY (conversation, sender, device, client_message)) WITHOUT ROWID;
       INSERT INTO old SELECT conversation, sender, device, client_message, message FROM chat_key;
       DROP TABLE chat_key;
+      DROP TABLE chat_block;
       ALTER TABLE old RENAME TO chat_key;
       UPDATE chat_store SET schema_version = 4;`);
     const after = sqlite(file.handle());
