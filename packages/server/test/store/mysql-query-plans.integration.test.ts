@@ -40,6 +40,7 @@ const FILL = [
   "INSERT INTO chat_log SELECT i, i, 1, 5 FROM numbers",
   "INSERT INTO chat_mark SELECT i, '5', 1, i FROM numbers",
   "INSERT INTO chat_user (version, changed, id, name) SELECT 1, i, i, 'User' FROM numbers",
+  "INSERT INTO chat_block SELECT i, i + 1 FROM numbers",
   "INSERT INTO chat_push SELECT i, i, '5', 'web-push', '{}' FROM numbers",
   "INSERT INTO chat_push_lead VALUES (1, '5', 1, NULL)",
   "INSERT INTO chat_outbox (number, draft) SELECT i, '{}' FROM numbers",

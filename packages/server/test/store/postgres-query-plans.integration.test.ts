@@ -29,6 +29,7 @@ const FILL = `
   INSERT INTO chat_receipt (conversation, user_id, delivered, read, read_ordinal, change)
   SELECT conversation, user_id, 1, 1, 1, 1 FROM chat_participation;
   INSERT INTO chat_presence SELECT 'u' || i, i, false FROM generate_series(1, 20000) i;
+  INSERT INTO chat_block SELECT 'u' || i, 'u' || i + 1 FROM generate_series(1, 20000) i;
   INSERT INTO chat_push SELECT 'a' || i, 'u' || i, 'd', 'web-push', '{}' FROM generate_series(1, 20000) i;
   INSERT INTO chat_push_lead VALUES (1, 's1', 1, NULL);
   INSERT INTO chat_outbox (draft) SELECT '{}' FROM generate_series(1, 20000);
