@@ -37,8 +37,3 @@ export function saidAt({ data, createdAt }: ChatMessage): number {
 
 /** What stands where a message was that its sender, or a moderator, has deleted. */
 export const TOMBSTONE = "This message was deleted.";
-
-/** What to tell somebody whose wish was not fulfilled. */
-export function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

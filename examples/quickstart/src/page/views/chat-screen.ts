@@ -1,6 +1,7 @@
 import { createChatClient } from "@chat/client";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, nameOf, type QuickstartData, sentenceOf } from "../chat.js";
+import { type Chat, nameOf, type QuickstartData } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { currentRoute, goTo } from "../route.js";
 import type { SavedLogin } from "../saved-login.js";

@@ -1,5 +1,6 @@
 import { tabStorage } from "../browser-storage.js";
-import { type Chat, type ChatConversation, sentenceOf } from "../chat.js";
+import type { Chat, ChatConversation } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { openMentionPicker } from "./mention-picker.js";
 

@@ -1,3 +1,4 @@
+import { sentenceOf } from "../sentence-of.js";
 import type { ClientStatus } from "@chat/client";
 import { deviceStorage } from "../browser-storage.js";
 import type { Chat } from "../chat.js";
@@ -112,7 +113,7 @@ function noticeFor(
     case "stopped":
       return error?.code === "unauthenticated"
         ? { text: "The server does not know this login any more.", button: "Log in again" }
-        : { text: `The server refuses this page. ${error?.message ?? ""}`, button: "Try again" };
+        : { text: `The server refuses this page. ${error ? sentenceOf(error) : ""}`, button: "Try again" };
   }
 }
 

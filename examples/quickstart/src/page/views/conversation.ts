@@ -1,6 +1,7 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, isMutedNow, nameOf, sentenceOf, titleOf } from "../chat.js";
+import { type Chat, type ChatConversation, isMutedNow, nameOf, titleOf } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { oncePerFrame } from "../once-per-frame.js";
 import { drawPresence, presenceText } from "../presence.js";

@@ -1,4 +1,5 @@
-import { type Chat, type ChatConversation, nameOf, sentenceOf } from "../chat.js";
+import { type Chat, type ChatConversation, nameOf } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { toUserId } from "../../user-id.js";
 

@@ -1,4 +1,4 @@
-import { sentenceOf } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import type { SavedLogin } from "../saved-login.js";
 

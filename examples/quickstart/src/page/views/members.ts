@@ -1,6 +1,7 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, nameOf, sentenceOf } from "../chat.js";
+import { type Chat, type ChatConversation, nameOf } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, element, icon, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";

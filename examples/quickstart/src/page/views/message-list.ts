@@ -1,4 +1,5 @@
-import { type Chat, type ChatConversation, sentenceOf } from "../chat.js";
+import type { Chat, ChatConversation } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
 import { oncePerFrame } from "../once-per-frame.js";

@@ -1,13 +1,6 @@
 import { drawAvatar } from "../avatar.js";
-import {
-  type Chat,
-  type ChatConversation,
-  type ChatMessage,
-  nameOf,
-  saidAt,
-  sentenceOf,
-  TOMBSTONE,
-} from "../chat.js";
+import { type Chat, type ChatConversation, type ChatMessage, nameOf, saidAt, TOMBSTONE } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { element, icon, setText } from "../element.js";
 import { dayLabel, fullTime, timeOfDay } from "../format-time.js";
 import { type Mentionable, mentionPieces } from "../mention-pieces.js";
@@ -214,7 +207,7 @@ function updateState(node: HTMLElement, { state, status, error }: ChatMessage): 
   part(node, ".meta").append(mark);
   setText(
     part(node, ".reason"),
-    state === "failed" ? (error?.message ?? "The server refused this message.") : "",
+    state === "failed" ? (error ? sentenceOf(error) : "The server refused this message.") : "",
   );
 }
 

@@ -1,5 +1,6 @@
 import { canPush, renewPush, subscribeToPush, unsubscribeFromPush } from "@chat/client/push";
-import { type Chat, sentenceOf } from "../chat.js";
+import type { Chat } from "../chat.js";
+import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 
 /**
