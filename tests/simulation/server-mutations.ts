@@ -150,8 +150,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: a fingerprint is not compared",
     "operations/get-range.ts",
-    "if (entry?.fingerprint !== fingerprint) {",
-    "if (entry?.fingerprint === 0) {",
+    "if (entry?.fingerprint !== fingerprint && ",
+    "if (entry?.fingerprint === 0 && ",
     BACKUPS,
   ),
   server(

@@ -5,7 +5,9 @@ type Own = Pick<OwnReceipt, "delivered" | "read" | "readOrdinal" | "unread" | "m
 
 /** The later of two states of the user's own receipt. @param answered the registers of `next` count, whatever their versions */
 export function mergeOwn(before: Own, next: Own, answered = false): Own {
-  const { read, readOrdinal } = next.read > before.read ? next : before;
+  // Where the entry is kept no more, the server names the ordinal of the next one that is.
+  const isFurther = next.read - before.read || next.readOrdinal - before.readOrdinal;
+  const { read, readOrdinal } = isFurther > 0 ? next : before;
   const later = <K extends "unread" | "mute" | "privacy">(register: K): Own[K] =>
     (answered || (next[register]?.version ?? 0) > (before[register]?.version ?? 0) ? next : before)[register];
   return defined({

@@ -89,6 +89,8 @@ async function eraseIn(
   let through = 0;
   for (let attempt = 1; ; attempt++) {
     try {
+      // Gone on with: what they have written since it was said here stays.
+      if (through === 0 && (await context.messages.find(keyOf(SYSTEM, conversationId, erasureId)))) return 0;
       for (let head = Infinity; through < head;) {
         const query = { conversationId, userId, after: through, limit: WIPED_AT_ONCE };
         const done = await context.messages.wipe(query);
@@ -99,7 +101,12 @@ async function eraseIn(
       }
       // They were there, and wrote nothing.
       if (found === 0) return wiped;
-      await appendErased(context, conversationId, erasureId, { userId, wipedThrough: through });
+      const redaction = { userId, wipedThrough: through };
+      const said = await appendErased(context, conversationId, erasureId, redaction);
+      // Another server has gone on with it, too, and was faster: what was wiped above its entry has to be said as well.
+      if (said < through && wiped > 0) {
+        await appendErased(context, conversationId, newUuid(context.runtime.random), redaction);
+      }
       return wiped;
     } catch (error) {
       const again = error instanceof ChatError && (error.retryable || error.code === "limit_exceeded");
@@ -109,12 +116,13 @@ async function eraseIn(
   }
 }
 
+/** Gives the id of the entry that says so. */
 async function appendErased(
   context: OperationContext,
   conversationId: string,
   erasureId: string,
   redaction: Draft["redaction"] & object,
-): Promise<void> {
+): Promise<number> {
   const state = (await context.messages.heads([conversationId])).get(conversationId)!;
   const [outcome] = await context.messages.append([
     {
@@ -128,6 +136,6 @@ async function appendErased(
     },
   ]);
   if (outcome!.status === "refused") throw outcome!.error;
-  if (outcome!.status === "duplicate") return;
-  context.publish([outcome!.entry]);
+  if (outcome!.status === "stored") context.publish([outcome!.entry]);
+  return outcome!.entry.messageId;
 }

@@ -74,6 +74,11 @@ export async function readVisible(
   return { after: query.after, through: query.before - 1, entries };
 }
 
+/** False if an entry went with its time while others were asked for. */
+async function isKept({ messages }: OperationContext, id: string, messageId: number): Promise<boolean> {
+  return messageId >= ((await messages.heads([id])).get(id)?.firstId ?? 0);
+}
+
 /**
  * Reads history. Present and former members see what lies in their intervals, and nothing of the rest.
  * @throws ChatError `not_found`, `invalid_argument`, `diverged` (`after` is beyond the head, or its entry has another
@@ -112,7 +117,7 @@ export async function getRange(
     if (fingerprint !== undefined && after >= Math.max(1, participation.firstId)) {
       const [entry] = (await read({ after: after - 1, before: after + 1, order: "ascending", limit: 1 }))
         .entries;
-      if (entry?.fingerprint !== fingerprint) {
+      if (entry?.fingerprint !== fingerprint && (entry || (await isKept(context, conversationId, after)))) {
         throw new ChatError("diverged", "Another entry stands at this position; go back to what is common.");
       }
     }
