@@ -13,7 +13,6 @@ import type {
   CustomData,
 } from "./public-types.js";
 import { abortable } from "./runtime/abortable.js";
-import { defined } from "./runtime/defined.js";
 import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
 import { type Device, openDevice, soleDevice } from "./tabs/device.js";
@@ -178,8 +177,7 @@ export function createChatClient<C extends CustomData = CustomData>(
     get privacy() {
       return core.status.privacy;
     },
-    setPrivacy: ({ typing, readReceipts }, settings) =>
-      core.setPrivacy(defined({ typing, readReceipts }), settings),
+    setPrivacy: (change, settings) => core.setPrivacy(change, settings),
     block: (other, settings) => core.setPrivacy({ block: [other] }, settings),
     unblock: (other, settings) => core.setPrivacy({ unblock: [other] }, settings),
     push: (subscription, settings) => core.push(subscription, settings),

@@ -217,9 +217,10 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
       const held = curMax(replica.ranges);
       try {
         if (isCaughtUp(replica)) {
-          const fetch = (query: { before: number; limit: number }) => range(replica, query);
-          const page = await pageDown(replica, CLIENT_LIMITS.prefetchEntries, { replicas, writer, fetch });
-          isEnd = page?.isLower === false;
+          const page = await pageDown(replica, CLIENT_LIMITS.prefetchEntries, environment, (query) =>
+            range(replica, query),
+          );
+          isEnd = !!page?.isEnd;
           continue;
         }
         await step(replica, newest).catch((error: unknown) => {

@@ -17,18 +17,14 @@ export function hasBelow(replica: Replica): boolean {
 /**
  * Brings a page of what lies below onto the screen: of what is held, else of the server's. The timeline must be open.
  * @param limit entries of the page
- * @returns its entries, and whether it went down; undefined if the log was replaced meanwhile, or is in doubt
+ * @returns its entries, and whether there is nothing lower; undefined if the log was replaced meanwhile, or is in doubt
  */
 export async function pageDown(
   replica: Replica,
   limit: number,
-  environment: {
-    readonly replicas: Pick<Replicas, "apply" | "prepend">;
-    readonly writer: Pick<CacheWriter, "read">;
-    fetch(query: { readonly before: number; readonly limit: number }): Promise<Span>;
-  },
-): Promise<{ readonly entries: readonly Entry[]; readonly isLower: boolean } | undefined> {
-  const { replicas, writer, fetch } = environment;
+  { replicas, writer }: { readonly replicas: Replicas; readonly writer: Pick<CacheWriter, "read"> },
+  fetch: (query: { readonly before: number; readonly limit: number }) => Promise<Span>,
+): Promise<{ readonly entries: readonly Entry[]; readonly isEnd: boolean } | undefined> {
   const { view, ranges, id } = replica;
   const before = viewStart(replica);
   const newest = ranges.at(-1);
@@ -49,5 +45,5 @@ export async function pageDown(
   // Otherwise the log was replaced meanwhile, or begins elsewhere, and what was read does not adjoin it.
   if (replica.view !== view || viewStart(replica) > before) return undefined;
   replicas.prepend(replica, from, entries);
-  return { entries, isLower: from < before };
+  return { entries, isEnd: from >= before };
 }

@@ -113,10 +113,11 @@ export function forgetThrough(replica: Replica, through: number): CacheChanges {
   const { view } = replica;
   replica.ranges = ranges;
   replica.early = replica.early.filter((span) => span.through > through);
-  // Where nothing is held, nothing is in doubt, and there is nothing to be compared.
-  if (ranges.length === 0 && replica.trust === "suspect") replica.trust = "sure";
-  if (view && ranges.length === 0) replica.view = emptyView(true);
-  else if (view) {
+  if (ranges.length === 0) {
+    // Where nothing is held, nothing is in doubt, and there is nothing to be compared.
+    if (replica.trust === "suspect") replica.trust = "sure";
+    if (view) replica.view = emptyView(true);
+  } else if (view) {
     view.from = Math.max(view.from, through + 1);
     view.entries = view.entries.filter(({ messageId }) => messageId > through);
   }

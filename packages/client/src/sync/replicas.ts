@@ -126,13 +126,11 @@ export function createReplicas({
     return kept;
   }
 
-  /** What waits for what was before it, and is kept no more itself, waits for nothing. Gives what leaves the outbox by it. */
-  function settleGone(replica: Replica): readonly string[] {
-    const { early, row } = replica;
-    const gone = early.filter(({ through }) => through < row.firstId);
-    if (gone.length === 0) return [];
-    replica.early = early.filter((span) => !gone.includes(span));
-    return settle(gone.flatMap(({ entries }) => entries));
+  /** Takes out what waits for what was before it, and is kept no more itself: it waits for nothing. */
+  function takeGone(replica: Replica): readonly Entry[] {
+    const gone = replica.early.filter(({ through }) => through < replica.row.firstId);
+    replica.early = replica.early.filter((span) => !gone.includes(span));
+    return gone.flatMap(({ entries }) => entries);
   }
 
   function forgetAll(): void {
@@ -214,7 +212,7 @@ export function createReplicas({
       // What the store may have lost is compared before it is forgotten: this device's own part of it is sent again.
       if (replica.trust === "unsure" && (row.lastRedaction ?? 0) > replica.obeyed) replica.trust = "suspect";
       const missed = replica.trust === "suspect" ? 0 : obey(replica).missed;
-      const removeOutbox = settleGone(replica);
+      const removeOutbox = settle(takeGone(replica));
       void commit(replica, { ...forgetThrough(replica, Math.max(missed, row.firstId - 1)), removeOutbox });
       return replica;
     },
@@ -225,7 +223,7 @@ export function createReplicas({
       replica.row = seenIn(replica.row, span);
       const { missed, redact } = obey(replica, span);
       const lowest = replica.row.firstId - 1;
-      const gone = settleGone(replica);
+      const gone = takeGone(replica);
       const forgotten = forgetThrough(replica, Math.max(missed, lowest));
       // Once this span is taken in.
       if (forgotten.forget) void Promise.resolve().then(() => forgot(replica));
@@ -236,10 +234,10 @@ export function createReplicas({
       const { through } = span;
       const next = addSpan(ranges, { after, through });
       const current = obeying(replica);
-      const entries = span.entries.map(current);
+      const entries = [...gone, ...span.entries].map(current);
       if (next === ranges) {
         // What is no longer kept is no reason to send it again.
-        const removeOutbox = [...gone, ...settle(entries.filter(({ messageId }) => messageId <= lowest))];
+        const removeOutbox = settle(entries.filter(({ messageId }) => messageId <= lowest));
         if (forgotten.forget || removeOutbox.length > 0) void commit(replica, { ...forgotten, removeOutbox });
         return;
       }
@@ -269,7 +267,7 @@ export function createReplicas({
         }
       }
       replica.row = obeyingRow(replica, toldOf(replica));
-      const removeOutbox = [...gone, ...settle(entries)];
+      const removeOutbox = settle(entries);
       const { view } = replica;
       if (view) {
         view.entries = mergeEntries(view.entries, fresh);

@@ -14,7 +14,7 @@ export function createTimeline<C extends CustomData>(
   replica: Replica,
   topic: Topic,
 ): Timeline<C> {
-  const { replicas, filler, writer, ask, lineOf, outboxOf, isOnline } = environment;
+  const { replicas, filler, ask, lineOf, outboxOf, isOnline } = environment;
   const pager = createPager(loadPage, () => topic.changed());
   const screen = createScreen(lineOf, replica);
   let opening: Promise<void> | undefined;
@@ -32,12 +32,12 @@ export function createTimeline<C extends CustomData>(
   }
 
   async function loadPage(limit: number, signal: AbortSignal): Promise<void> {
-    const fetch: Parameters<typeof pageDown>[2]["fetch"] = (query) =>
-      ask({ type: "get-range", conversationId: replica.id, ...query }, { signal });
     await open();
     while (hasOlder()) {
-      const page = await pageDown(replica, limit, { replicas, writer, fetch });
-      if (page && (!page.isLower || page.entries.some(isShown))) return;
+      const page = await pageDown(replica, limit, environment, (query) =>
+        ask({ type: "get-range", conversationId: replica.id, ...query }, { signal }),
+      );
+      if (page?.isEnd || page?.entries.some(isShown)) return;
       if (replica.trust !== "sure") await filler.fill(replica);
     }
   }
