@@ -100,7 +100,7 @@ beforeAll(async () => {
 });
 
 // Skipped in a shallow clone; the golden frames of that state are compared in any case.
-describe.runIf(knowsCommit(OLDER))("versions of one subprotocol", () => {
+describe.runIf(knowsCommit(OLDER))("versions of one subprotocol (needs git's history)", () => {
   test.each<[string, () => [host: Version, anas: Version, bos: Version]]>([
     ["an older client and a newer one, at a newer server", () => [newer, older, newer]],
     ["the same at an older server", () => [older, older, newer]],
