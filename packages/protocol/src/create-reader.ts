@@ -10,7 +10,7 @@ function tooLarge(what: string): ChatError {
 }
 
 /** Bytes from which the platform's decoder is faster than ours. */
-const SHORT = 64;
+export const LONG = 64;
 
 /** The text of UTF-8 bytes. @throws ChatError `malformed_frame` */
 export type TextReader = (bytes: Uint8Array) => string;
@@ -61,7 +61,7 @@ export function createReader(
     const from = take(size);
     let text = "";
     // The platform's decoder takes longer to begin than most texts to be read.
-    if (size < SHORT)
+    if (size < LONG)
       for (let next = from; next < at && bytes[next]! < 0x80;) text += String.fromCharCode(bytes[next++]!);
     return text.length === size ? text : readText(bytes.subarray(from, at));
   }

@@ -1,7 +1,4 @@
-import { malformed, strictText, type TextReader } from "./create-reader.js";
-
-/** Bytes from which the platform's decoder is faster than ours. */
-const LONG = 64;
+import { LONG, malformed, strictText, type TextReader } from "./create-reader.js";
 
 /**
  * Reads the text of UTF-8 bytes (RFC 3629). Encoded surrogates come through: those are the mistake that a careless device makes, and the

@@ -15,7 +15,7 @@ import { backoff } from "../runtime/backoff.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
-import { isShown } from "../timeline/merge-timeline.js";
+import { isShown } from "./is-shown.js";
 import { hasBelow, pageDown } from "./page-down.js";
 import { isCaughtUp, isFollowed, type Replica, type Span } from "./replica.js";
 import type { Replicas } from "./replicas.js";

@@ -5,11 +5,11 @@ import { abortable, aborted } from "../runtime/abortable.js";
 import type { Topic } from "../runtime/notifier.js";
 import { curMax, rangeAt } from "../sync/held-ranges.js";
 import { obeying } from "../sync/obey.js";
+import { isShown } from "../sync/is-shown.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import type { View } from "../sync/view.js";
 import { createPager } from "./create-pager.js";
 import { createScreen } from "./create-screen.js";
-import { isShown } from "./merge-timeline.js";
 import type { TimelineEnvironment } from "./timeline-environment.js";
 
 const NOTHING: readonly never[] = [];

@@ -2,10 +2,10 @@ import { ChatError, type Entry } from "@chat/protocol";
 import type { CustomData, Timeline } from "../public-types.js";
 import type { Topic } from "../runtime/notifier.js";
 import { hasBelow, pageDown } from "../sync/page-down.js";
+import { isShown } from "../sync/is-shown.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import { createPager } from "./create-pager.js";
 import { createScreen } from "./create-screen.js";
-import { isShown } from "./merge-timeline.js";
 import type { TimelineEnvironment } from "./timeline-environment.js";
 
 /** What the screen reads of one conversation. @param topic changes with the replica and its outbox */

@@ -12,8 +12,12 @@ export function encodeAnnouncement({
   return JSON.stringify({ serverId, url, region, connections, capacity, draining });
 }
 
-/** Reads what was written down; undefined where a version that we do not know wrote it, or nobody of ours. */
-export function decodeAnnouncement(text: string): AnnouncedServer | undefined {
+/** Reads what was written down, and leaves out what a version that we do not know wrote, or nobody of ours. */
+export function decodeAnnouncements(texts: readonly string[]): readonly AnnouncedServer[] {
+  return texts.map(decodeAnnouncement).filter((server) => server !== undefined);
+}
+
+function decodeAnnouncement(text: string): AnnouncedServer | undefined {
   let value: Partial<Record<keyof AnnouncedServer, unknown>> | null;
   try {
     value = JSON.parse(text) as typeof value;

@@ -8,10 +8,11 @@ function unblockFirst(): ChatError {
 }
 
 /**
- * Refuses to write into a direct conversation of two of whom one has blocked the other.
+ * Refuses to write into a direct conversation of two of whom one has blocked the other. The system writes everywhere.
  * @throws ChatError `unblock_first`, `blocked`
  */
-export function assertNotBlocked({ blocks, blockedBy }: Participation): void {
+export function assertNotBlocked({ isSystem }: Caller, { blocks, blockedBy }: Participation): void {
+  if (isSystem === true) return;
   if (blocks) throw unblockFirst();
   if (blockedBy) throw new ChatError("blocked", "This user takes no messages of yours.");
 }

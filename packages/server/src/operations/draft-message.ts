@@ -20,7 +20,7 @@ export async function draftMessage(
   const { clientMessageId, kind = ENTRY_KINDS.text, replyTo } = message;
   assertContent(context, message);
   const participation = await authorizeMember(context, caller, conversationId);
-  if (caller.isSystem !== true) assertNotBlocked(participation);
+  assertNotBlocked(caller, participation);
   assertVisible(participation, replyTo);
   const key = keyOf(caller, conversationId, clientMessageId);
   let content: Pick<NewMessage, "text" | "data" | "mentions"> = message;

@@ -1,7 +1,7 @@
 import { ChatError, type OwnReceipt, SYSTEM_USER } from "@chat/protocol";
 import { authorizeMember } from "./authorize-member.js";
 import type { Caller, OperationContext } from "./operation-context.js";
-import { storeReceipts } from "./receipts.js";
+import { storeReceipt } from "./receipts.js";
 
 /**
  * The caller wants to hear nothing of a conversation, but for messages that mention the caller unless `mentionsMuted`, until a
@@ -29,10 +29,6 @@ export async function muteConversation(
   await authorizeMember(context, caller, conversationId);
   await context.hooks.authorize(caller, { operation: "mute-conversation", conversationId });
   const mutedUntil = until > context.runtime.clock.now() ? until : 0;
-  const [receipt] = await storeReceipts(context, [
-    { conversationId, userId, mutedUntil, ...(mentionsMuted === true && { mentionsMuted }) },
-  ]);
-  if (receipt === undefined)
-    throw new ChatError("forbidden", "You are no member of this conversation any more.");
-  return receipt;
+  const muted = { mutedUntil, ...(mentionsMuted === true && { mentionsMuted }) };
+  return storeReceipt(context, { conversationId, userId, ...muted });
 }

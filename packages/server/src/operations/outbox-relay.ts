@@ -144,7 +144,7 @@ function requestOf(context: OperationContext, caller: Caller, { draft }: QueuedD
     // The application was asked when it was drafted; whether the sender is a member still is asked now.
     async authorize(allowedUnder) {
       const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
-      if (caller.isSystem !== true) assertNotBlocked(participation);
+      assertNotBlocked(caller, participation);
       assertVisible(participation, content.replyTo);
       // It stands in the application's rows already: who has left meanwhile is no reason to refuse it.
       const members =

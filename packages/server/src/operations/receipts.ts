@@ -79,14 +79,19 @@ export async function sendReceipt(
   caller: Caller,
   step: ReceiptStep,
 ): Promise<OwnReceipt> {
-  const [receipt] = await storeReceipts(context, [await authorizeStep(context, caller, step)]);
+  return storeReceipt(context, await authorizeStep(context, caller, step));
+}
+
+/** As {@link storeReceipts}, of one. @throws ChatError `forbidden` for a user who was removed since, `store_unavailable` */
+export async function storeReceipt(context: OperationContext, advance: ReceiptAdvance): Promise<OwnReceipt> {
+  const [receipt] = await storeReceipts(context, [advance]);
   if (receipt === undefined)
     throw new ChatError("forbidden", "You are no member of this conversation any more.");
   return receipt;
 }
 
 /** Stores what was allowed, and has it told; undefined for a user who was removed since. */
-export async function storeReceipts(
+async function storeReceipts(
   context: OperationContext,
   advances: readonly ReceiptAdvance[],
 ): Promise<readonly (OwnReceipt | undefined)[]> {

@@ -119,7 +119,7 @@ export async function sendMessages(
         if (version === undefined) {
           memberships.delete(conversationId);
           const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
-          if (caller.isSystem !== true) assertNotBlocked(participation);
+          assertNotBlocked(caller, participation);
           assertVisible(participation, message.replyTo);
           version = participation.membershipVersion;
           memberships.set(conversationId, version);

@@ -10,7 +10,7 @@ import {
 import type { PrivacyChange } from "../store/conversation-store.js";
 import { authorizeMember } from "./authorize-member.js";
 import type { Caller, OperationContext } from "./operation-context.js";
-import { storeReceipts } from "./receipts.js";
+import { storeReceipt } from "./receipts.js";
 
 /** What a conversation may say of one thing; `default`: as everywhere. */
 export type PrivacyChoice = "on" | "off" | "default";
@@ -71,10 +71,7 @@ export async function setConversationPrivacy(
     ...(typing !== undefined && { typing: toldBy(typing) }),
     ...(readReceipts !== undefined && { readReceipts: toldBy(readReceipts) }),
   };
-  const [receipt] = await storeReceipts(context, [{ conversationId, userId: caller.userId, privacy }]);
-  if (receipt === undefined)
-    throw new ChatError("forbidden", "You are no member of this conversation any more.");
-  return receipt;
+  return storeReceipt(context, { conversationId, userId: caller.userId, privacy });
 }
 
 function toldBy(choice: PrivacyChoice): boolean | null {

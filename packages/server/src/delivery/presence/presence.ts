@@ -117,9 +117,11 @@ export class Presence {
   /** A user has blocked these others: none sees the other any more. */
   blocked(userId: string, others: ReadonlySet<string>): void {
     for (const recipient of this.#watch.recipients()) {
-      const whom = recipient.userId === userId ? others : others.has(recipient.userId) ? [userId] : [];
-      const watched = new Set(this.#watch.of(recipient));
-      const hidden = [...whom].filter((other) => watched.has(other));
+      const isOwn = recipient.userId === userId;
+      if (!isOwn && !others.has(recipient.userId)) continue;
+      const hidden = this.#watch
+        .of(recipient)
+        .filter((other) => (isOwn ? others.has(other) : other === userId));
       if (hidden.length > 0) this.#watch.hide(recipient, hidden);
     }
   }

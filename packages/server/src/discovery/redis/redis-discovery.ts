@@ -1,7 +1,7 @@
 import { ChatError } from "@chat/protocol";
 import type { RedisConnection } from "../../fanout/redis/redis-connection.js";
-import { decodeAnnouncement, encodeAnnouncement } from "../announcement.js";
-import type { AnnouncedServer, Discovery } from "../discovery.js";
+import { decodeAnnouncements, encodeAnnouncement } from "../announcement.js";
+import type { Discovery } from "../discovery.js";
 
 /** Settings of {@link redisDiscovery}. */
 export interface RedisDiscoveryOptions {
@@ -62,10 +62,7 @@ export function redisDiscovery(connection: RedisConnection, options: RedisDiscov
       await run("withdraw", serverId);
     },
     async list() {
-      const found = (await run("list")) as unknown[];
-      return found
-        .map((text) => decodeAnnouncement(String(text)))
-        .filter((server): server is AnnouncedServer => server !== undefined);
+      return decodeAnnouncements(((await run("list")) as unknown[]).map(String));
     },
     async close() {},
   };

@@ -1,6 +1,7 @@
 import type { Runtime } from "@chat/protocol";
+import { preparedOnce } from "../../store/sql/prepared-once.js";
 import type { SqlValue } from "../../store/sql/sql-engine.js";
-import { decodeAnnouncement, encodeAnnouncement } from "../announcement.js";
+import { decodeAnnouncements, encodeAnnouncement } from "../announcement.js";
 import type { AnnouncedServer, Discovery } from "../discovery.js";
 
 /** What the discovery asks a SQL server. */
@@ -19,8 +20,7 @@ interface DiscoveryEngine<Text> {
 export class SqlDiscovery<Text> implements Discovery {
   readonly #engine: DiscoveryEngine<Text>;
   readonly #queries: Readonly<Record<DiscoveryQuery, Text>>;
-  readonly #runtime: Runtime;
-  #ready: Promise<void> | undefined;
+  readonly #prepared: () => Promise<void>;
 
   /** @param queries `announce` is given id, lease and server, `withdraw` the id */
   constructor(
@@ -30,7 +30,7 @@ export class SqlDiscovery<Text> implements Discovery {
   ) {
     this.#engine = engine;
     this.#queries = queries;
-    this.#runtime = runtime;
+    this.#prepared = preparedOnce(() => engine.attach(runtime));
   }
 
   async announce(server: AnnouncedServer, lease: number): Promise<void> {
@@ -42,9 +42,7 @@ export class SqlDiscovery<Text> implements Discovery {
   }
 
   async list(): Promise<readonly AnnouncedServer[]> {
-    return (await this.#run("list", []))
-      .map(({ server }) => decodeAnnouncement(server))
-      .filter((server): server is AnnouncedServer => server !== undefined);
+    return decodeAnnouncements((await this.#run("list", [])).map(({ server }) => server));
   }
 
   close(): Promise<void> {
@@ -55,12 +53,7 @@ export class SqlDiscovery<Text> implements Discovery {
     query: DiscoveryQuery,
     values: readonly SqlValue[],
   ): Promise<readonly { readonly server: string }[]> {
-    // The tables are the store's; whoever comes first makes them. A failure is tried again with the next call.
-    this.#ready ??= this.#engine.attach(this.#runtime).catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    await this.#ready;
+    await this.#prepared();
     return this.#engine.statement(`discovery_${query}`, this.#queries[query], values);
   }
 }

@@ -1,5 +1,5 @@
 import { type Cancel, ChatError, type Clock, systemRuntime } from "@chat/protocol";
-import { decodeAnnouncement, encodeAnnouncement } from "../announcement.js";
+import { decodeAnnouncements, encodeAnnouncement } from "../announcement.js";
 import type { AnnouncedServer, Discovery } from "../discovery.js";
 import type { ZooKeeperClient, ZooKeeperFailure } from "./zookeeper-client.js";
 
@@ -78,9 +78,7 @@ class ZooKeeperDiscovery implements Discovery {
           unless(NO_NODE),
         ),
       );
-      return (await Promise.all(nodes))
-        .map((data) => decodeAnnouncement(String(data)))
-        .filter((server): server is AnnouncedServer => server !== undefined);
+      return decodeAnnouncements((await Promise.all(nodes)).map(String));
     });
   }
 

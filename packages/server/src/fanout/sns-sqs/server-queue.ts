@@ -1,4 +1,5 @@
 import { type Cancel, newUuid, type Runtime } from "@chat/protocol";
+import { isAwsAnswer } from "../../aws/is-aws-answer.js";
 import type { SnsClient, SqsClient } from "./aws-clients.js";
 import type { QueueNames } from "./queue-names.js";
 
@@ -63,7 +64,7 @@ export class ServerQueue {
         await this.#create();
         break;
       } catch (error) {
-        if (isAnswer(error)) throw error;
+        if (isAwsAnswer(error)) throw error;
         if (pause === FIRST_PAUSE) this.#noteFailure(error);
       }
       await this.#wait(pause);
@@ -195,13 +196,6 @@ export class ServerQueue {
         runtime.log("debug", "fanout_remove_failed", { broker: "SQS", error: String(outcome.reason) });
     }
   }
-}
-
-/** True for what AWS itself has said: its exceptions tell whose fault it was, and a lost connection does not. */
-function isAnswer(error: unknown): boolean {
-  return (
-    error instanceof Error && (Object.hasOwn(error, "$fault") || error.name === "CredentialsProviderError")
-  );
 }
 
 /** True for the error of a queue that is not there, by the names that it has in either protocol of SQS. */

@@ -1,4 +1,5 @@
 import type { Runtime } from "@chat/protocol";
+import { preparedOnce } from "../../store/sql/prepared-once.js";
 import type { SqlValue } from "../../store/sql/sql-engine.js";
 import { leaseRanOut } from "../in-process-registry.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry.js";
@@ -21,8 +22,7 @@ export interface RegistryEngine<Text> {
 export class SqlRegistry<Text> implements Registry {
   readonly #engine: RegistryEngine<Text>;
   readonly #queries: Readonly<Record<RegistryQuery, Text>>;
-  readonly #runtime: Runtime;
-  #ready: Promise<void> | undefined;
+  readonly #prepared: () => Promise<void>;
 
   /** @param queries `renew` and `register` answer with a row if the lease holds */
   constructor(
@@ -32,7 +32,7 @@ export class SqlRegistry<Text> implements Registry {
   ) {
     this.#engine = engine;
     this.#queries = queries;
-    this.#runtime = runtime;
+    this.#prepared = preparedOnce(() => engine.attach(runtime));
   }
 
   async join({ serverId, incarnation }: ServerIdentity, lease: number): Promise<void> {
@@ -69,12 +69,7 @@ export class SqlRegistry<Text> implements Registry {
     query: RegistryQuery,
     values: readonly (string | number)[],
   ): Promise<readonly { readonly id: string }[]> {
-    // The tables are the store's; whoever comes first makes them. A failure is tried again with the next call.
-    this.#ready ??= this.#engine.attach(this.#runtime).catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    await this.#ready;
+    await this.#prepared();
     return this.#engine.statement(`registry_${query}`, this.#queries[query], values);
   }
 }

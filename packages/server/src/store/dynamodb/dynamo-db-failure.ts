@@ -1,4 +1,5 @@
 import { type ChatError, isChatError } from "@chat/protocol";
+import { isAwsAnswer } from "../../aws/is-aws-answer.js";
 import { unavailable } from "../sql/unavailable.js";
 
 /** Why one write of a transaction was the reason that none was done. */
@@ -47,11 +48,7 @@ export function isConditionFailed(thrown: unknown): boolean {
 
 /** True if DynamoDB was not reached, by what {@link failureOf} made of it. */
 export function isAway(thrown: unknown): boolean {
-  if (!isChatError(thrown) || thrown.cause === undefined) return false;
-  // What DynamoDB itself has answered says whose fault it was.
-  return (
-    nameOf(thrown.cause) !== "CredentialsProviderError" && !Object.hasOwn(thrown.cause as object, "$fault")
-  );
+  return isChatError(thrown) && thrown.cause !== undefined && !isAwsAnswer(thrown.cause);
 }
 
 /** What the operator is told. */

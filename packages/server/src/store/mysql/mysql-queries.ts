@@ -52,6 +52,10 @@ const PRIVACY_COLUMNS = `${text("u.id")} AS "userId", u.privacy_version AS "vers
   (SELECT CAST(COALESCE(JSON_ARRAYAGG(${text("b.blocked")}), '[]') AS CHAR) FROM chat_block b
     WHERE b.user_id = u.id) AS "blocked"`;
 
+/** Of a direct conversation: one of the two has blocked the other. */
+const IS_BLOCKED = `(EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_low AND b.blocked = c.pair_high)
+  OR EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_high AND b.blocked = c.pair_low))`;
+
 /** The other user of a direct conversation. */
 const PEER = "CASE p.user_id WHEN c.pair_low THEN c.pair_high ELSE c.pair_low END";
 
@@ -166,8 +170,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   lock: `SELECT c.pk AS "key", ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal,
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
       c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.activity, c.latest_id AS "latestId",
-      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_low AND b.blocked = c.pair_high)
-        OR EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_high AND b.blocked = c.pair_low) AS "isBlocked",
+      ${IS_BLOCKED} AS "isBlocked",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.name END AS "name", CASE WHEN ${isIn("c.id", "$2")} THEN c.data END AS "data",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.latest END AS "latestMessage"
@@ -197,8 +200,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   descending: range("DESC"),
   heads: `SELECT ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal, c.membership_version AS "membershipVersion",
       c.first_id AS "firstId", c.last_redaction AS "lastRedaction",
-      EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_low AND b.blocked = c.pair_high)
-        OR EXISTS (SELECT 1 FROM chat_block b WHERE b.user_id = c.pair_high AND b.blocked = c.pair_low) AS "isBlocked"
+      ${IS_BLOCKED} AS "isBlocked"
     FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c ON c.id = UNHEX(wanted.id)`,
 
   // Of two at once the second fails at a unique key once the first is committed, and is told so by the next try.

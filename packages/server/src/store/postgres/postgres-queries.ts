@@ -98,6 +98,10 @@ const RECEIPT_COLUMNS = `r.delivered, r.read, r.read_ordinal AS "readOrdinal", r
 const PRIVACY_COLUMNS = `id AS "userId", privacy_version AS version, typing, read_receipts AS "readReceipts",
   (SELECT coalesce(json_agg(b.blocked), '[]')::text FROM chat_block b WHERE b.user_id = id) AS blocked`;
 
+/** Of a direct conversation: one of the two has blocked the other. */
+const IS_BLOCKED = `(EXISTS (SELECT FROM chat_block WHERE user_id = pair_low AND blocked = pair_high)
+  OR EXISTS (SELECT FROM chat_block WHERE user_id = pair_high AND blocked = pair_low))`;
+
 /** The other user of a direct conversation. */
 const PEER = "CASE p.user_id WHEN c.pair_low THEN c.pair_high ELSE c.pair_low END";
 
@@ -140,8 +144,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   lock: `SELECT key, id, head, fingerprint, ordinal, membership_version AS "membershipVersion",
       member_count AS "memberCount", last_redaction AS "lastRedaction", first_id AS "firstId", activity,
       latest_id AS "latestId",
-      EXISTS (SELECT FROM chat_block WHERE user_id = pair_low AND blocked = pair_high)
-        OR EXISTS (SELECT FROM chat_block WHERE user_id = pair_high AND blocked = pair_low) AS "isBlocked",
+      ${IS_BLOCKED} AS "isBlocked",
       CASE WHEN id = ANY($2::text[]) THEN name END AS name,
       CASE WHEN id = ANY($2::text[]) THEN data END AS data, CASE WHEN id = ANY($2::text[]) THEN history END AS history,
       CASE WHEN id = ANY($2::text[]) THEN latest END AS "latestMessage"
@@ -168,8 +171,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   descending: range("DESC"),
   heads: `SELECT id, head, fingerprint, ordinal, membership_version AS "membershipVersion", first_id AS "firstId",
       last_redaction AS "lastRedaction",
-      EXISTS (SELECT FROM chat_block WHERE user_id = pair_low AND blocked = pair_high)
-        OR EXISTS (SELECT FROM chat_block WHERE user_id = pair_high AND blocked = pair_low) AS "isBlocked"
+      ${IS_BLOCKED} AS "isBlocked"
     FROM chat_conversation WHERE id = ANY($1::text[])`,
 
   reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)

@@ -17,6 +17,7 @@ import { decodeBody } from "./entry-body.js";
 import { hexOf } from "./hex-of.js";
 import { idBytes } from "./id-bytes.js";
 import { membershipProblem, usersOf } from "./membership-problem.js";
+import { type RawHead, toHeads } from "./raw-head.js";
 import type { SqlEngine, SqlTransaction } from "./sql-engine.js";
 import { bodiesOf, idsWrittenBy, messagesOf, redactionTargets } from "./sql-redactions.js";
 import { unavailable } from "./unavailable.js";
@@ -101,14 +102,7 @@ export class SqlMessageStore implements MessageStore {
   }
 
   async heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
-    type RawHead = Omit<Head, "isBlocked"> & { readonly id: string; readonly isBlocked: number | boolean };
-    const rows = await this.#engine.read<RawHead>("heads", [conversationIds]);
-    return new Map(
-      rows.map(({ id, isBlocked, ...head }) => [
-        id,
-        { ...head, ...(Boolean(isBlocked) && { isBlocked: true }) },
-      ]),
-    );
+    return toHeads(await this.#engine.read<RawHead>("heads", [conversationIds]));
   }
 
   /** As {@link ChatStore.close}. */

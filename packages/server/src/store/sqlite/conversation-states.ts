@@ -48,13 +48,16 @@ interface MutableState {
   newLatest: StoredEntry | undefined;
 }
 
+/** Of a direct conversation: one of the two has blocked the other. */
+export const IS_BLOCKED = `(EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
+  OR EXISTS (SELECT 1 FROM chat_block WHERE user = pair_high AND blocked = pair_low))`;
+
 const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
     last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId, head AS headBefore,
     activity, membership_change AS membershipChange, latest_id AS latestId, latest, view_change AS viewChange,
     receipts_change AS receiptsChange,
-    EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
-      OR EXISTS (SELECT 1 FROM chat_block WHERE user = pair_high AND blocked = pair_low) AS isBlocked
+    ${IS_BLOCKED} AS isBlocked
   FROM chat_conversation WHERE id = ?`;
 
 const SAVE = `

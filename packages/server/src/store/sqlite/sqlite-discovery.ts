@@ -1,6 +1,7 @@
 import { type Runtime, systemRuntime } from "@chat/protocol";
-import { decodeAnnouncement, encodeAnnouncement } from "../../discovery/announcement.js";
-import type { AnnouncedServer, Discovery } from "../../discovery/discovery.js";
+import { decodeAnnouncements, encodeAnnouncement } from "../../discovery/announcement.js";
+import type { Discovery } from "../../discovery/discovery.js";
+import { preparedOnce } from "../sql/prepared-once.js";
 import { GroupCommit } from "./group-commit.js";
 import { prepareDatabase } from "./open-database.js";
 import { SqliteConnection } from "./sqlite-connection.js";
@@ -30,16 +31,7 @@ export function sqliteDiscovery(database: SqliteDatabase, options: SqliteDiscove
   const connection = new SqliteConnection(database);
   connection.open(runtime);
   const commits = new GroupCommit(connection, () => ({ flush() {} }));
-  let ready: Promise<void> | undefined;
-
-  /** The tables are the store's; whoever comes first makes them. A failure is tried again with the next call. */
-  function prepared(): Promise<void> {
-    ready ??= prepareDatabase(connection, allowVolatile).catch((error: unknown) => {
-      ready = undefined;
-      throw error;
-    });
-    return ready;
-  }
+  const prepared = preparedOnce(() => prepareDatabase(connection, allowVolatile));
 
   async function write(work: (now: number) => void): Promise<void> {
     await prepared();
@@ -56,11 +48,10 @@ export function sqliteDiscovery(database: SqliteDatabase, options: SqliteDiscove
     withdraw: (serverId) => write(() => void connection.prepare(QUERIES.withdraw).run(serverId)),
     async list() {
       await prepared();
-      return connection.run(() =>
-        (connection.prepare(QUERIES.list).all(runtime.clock.now()) as { readonly server: string }[])
-          .map(({ server }) => decodeAnnouncement(server))
-          .filter((server): server is AnnouncedServer => server !== undefined),
-      );
+      return connection.run(() => {
+        const rows = connection.prepare(QUERIES.list).all(runtime.clock.now());
+        return decodeAnnouncements((rows as { readonly server: string }[]).map(({ server }) => server));
+      });
     },
     async close() {},
   };

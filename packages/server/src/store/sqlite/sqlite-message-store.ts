@@ -13,9 +13,10 @@ import { AppendCall } from "../sql/append-call.js";
 import { isKeptOut } from "../is-kept-out.js";
 import { entryOf, prunedEntry } from "../sql/draft-entry.js";
 import { decodeBody, encodeBody, packId } from "../sql/entry-body.js";
+import { type RawHead, toHeads } from "../sql/raw-head.js";
 import { membershipProblem, usersOf } from "../sql/membership-problem.js";
 import { unavailable } from "../sql/unavailable.js";
-import type { ConversationState, ConversationStates } from "./conversation-states.js";
+import { type ConversationState, type ConversationStates, IS_BLOCKED } from "./conversation-states.js";
 import type { GroupCommit, Job } from "./group-commit.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 import { SqliteRedactions } from "./sqlite-redactions.js";
@@ -42,8 +43,7 @@ export const MESSAGE_QUERIES = {
   heads: `
     SELECT id, head, fingerprint, ordinal, membership_version AS membershipVersion, first_id AS firstId,
       last_redaction AS lastRedaction,
-      EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
-        OR EXISTS (SELECT 1 FROM chat_block WHERE user = pair_high AND blocked = pair_low) AS isBlocked
+      ${IS_BLOCKED} AS isBlocked
     FROM chat_conversation
     WHERE id IN (SELECT value FROM json_each(?))`,
 } as const;
@@ -146,18 +146,8 @@ export class SqliteMessageStore implements MessageStore {
 
   heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
     return this.#connection.run(() => {
-      const rows = this.#connection
-        .prepare(MESSAGE_QUERIES.heads)
-        .all(JSON.stringify(conversationIds)) as (Omit<Head, "isBlocked"> & {
-        id: string;
-        isBlocked: number;
-      })[];
-      return new Map(
-        rows.map(({ id, isBlocked, ...head }) => [
-          id,
-          { ...head, ...(isBlocked === 1 && { isBlocked: true }) },
-        ]),
-      );
+      const statement = this.#connection.prepare(MESSAGE_QUERIES.heads);
+      return toHeads(statement.all(JSON.stringify(conversationIds)) as RawHead[]);
     });
   }
 

@@ -1,6 +1,7 @@
 import { type Runtime, systemRuntime } from "@chat/protocol";
 import { leaseRanOut } from "../../registry/in-process-registry.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../../registry/registry.js";
+import { preparedOnce } from "../sql/prepared-once.js";
 import { GroupCommit } from "./group-commit.js";
 import { prepareDatabase } from "./open-database.js";
 import { SqliteConnection } from "./sqlite-connection.js";
@@ -42,15 +43,14 @@ export function sqliteRegistry(database: SqliteDatabase, options: SqliteRegistry
 }
 
 class SqliteRegistry implements Registry {
-  readonly #options: SqliteRegistryOptions;
   readonly #connection: SqliteConnection;
   readonly #commits: GroupCommit<{ flush(): void }>;
-  #ready: Promise<void> | undefined;
+  readonly #prepared: () => Promise<void>;
 
   constructor(database: SqliteDatabase, options: SqliteRegistryOptions) {
-    this.#options = options;
     this.#connection = new SqliteConnection(database);
     this.#connection.open(options.runtime ?? systemRuntime());
+    this.#prepared = preparedOnce(() => prepareDatabase(this.#connection, options.allowVolatile === true));
     this.#commits = new GroupCommit(this.#connection, () => ({ flush() {} }));
   }
 
@@ -116,16 +116,5 @@ class SqliteRegistry implements Registry {
 
   #run(query: keyof typeof REGISTRY_QUERIES, ...parameters: (string | number)[]): number {
     return this.#connection.prepare(REGISTRY_QUERIES[query]).run(...parameters).changes;
-  }
-
-  /** The tables are the store's; whoever comes first makes them. A failure is tried again with the next call. */
-  #prepared(): Promise<void> {
-    this.#ready ??= prepareDatabase(this.#connection, this.#options.allowVolatile === true).catch(
-      (error: unknown) => {
-        this.#ready = undefined;
-        throw error;
-      },
-    );
-    return this.#ready;
   }
 }
