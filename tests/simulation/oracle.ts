@@ -42,8 +42,8 @@ export class Oracle {
   readonly written = new Map<string, Written>();
   /** Texts that a restored backup has lost at some time. */
   readonly lost = new Set<string>();
-  /** Texts of a history that the operator has ended. */
-  readonly ended = new Set<string>();
+  /** Texts of a history that the operator has ended, with its epoch. */
+  readonly ended = new Map<string, string>();
   /** Texts that were taken away at some time, be it in a history that was lost. */
   readonly redacted = new Set<string>();
   /** True once a restored backup has lost an entry of any kind. */

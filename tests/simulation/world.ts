@@ -192,11 +192,14 @@ export class World {
       this.#database.close();
       this.#database = new Database(bytes);
       if (this.chance.happens(this.focus.renames ?? 0.3)) this.#renameHistory();
+      const { ended } = this.oracle;
       // Another epoch says that this is another history: devices forget the old one, their own messages too.
       if (this.#epoch() !== epoch) {
-        for (const { text } of this.owed) this.oracle.ended.add(text);
+        for (const { text } of this.owed) ended.set(text, epoch);
         this.owed = [];
       }
+      // A backup from before that brings the old one back: who has not heard of its end goes on in it.
+      for (const [text, of] of ended) if (of === this.#epoch()) ended.delete(text);
       this.#registry = this.#newRegistry();
       for (const server of this.servers) this.later(1_000, () => server.start());
     });
@@ -208,8 +211,8 @@ export class World {
     this.#database.prepare("UPDATE chat_store SET epoch = ?").run(newUuid(this.chance));
   }
 
-  #epoch(): unknown {
-    return this.#database.prepare("SELECT epoch FROM chat_store").pluck().get();
+  #epoch(): string {
+    return this.#database.prepare("SELECT epoch FROM chat_store").pluck().get() as string;
   }
 
   /** What a device had will not come back. */
