@@ -59,7 +59,11 @@ export function takeRow(
   replica.known = true;
   replica.touched = 0;
   // An entry that was derived here already moved the version, and nothing else.
-  if (known && isSame(row, { ...old, version: row.version })) return "same";
+  if (known && isSame(row, { ...old, version: row.version })) {
+    // Kept by a run that ended before what is held was compared with it: no cursor vouches for that.
+    if (replica.trust === "unsure") replica.trust = "suspect";
+    return "same";
+  }
   replica.row = obeyingRow(replica, row);
   return "taken";
 }

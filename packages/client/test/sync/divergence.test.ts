@@ -229,6 +229,37 @@ describe("a restored backup", () => {
     expect(client.status.pending).toBe(0);
   });
 
+  test("is noticed after an application that ended between the row and the log", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    // More conversations than a first connect compares; who comes does not push the oldest up the list.
+    for (let index = 0; index < CLIENT_LIMITS.comparedConversations + 10; index++) {
+      server.createGroup(["ana", "bo"], `room ${index}`);
+    }
+    const cache = world.cache();
+    const before = world.device("ana", { cache });
+    await clock.advance(1_000);
+    void texts(before, "room 0");
+    await clock.advance(100);
+    const backup = server.backup();
+    server.addMembers("room 0", "bo", ["cy"]);
+    await clock.advance(100);
+    await before.close();
+    server.restore(backup);
+    server.addMembers("room 0", "bo", ["dan"]);
+    server.faults.outgoing = ({ type }) => (type === "range" ? [] : [0]);
+    const between = world.device("ana", { cache });
+    await clock.advance(1_000);
+    await between.close();
+    server.faults.outgoing = undefined;
+    world.device("ana", { cache });
+    await clock.advance(5_000);
+    const query = { after: 0, before: Infinity, limit: Infinity, order: "ascending" } as const;
+    expect((await cache.read("room 0", query)).map(({ data }) => data)).toEqual(
+      server.log("room 0").map(({ data }) => data),
+    );
+  });
+
   test("is noticed before older history of the server is put among what is lost", async () => {
     world = createWorld();
     const { clock, server } = world;

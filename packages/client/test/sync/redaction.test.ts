@@ -1,6 +1,7 @@
 import { ChatError } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Cache } from "../../src/cache/cache.js";
+import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import type { ChatClient } from "../../src/public-types.js";
 import { createWorld, texts, type World } from "../world.js";
 
@@ -206,6 +207,32 @@ describe("redaction", () => {
     await open(back, id);
     expect(back.status.synced).toBe(true);
     expect(await kept(backLater, id)).not.toContain("secret");
+  });
+
+  test("reaches a former member whose application ended between the row and the log", async () => {
+    const { room: id } = room();
+    // More conversations than are compared on a first connect, whatever the change feed says.
+    for (let index = 0; index < CLIENT_LIMITS.comparedConversations; index++) {
+      world.server.post(world.server.createGroup(["ana", "bo"], `room ${index}`), "ana", "newer");
+    }
+    const cache = world.cache();
+    const before = world.device("bo", { cache });
+    await open(before, id);
+    world.server.removeMembers(id, "ana", ["bo"]);
+    // Long enough for a pong whose cursor is past that.
+    await world.clock.advance(60_000);
+    await before.close();
+    world.server.redact(id, "ana", 2);
+    world.server.faults.outgoing = ({ type }) => (type === "range" ? [] : [0]);
+    const between = world.device("bo", { cache });
+    await world.clock.advance(1_000);
+    await between.close();
+    world.server.faults.outgoing = undefined;
+    expect(await kept(cache, id)).toContain("secret");
+    const after = world.device("bo", { cache });
+    await world.clock.advance(5_000);
+    expect(after.status.synced).toBe(true);
+    expect(await kept(cache, id)).not.toContain("secret");
   });
 
   test("heard of from a page of history by a former member, makes what was held be fetched anew", async () => {
