@@ -10,6 +10,7 @@ import { Pool } from "pg";
 import { createClient } from "redis";
 import { ENGINE_URLS } from "../packages/server/test/engines/engine-urls.js";
 import { RawDevice } from "../packages/server/test/raw-device.js";
+import { countedPool } from "./subjects/counted-pool.js";
 
 const MESSAGES = 50;
 /** Of a group's members so many are connected at most, spread over the servers. */
@@ -68,22 +69,7 @@ class World {
     const { url, close } = await throughMeter(ENGINE_URLS.postgres, meter);
     const pool = new Pool({ connectionString: url, options: `-c search_path=${this.schema}`, max: 4 });
     this.#closers.push(() => pool.end().then(close));
-    return {
-      on: (event, listener) => pool.on(event, listener),
-      off: (event, listener) => pool.off(event, listener),
-      async connect() {
-        const client = await pool.connect();
-        return {
-          query(query) {
-            meter.queries++;
-            return client.query(query as never);
-          },
-          on: (event, listener) => client.on(event, listener),
-          off: (event, listener) => client.off(event, listener),
-          release: (error) => client.release(error),
-        };
-      },
-    };
+    return countedPool(pool, () => meter.queries++);
   }
 
   async redis(meter: Meter): Promise<RedisConnection> {

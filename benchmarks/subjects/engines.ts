@@ -1,12 +1,13 @@
 import { connect } from "@nats-io/transport-node";
 import type { ChatServerOptions, Fanout } from "@chat/server";
 import { natsFanout } from "@chat/server/nats";
-import { postgres, type PostgresPool, postgresRegistry } from "@chat/server/postgres";
+import { postgres, postgresRegistry } from "@chat/server/postgres";
 import { nodeRedis, redisFanout } from "@chat/server/redis";
 import { sqlite } from "@chat/server/sqlite";
 import Database from "better-sqlite3";
 import { Pool } from "pg";
 import { createClient } from "redis";
+import { countedPool } from "./counted-pool.js";
 
 /** What servers stand on that are several; the addresses are those that the tests take. */
 export type EnginesName = "postgres+redis" | "postgres+nats";
@@ -60,25 +61,6 @@ function count(counted: Counted, sql: string): void {
   if (/\b(?:INSERT|UPDATE|DELETE)\b/.test(sql)) counted.writes++;
 }
 
-function countedPool(pool: Pool, counted: Counted): PostgresPool {
-  return {
-    on: (event, listener) => pool.on(event, listener),
-    off: (event, listener) => pool.off(event, listener),
-    async connect() {
-      const client = await pool.connect();
-      return {
-        query(query) {
-          count(counted, typeof query === "string" ? query : query.text);
-          return client.query(query as never);
-        },
-        on: (event, listener) => client.on(event, listener),
-        off: (event, listener) => client.off(event, listener),
-        release: (error) => client.release(error),
-      };
-    },
-  };
-}
-
 function countedFanout(fanout: Fanout, counted: Counted): Fanout {
   return {
     publish(serverIds, envelope) {
@@ -103,7 +85,7 @@ export async function openEngines(file: string, counted: Counted): Promise<Engin
   const url = new URL(URLS.postgres);
   url.pathname = name;
   const pool = new Pool({ connectionString: url.href });
-  const connections = counts ? countedPool(pool, counted) : pool;
+  const connections = counts ? countedPool(pool, (sql) => count(counted, sql)) : pool;
   const stored = { store: postgres(connections), registry: postgresRegistry(connections) };
   const of = (fanout: Fanout): Fanout => (counts ? countedFanout(fanout, counted) : fanout);
   if (engines === "postgres+nats") {

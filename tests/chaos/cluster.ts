@@ -42,7 +42,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const { backend, engine, bundle, servers, random } = options;
+    const { backend, engine, bundle, servers, random, history } = options;
     this.servers = Array.from({ length: servers }, (_, index) => {
       const config = {
         backend: backend.name,
@@ -52,7 +52,8 @@ export class Cluster {
         watches: true,
       };
       return new ServerProcess(bundle, config, {
-        log: (level, event) => {
+        log: (level, event, fields) => {
+          history.add({ type: "warned", server: config.serverId, event, fields, at: Date.now() });
           const line = `${level} ${event}`;
           this.logs.set(line, (this.logs.get(line) ?? 0) + 1);
         },

@@ -47,6 +47,10 @@ export type HistoryEvent =
     }
   /** A client became or ceased to be online with everything synced. */
   | { readonly type: "synced"; readonly device: string; readonly is: boolean; readonly at: number }
+  /** What a client says of itself has changed. Nothing is judged by it. */
+  | { readonly type: "status"; readonly device: string; readonly status: string; readonly at: number }
+  /** After the end of a partition: the device had everything. */
+  | { readonly type: "caught-up"; readonly device: string; readonly ms: number }
   /** All that a device shows of a conversation, paged back to its beginning. Lines of pending messages are left out. */
   | {
       readonly type: "screen";
@@ -60,6 +64,14 @@ export type HistoryEvent =
   | { readonly type: "server"; readonly is: "killed" | "up" | "stopped" | "continued"; readonly at: number }
   /** Something else was done to the world. */
   | { readonly type: "fault"; readonly name: string; readonly at: number }
+  /** A server warned of something. */
+  | {
+      readonly type: "warned";
+      readonly server: string;
+      readonly event: string;
+      readonly fields: string;
+      readonly at: number;
+    }
   /** The store has lost what lay above these heads. */
   | { readonly type: "rewound"; readonly heads: Readonly<Record<string, number>>; readonly lost: number }
   /** How long something took that has a bound, ms. */

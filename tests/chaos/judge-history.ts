@@ -149,7 +149,11 @@ export class HistoryJudge {
         if (event.ms > BOUNDS[event.what]) this.#breach("late", `${event.what}: ${event.ms} ms`);
         return;
       case "log":
-        this.#log(event.conversation, event.lines);
+        return this.#log(event.conversation, event.lines);
+      // For whoever looks up what a late device waited for.
+      case "status":
+      case "caught-up":
+      case "warned":
     }
   }
 

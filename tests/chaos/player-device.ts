@@ -39,6 +39,7 @@ export class PlayerDevice {
   #client!: ChatClient;
   readonly #wakes = new Set<() => void>();
   #wasSynced = true;
+  #status = "";
   #number = 0;
   /** How often it tried to connect. */
   attempts = 0;
@@ -212,11 +213,17 @@ export class PlayerDevice {
   }
 
   #statusChanged(client: ChatClient): void {
-    const { connection, synced } = client.status;
+    if (client !== this.#client) return;
+    const { connection, synced, error } = client.status;
+    const { history, name: device } = this.#options;
+    const at = Date.now();
+    const status = `${connection}, ${synced ? "" : "not "}synced, ${error?.code ?? "no error"}`;
+    if (status !== this.#status) history.add({ type: "status", device, status, at });
+    this.#status = status;
     const is = connection === "online" && synced;
-    if (is === this.#wasSynced || client !== this.#client) return;
+    if (is === this.#wasSynced) return;
     this.#wasSynced = is;
-    this.#options.history.add({ type: "synced", device: this.name, is, at: Date.now() });
+    history.add({ type: "synced", device, is, at });
   }
 
   #told({ id: conversation }: Conversation, { messageId = 0, text, senderId }: TimelineMessage): void {

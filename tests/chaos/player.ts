@@ -66,10 +66,13 @@ export class Player {
         this.#proxy.part();
         return null;
       case "heal": {
+        this.#note("partition healed");
         this.#proxy.heal();
         const began = Date.now();
         for (const device of this.#devices) device.wake();
-        const held = await this.#hold(request.heads);
+        const held = await this.#hold(request.heads, (device) =>
+          this.#history.add({ type: "caught-up", device: device.name, ms: Date.now() - began }),
+        );
         this.#isCalm = false;
         return held === null ? null : held - began;
       }
@@ -274,7 +277,7 @@ export class Player {
     return late.length > 0 ? null : Date.now();
   }
 
-  async #hold(heads: Heads): Promise<number | null> {
+  async #hold(heads: Heads, caughtUp?: (device: PlayerDevice) => void): Promise<number | null> {
     const wanted = Object.entries(heads);
     const hold = async (device: PlayerDevice): Promise<boolean> => {
       const end = Date.now() + HOLD_PATIENCE_MS;
@@ -282,6 +285,7 @@ export class Player {
         if (Date.now() > end) return false;
         await pause(20);
       }
+      caughtUp?.(device);
       return true;
     };
     const all = await Promise.all(this.#devices.map(hold));
