@@ -87,6 +87,22 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
     await store.close();
   });
 
+  it.each([/chat_store s WHERE s.id = 1 FOR UPDATE$/, /^COMMIT/, /epoch/])(
+    "goes on by itself when connections are lost while it is opened, at %s",
+    async (statement) => {
+      let cuts = 3;
+      const pool = watchedMysql(await newPool(), (sql, { connection }) => {
+        if (statement.test(sql) && cuts-- > 0)
+          setImmediate(() => (connection as unknown as Socketed).stream.destroy());
+      });
+      const { runtime: listening, events } = heard();
+      const store = await openMysql(pool, { runtime: listening });
+      expect(cuts).toBeLessThan(0);
+      expect(events).toEqual(["mysql_away", "mysql_back"]);
+      await store.close();
+    },
+  );
+
   it("says at last that it is away, in a sentence for the operator", async () => {
     const nowhere = createPool({ uri: "mysql://root@127.0.0.1:1/none" });
     await expect(mysql(nowhere).open({ runtime: hastyRuntime(), groupMembers: 9 })).rejects.toMatchObject({

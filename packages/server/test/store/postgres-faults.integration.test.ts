@@ -1,5 +1,5 @@
 import type { Runtime } from "@chat/protocol";
-import { postgres } from "@chat/server/postgres";
+import { migratePostgres, postgres } from "@chat/server/postgres";
 import { Pool, type PoolClient } from "pg";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { StoredEntry } from "../../src/store/stored-entry.js";
@@ -85,6 +85,24 @@ describe.skipIf(!hasPostgres)("PostgreSQL store, when PostgreSQL fails", () => {
     expect(events).toEqual(["postgres_away", "postgres_back"]);
     await store.close();
   });
+
+  it.each([/^SELECT FROM chat_store FOR NO KEY UPDATE$/, /^COMMIT/, /epoch/])(
+    "goes on by itself when connections are lost while it is opened, at %s",
+    async (statement) => {
+      const pool = await newPool();
+      let cuts = 0;
+      beforeStatement(pool, statement, (client) => {
+        if (cuts-- > 0) setImmediate(() => (client as unknown as Socketed).connection.stream.destroy());
+      });
+      await migratePostgres(pool);
+      cuts = 3;
+      const { runtime: listening, events } = heard();
+      const store = await openPostgres(pool, { runtime: listening });
+      expect(cuts).toBeLessThan(0);
+      expect(events).toEqual(["postgres_away", "postgres_back"]);
+      await store.close();
+    },
+  );
 
   it("says at last that it is away, in a sentence for the operator", async () => {
     const nowhere = new Pool({ connectionString: "postgres://postgres@127.0.0.1:1/none" });

@@ -64,14 +64,16 @@ export class ServerEngine<Client, Text> implements SqlEngine {
   async attach(runtime: Runtime): Promise<void> {
     if (this.#closed) throw closedError();
     this.#runtime = runtime;
-    await this.#whenThere(() => this.#dialect.use(runtime, (client) => this.#dialect.prepare(client)));
+    await this.#whenThere((client) => this.#dialect.prepare(client));
   }
 
   async open(runtime: Runtime): Promise<StoreInfo> {
     await this.attach(runtime);
-    await this.renewBoot();
-    const [store] = await this.statement<StoreInfo>("boot_epoch", this.#dialect.epoch, []);
-    return store!;
+    return this.#whenThere(async (client) => {
+      await this.#beginBoot(client);
+      const [store] = await this.#dialect.query<StoreInfo>(client, "boot_epoch", this.#dialect.epoch, []);
+      return store!;
+    });
   }
 
   async close(): Promise<void> {
@@ -122,19 +124,21 @@ export class ServerEngine<Client, Text> implements SqlEngine {
     return instance === this.#instance;
   }
 
-  async renewBoot(): Promise<void> {
-    const id = newUuid(this.runtime.random);
-    this.#instance = await this.#use(async (client) => {
-      const found = await this.#dialect.begin(client);
-      try {
-        await this.#dialect.beginBoot(client, id);
-        await this.#dialect.end(client, "COMMIT");
-        return found;
-      } catch (thrown) {
-        await this.#rollBack(client, thrown);
-        throw thrown;
-      }
-    });
+  renewBoot(): Promise<void> {
+    return this.#use((client) => this.#beginBoot(client));
+  }
+
+  /** One of which nobody knows whether it was committed does no harm beside the next. */
+  async #beginBoot(client: Client): Promise<void> {
+    const found = await this.#dialect.begin(client);
+    try {
+      await this.#dialect.beginBoot(client, newUuid(this.runtime.random));
+      await this.#dialect.end(client, "COMMIT");
+    } catch (thrown) {
+      await this.#rollBack(client, thrown);
+      throw thrown;
+    }
+    this.#instance = found;
   }
 
   /** Whoever takes the connection next, the application itself perhaps, must find no transaction open: also after a commit that was refused. */
@@ -150,19 +154,19 @@ export class ServerEngine<Client, Text> implements SqlEngine {
     };
   }
 
-  /** Waits for a server that is away when the store is opened. */
-  async #whenThere(attempt: () => Promise<void>): Promise<void> {
+  /** Waits for a server that is away, or goes away, when the store is opened. */
+  async #whenThere<T>(work: (client: Client) => Promise<T>): Promise<T> {
     const { clock } = this.runtime;
     const began = clock.monotonic();
     for (;;) {
       try {
-        await attempt();
+        const result = await this.#dialect.use(this.runtime, work);
         this.#succeeded();
-        return;
+        return result;
       } catch (thrown) {
         const { kind, error } = this.#dialect.failureOf(thrown);
         if (kind === "statement") throw error;
-        this.#failed(error);
+        if (kind !== "again") this.#failed(error);
         if (clock.monotonic() - began >= OPEN_DEADLINE) throw error;
       }
       await this.#pause(OPEN_PAUSE);
