@@ -43,14 +43,14 @@ export const wakeTimeout = 3_000;
 export const wakeInterval = 5_000;
 /** …which it has if one comes so much too late. */
 export const wakeDelay = 10_000;
-/** Longest wait before the second try; it doubles with each try… */
-export const backoffBase = 500;
+/** Longest wait before the second try; it grows by as much with each try… */
+export const backoffStep = 500;
 /** …up to this. The wait is random between 0 and that. */
 export const backoffCap = 30_000;
 /** A connection that lasted as long lets the backoff begin anew… */
 export const stableAfter = 10_000;
 /** …and one that was welcomed lets no more tries count than these: the server is up, and whoever lost the line waits 4 s at most. */
-export const welcomedAttempts = 3;
+export const welcomedAttempts = 7;
 /** Between two looks of a tab that follows at whether the one that leads is alive… */
 export const tabInterval = 5_000;
 /** …while an answer of it is awaited… */

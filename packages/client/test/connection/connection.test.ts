@@ -33,7 +33,7 @@ function errorsOf(client: ChatClient): string[] {
 }
 
 describe("reconnecting", () => {
-  test("waits a random time below a cap that doubles, and no longer than 30 s", async () => {
+  test("waits a random time below a cap that grows by 500 ms a try, and no longer than 30 s", async () => {
     world = createWorld();
     const { clock, server } = world;
     server.faults.unreachable = true;
@@ -48,7 +48,7 @@ describe("reconnecting", () => {
     expect(tries.length).toBeGreaterThan(20);
     for (const [index, at] of tries.entries()) {
       if (index === 0) continue;
-      const cap = Math.min(CLIENT_LIMITS.backoffCap, CLIENT_LIMITS.backoffBase * 2 ** (index - 1));
+      const cap = Math.min(CLIENT_LIMITS.backoffCap, CLIENT_LIMITS.backoffStep * index);
       // The try itself takes a moment.
       expect(at - tries[index - 1]!).toBeLessThanOrEqual(cap + 2);
     }
@@ -57,6 +57,19 @@ describe("reconnecting", () => {
     server.faults.unreachable = false;
     await clock.advance(31_000);
     expect(client.status).toMatchObject({ connection: "online", synced: true });
+  });
+
+  test("everybody is back within 5 s after an outage of 8 s, without being told of a network", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const devices = Array.from({ length: 100 }, (_, index) => world.device(`user-${index}`));
+    await clock.advance(20_000);
+    server.faults.unreachable = true;
+    server.cut();
+    await clock.advance(8_000);
+    server.faults.unreachable = false;
+    await clock.advance(5_000);
+    expect(devices.filter(({ status }) => !status.synced)).toEqual([]);
   });
 
   test("begins the backoff anew after a connection that lasted, and waits 4 s at most after one that was welcomed", async () => {
@@ -83,7 +96,7 @@ describe("reconnecting", () => {
     await clock.advance(31_000 + CLIENT_LIMITS.stableAfter);
     const before = tries.length;
     server.cut();
-    await clock.advance(CLIENT_LIMITS.backoffBase + 5);
+    await clock.advance(CLIENT_LIMITS.backoffStep + 5);
     expect(tries.length).toBe(before + 1);
   });
 
@@ -204,7 +217,7 @@ describe("the heartbeat", () => {
     await clock.advance(CLIENT_LIMITS.wakeInterval);
     expect(pings() - rested).toBe(1);
     expect(framesOf("hello")).toHaveLength(1);
-    await clock.advance(CLIENT_LIMITS.wakeTimeout + CLIENT_LIMITS.backoffBase);
+    await clock.advance(CLIENT_LIMITS.wakeTimeout + CLIENT_LIMITS.backoffStep);
     expect(framesOf("hello")).toHaveLength(2);
     expect(client.status.connection).toBe("online");
   });
@@ -247,7 +260,7 @@ describe("the heartbeat", () => {
     awake.wake();
     await clock.advance(1);
     server.faults.unreachable = false;
-    await clock.advance(CLIENT_LIMITS.backoffBase);
+    await clock.advance(CLIENT_LIMITS.backoffStep);
     expect(client.status.connection).toBe("online");
   });
 

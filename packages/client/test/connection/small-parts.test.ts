@@ -66,12 +66,12 @@ describe("frames of one turn", () => {
   });
 });
 
-test("the backoff is random between 0 and a cap that doubles up to its limit", () => {
+test("the backoff is random between 0 and a cap that grows by the same up to its limit", () => {
   const random = seededRandom(3);
   for (let attempt = 0; attempt < 2_000; attempt++) {
     const delay = backoff(random, attempt);
     expect(delay).toBeGreaterThanOrEqual(0);
-    expect(delay).toBeLessThan(Math.min(CLIENT_LIMITS.backoffCap, CLIENT_LIMITS.backoffBase * 2 ** attempt));
+    expect(delay).toBeLessThan(Math.min(CLIENT_LIMITS.backoffCap, CLIENT_LIMITS.backoffStep * (attempt + 1)));
   }
   expect(backoff({ ...random, float: () => 0.999 }, 1_999)).toBeCloseTo(CLIENT_LIMITS.backoffCap * 0.999);
 });

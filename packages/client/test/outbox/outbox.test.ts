@@ -286,7 +286,7 @@ describe("a refusal", () => {
     await send("m2");
     await clock.advance(10);
     answer = undefined;
-    await clock.advance(CLIENT_LIMITS.backoffBase);
+    await clock.advance(CLIENT_LIMITS.backoffStep);
     expect(stored(room)).toEqual(["m2"]);
   });
 
