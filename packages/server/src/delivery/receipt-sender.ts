@@ -56,7 +56,9 @@ export class ReceiptSender {
     if (members === undefined) return;
     const told = this.#told.get(conversationId) ?? new Map<string, ToldReceipt>();
     this.#told.set(conversationId, told);
-    const news = receipts.filter((receipt) => isNews(receipt, told.get(receipt.userId)));
+    // Of those who are elsewhere nobody here hears; remembered, they would push out those who do.
+    const concerning = shared ? receipts : receipts.filter(({ userId }) => members.has(userId));
+    const news = concerning.filter((receipt) => isNews(receipt, told.get(receipt.userId)));
     const forOthers = shared ? news.filter((receipt) => isShown(receipt, told.get(receipt.userId))) : [];
     if (told.size + news.length > TOLD) told.clear();
     for (const receipt of news) {
