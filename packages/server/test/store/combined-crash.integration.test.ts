@@ -129,7 +129,7 @@ describe.skipIf(!hasDynamodb)("A server that dies between the two stores", () =>
 
           // Nobody writes here any more, and nobody reads: the row has to come up by itself.
           const rowHead = async (): Promise<number> =>
-            (await survivor.messages.heads([conversationId])).get(conversationId)!.head;
+            (await survivor.conversations.participation(undefined, conversationId))!.head;
           const left = await rowHead();
           const { head } = (await log.head(conversationId))!;
           if (left < head) repaired++;

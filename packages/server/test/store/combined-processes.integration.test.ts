@@ -47,7 +47,7 @@ describe.skipIf(!hasDynamodb)("A process that is killed between DynamoDB and SQL
       for (const conversationId of conversations) {
         const { head } = (await log.head(conversationId))!;
         const rowHead = async (): Promise<number> =>
-          (await survivor.messages.heads([conversationId])).get(conversationId)!.head;
+          (await survivor.conversations.participation(undefined, conversationId))!.head;
         if ((await rowHead()) < head) behind++;
         await until(async () => (await rowHead()) === head);
         const entries = await logOf(survivor, conversationId);

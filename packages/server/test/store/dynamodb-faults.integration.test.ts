@@ -133,7 +133,7 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     const [outcome] = await store.messages.append([lost]);
     expect(said(outcome)).toBe("store_unavailable");
     isLost = false;
-    await until(async () => (await store.messages.heads(["c"])).get("c")!.head === 2);
+    await until(async () => (await store.conversations.participation(undefined, "c"))!.head === 2);
     expect((await store.messages.append([lost, draft("c")])).map(said)).toEqual(["duplicate", "stored"]);
     expect((await logOf(store, "c")).map(({ clientMessageId }) => clientMessageId)[1]).toBe(
       lost.clientMessageId,
@@ -231,6 +231,32 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     expect((await store.messages.append([removal])).map(said)).toEqual(["stored"]);
     Object.assign(rows.follower, { advance });
     expect([...(await store.conversations.roles("c", ["ana", "bo"])).keys()]).toEqual(["ana"]);
+  });
+
+  it("says how far a log is, and what a resend has got, with the row at it", async () => {
+    const file = new SqliteFile();
+    onTestFinished(() => file.dispose());
+    const world = await combinedWorld(engine.port, () => sqlite(file.handle()));
+    const rows = world.rows();
+    // Nobody looks for old marks meanwhile.
+    const store = await world.open({ rows, repairInterval: 600_000 });
+    await group(store, "c");
+    const rowHead = async (): Promise<number | undefined> =>
+      (await rows.messages.heads(["c"])).get("c")?.head;
+    const advance = rows.follower.advance.bind(rows.follower);
+    const lost = new ChatError("store_unavailable", "The database is away.");
+    const left = draft("c");
+    for (const [head, bringUp] of [
+      [2, async () => (await store.messages.heads(["c"])).get("c")?.head],
+      [3, async () => (await store.messages.append([left])).map(said)],
+    ] as const) {
+      Object.assign(rows.follower, { advance: () => Promise.reject(lost) });
+      expect((await store.messages.append([head === 3 ? left : draft("c")])).map(said)).toEqual(["stored"]);
+      Object.assign(rows.follower, { advance });
+      expect(await rowHead()).toBe(head - 1);
+      expect(await bringUp()).toEqual(head === 3 ? ["duplicate"] : 2);
+      expect(await rowHead()).toBe(head);
+    }
   });
 
   it("refuses to go on in a log that has lost what its row has seen", async () => {

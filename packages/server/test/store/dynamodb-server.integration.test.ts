@@ -1,11 +1,12 @@
 import { type ChatServer, combineStores, createChatServer } from "@chat/server";
 import { createDynamoDbTables, dynamodb } from "@chat/server/dynamodb";
 import { sqlite } from "@chat/server/sqlite";
-import { newUuid } from "@chat/protocol";
+import { ChatError, newUuid } from "@chat/protocol";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { EngineProcess } from "../engines/engine-process.js";
 import { dynamodbClient, hasDynamodb, startDynamodb } from "../engines/start-dynamodb.js";
-import { runtime } from "./combined-world.js";
+import { RawDevice } from "../raw-device.js";
+import { runtime, until } from "./combined-world.js";
 import { SqliteFile } from "./sqlite-file.js";
 
 describe.skipIf(!hasDynamodb)("Chat servers on DynamoDB and SQLite", () => {
@@ -62,5 +63,44 @@ describe.skipIf(!hasDynamodb)("Chat servers on DynamoDB and SQLite", () => {
     const followed: number[] = [];
     for await (const { entry } of other.changes()) if (followed.push(entry.messageId) === 6) break;
     expect(followed).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("take nothing for lost that was stored and delivered while the rows could not follow", async () => {
+    const file = new SqliteFile();
+    onTestFinished(() => file.dispose());
+    const prefix = "ahead_";
+    const client = dynamodbClient(engine.port);
+    onTestFinished(() => client.destroy());
+    await createDynamoDbTables(client, { prefix });
+    const rows = sqlite(file.handle());
+    const { follower } = rows;
+    const advance = follower.advance.bind(follower);
+    const logged: string[] = [];
+    const chat = createChatServer({
+      // Nobody looks for old marks meanwhile.
+      store: combineStores({
+        messages: dynamodb(client, { prefix }),
+        conversations: rows,
+        repairInterval: 600_000,
+      }),
+      authenticate: ({ token }) => ({ userId: token }),
+      settings: { reconcileInterval: 20 },
+      log: (_, event) => void logged.push(event),
+    });
+    onTestFinished(() => chat.close());
+    await chat.ready();
+    const { conversationId } = await chat.as("ana").createGroup({ members: ["bo"] });
+    const bo = await RawDevice.open(chat, "bo");
+    const lost = new ChatError("store_unavailable", "The database is away.");
+    Object.assign(follower, { advance: () => Promise.reject(lost) });
+    const { messageId } = await chat.as("ana").send(conversationId, "hello");
+    await bo.until((frame) => frame.type === "entries" && frame.through === messageId);
+    Object.assign(follower, { advance });
+    // Moves the row, and so the change feed, at the head that it has seen.
+    await chat.as("bo").sendReceipt(conversationId, { unreadFrom: 1 });
+    const rowHead = async (): Promise<number | undefined> =>
+      (await rows.messages.heads([conversationId])).get(conversationId)?.head;
+    await until(async () => logged.includes("store_lost_history") || (await rowHead()) === messageId);
+    expect(logged).not.toContain("store_lost_history");
   });
 });

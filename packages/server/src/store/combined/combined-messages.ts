@@ -94,7 +94,9 @@ export class CombinedMessages implements MessageStore {
     return done;
   }
 
-  heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
+  /** Rows that were left behind are brought up first: an append that was acknowledged without its row would be taken for lost. */
+  async heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>> {
+    await Promise.all(conversationIds.map((conversationId) => this.#repair.bringUp(conversationId)));
     return this.#rows.messages.heads(conversationIds);
   }
 
@@ -187,7 +189,10 @@ export class CombinedMessages implements MessageStore {
     const outcomes = run.map(({ outcome }) => outcome());
     const stored = outcomes.flatMap((outcome) => (outcome?.status === "stored" ? [outcome.entry] : []));
     const isBehind = outcomes.some(
-      (outcome) => outcome?.status === "refused" && outcome.error.code === "membership_moved",
+      (outcome) =>
+        (outcome?.status === "refused" && outcome.error.code === "membership_moved") ||
+        // Whoever sends it again holds what the row has not seen.
+        (outcome?.status === "duplicate" && outcome.entry.messageId > seen),
     );
     try {
       if (stored.length > 0) {
