@@ -82,8 +82,8 @@ export interface ChatServer {
    */
   exportConversation(conversationId: string): AsyncIterableIterator<string>;
   /**
-   * The profile of a user and all that the user may see, or wrote, in every conversation that they ever were in: as JSON Lines like
-   * {@link ChatServer.exportConversation}.
+   * What is kept of a user (profile, privacy and blocked users, last presence, push subscriptions) and all that the user may see, or wrote, in every
+   * conversation that they ever were in: as JSON Lines like {@link ChatServer.exportConversation}.
    * @throws ChatError `invalid_argument`, `store_unavailable`
    */
   exportUser(userId: string, options?: ExportUserOptions): AsyncIterableIterator<string>;

@@ -53,6 +53,7 @@ export type {
   ConversationPage,
   ConversationStore,
   Interval,
+  KeptPresence,
   Member,
   MemberOf,
   NewConversation,

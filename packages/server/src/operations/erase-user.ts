@@ -1,4 +1,4 @@
-import { assertId, ChatError, ENTRY_KINDS, newUuid } from "@chat/protocol";
+import { assertId, ChatError, DEFAULT_PRIVACY, ENTRY_KINDS, newUuid } from "@chat/protocol";
 import type { ChatStore } from "../store/chat-store.js";
 import type { Draft } from "../store/message-store.js";
 import { keyOf, type OperationContext } from "./operation-context.js";
@@ -38,7 +38,8 @@ export interface ErasureOptions {
 
 /**
  * Erases the words of a user: in every conversation that they ever were in, all bodies of theirs become tombstones and an
- * entry of kind `erased` has every device do the same; the profile is emptied, and what is committed in the outbox is not sent.
+ * entry of kind `erased` has every device do the same; the profile is emptied, whom the user has blocked and what the user did not tell others is forgotten,
+ * and what is committed in the outbox is not sent.
  * Resolves when the words are gone from the store's files, too. Done in small commits, and gone on with after a crash: by the next server that starts on this store,
  * or by the same call again. What they write afterwards stays: see that they can't.
  * @throws ChatError `invalid_argument`, `store_unavailable` (call again, it goes on)
@@ -52,6 +53,7 @@ export async function eraseUser(
   assertId(userId, "userId");
   const erasureId = await housekeeping.beginErasure(userId, newUuid(context.runtime.random));
   context.userChanged(await context.conversations.setUser({ userId }));
+  await forgetPrivacy(context, userId);
   await context.pushes.forget(userId);
   // Before the conversations: what is being stored at this moment is wiped there.
   await outbox?.forget(userId);
@@ -75,6 +77,16 @@ export async function eraseUser(
   const purged = await housekeeping.purge();
   await housekeeping.endErasure(userId);
   return { ...progress, purged };
+}
+
+/** Whom others have blocked is theirs, and stays. */
+async function forgetPrivacy(
+  { conversations, privacyChanged }: OperationContext,
+  userId: string,
+): Promise<void> {
+  const { blocked = [] } = (await conversations.privacies([userId])).get(userId) ?? {};
+  const { typing, readReceipts } = DEFAULT_PRIVACY;
+  privacyChanged(userId, await conversations.setPrivacy(userId, { typing, readReceipts, unblock: blocked }));
 }
 
 /** Erases in one conversation; gives how many bodies were wiped. */

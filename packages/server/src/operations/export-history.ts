@@ -4,10 +4,12 @@ import {
   LIMITS,
   redactionOf,
   type Role,
+  type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
-import type { Participation } from "../store/conversation-store.js";
+import type { KeptPresence, Participation } from "../store/conversation-store.js";
 import type { Housekeeping } from "../store/housekeeping.js";
+import type { PushSubscription } from "../store/push-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import { notFound } from "./authorize-member.js";
 import { readVisible } from "./get-range.js";
@@ -43,6 +45,11 @@ export type ExportLine =
       readonly own?: boolean;
     }
   | { readonly type: "profile"; readonly profile: UserProfile }
+  /** Of a user who has ever set it: what others are told, and who is blocked. */
+  | { readonly type: "privacy"; readonly privacy: UserPrivacy }
+  | { readonly type: "presence"; readonly presence: KeptPresence }
+  /** Where pushes for one of the user's devices go; `target` is what the push service needs, so keep it to the user. */
+  | { readonly type: "push-subscription"; readonly subscription: PushSubscription }
   | { readonly type: "conversation"; readonly conversation: ExportedConversation }
   /** A present member; only in the export of a conversation. */
   | {
@@ -116,7 +123,7 @@ export async function* exportConversation(
 }
 
 /**
- * All that a user may see: the profile, and of every conversation that the user ever was in what lies in the times of
+ * All that is kept of a user: the profile, the privacy with whom the user has blocked, when they were there last, the subscriptions to pushes; and of every conversation that the user ever was in what lies in the times of
  * membership. Form and guarantees as of {@link exportConversation}.
  * @throws ChatError `store_unavailable`
  */
@@ -130,6 +137,12 @@ export async function* exportUser(
   yield lineOf({ type: "export", version: 1, exportedAt, userId, own });
   for (const profile of await context.conversations.users([userId]))
     yield lineOf({ type: "profile", profile });
+  for (const privacy of (await context.conversations.privacies([userId])).values())
+    yield lineOf({ type: "privacy", privacy });
+  for (const presence of (await context.conversations.presences([userId])).values())
+    yield lineOf({ type: "presence", presence });
+  for (const subscription of await context.pushes.subscriptions(userId))
+    yield lineOf({ type: "push-subscription", subscription });
   let entries = 0;
   let page: string | undefined;
   do {

@@ -5,6 +5,7 @@ import type { ChatStore } from "../../src/index.js";
 import { sqlite } from "../../src/store/sqlite/index.js";
 import { createRoom } from "../door/create-room.js";
 import { openServer } from "../open-server.js";
+import { RecordingProvider } from "../push/recording-provider.js";
 import { RawDevice } from "../raw-device.js";
 
 const ROOM = "room";
@@ -64,4 +65,30 @@ it("that two servers go on with at once tells of all that it has wiped", async (
   };
   await server.eraseUser("bo");
   expect(await seen(ana)).toEqual(["created", "redacted", "erased", "redacted", "erased"]);
+});
+
+it("forgets what the user did not tell others, whom they have blocked and where pushes go, and leaves what is others'", async () => {
+  const provider = new RecordingProvider();
+  const store = openStore();
+  const server = await openServer({ store, push: { providers: [provider] } });
+  const deviceId = crypto.randomUUID();
+  const bo = server.as("bo", { deviceId });
+  await server.as("ana").createGroup({ id: ROOM, members: ["bo"] });
+  await bo.setPrivacy({ typing: false, readReceipts: false, block: ["ana", "cy"] });
+  await bo.setPush({ provider: provider.name, target: { token: "bo's phone" } });
+  const ofAna = await server.as("ana").setPrivacy({ readReceipts: false, block: ["bo", "cy"] });
+  const phone = await RawDevice.open(server, "bo");
+  await phone.expect("presences", { type: "set-presence", invisible: true });
+  expect((await store.conversations.presences(["bo"])).size).toBe(1);
+  await server.eraseUser("bo");
+  const forgotten = { version: 2, typing: true, readReceipts: true, blocked: [] };
+  expect(await bo.privacy()).toEqual(forgotten);
+  expect(await phone.until(({ type }) => type === "privacy-changed")).toMatchObject({ privacy: forgotten });
+  expect(await store.conversations.blocks("bo", ["ana", "cy"])).toEqual({ blocked: [], blockedBy: ["ana"] });
+  expect(await store.pushes.subscriptions("bo")).toEqual([]);
+  expect(await store.conversations.presences(["bo"])).toEqual(new Map());
+  expect(await server.as("ana").privacy()).toEqual(ofAna);
+  // Nobody of whom nothing is kept gets anything by it.
+  await server.eraseUser("di");
+  expect(await store.conversations.privacies(["di"])).toEqual(new Map());
 });

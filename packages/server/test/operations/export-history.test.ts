@@ -7,6 +7,8 @@ import {
   type ImportRow,
 } from "../../src/index.js";
 import { openServer } from "../open-server.js";
+import { RecordingProvider } from "../push/recording-provider.js";
+import { RawDevice } from "../raw-device.js";
 import { VirtualClock } from "../virtual-clock.js";
 
 const ROOM = "room";
@@ -166,6 +168,44 @@ describe("the export of a user", () => {
     expect(JSON.stringify(lines)).not.toMatch(/not bo's|one|three|five/);
     expect(lines.filter(({ type }) => type === "member")).toEqual([]);
     expect(lines.at(-1)).toEqual({ type: "end", entries: entriesOf(lines).length });
+  });
+
+  it("holds what is kept of the user besides, and nothing of what others have set", async () => {
+    const provider = new RecordingProvider();
+    const server = await openServer({ push: { providers: [provider] } });
+    const deviceId = crypto.randomUUID();
+    const bo = server.as("bo", { deviceId });
+    await bo.setPrivacy({ readReceipts: false, block: ["cy", "ana"] });
+    const phone = await RawDevice.open(server, "bo");
+    await phone.expect("presences", { type: "set-presence", invisible: true });
+    await bo.setPush({ provider: provider.name, target: { token: "bo's phone" } });
+    await server.as("ana").setPrivacy({ block: ["bo"] });
+    await server.as("ana").createGroup({ id: ROOM, members: ["cy"] });
+    await server.system.addMembers(ROOM, ["bo"]);
+    await bo.mute(ROOM, 7_000_000_000_000);
+    await bo.setConversationPrivacy(ROOM, { typing: "off" });
+    for (const own of [false, true]) {
+      const lines = await parse(server.exportUser("bo", { own }));
+      expect(lines.slice(1, 4)).toEqual([
+        {
+          type: "privacy",
+          privacy: { version: 1, typing: true, readReceipts: false, blocked: ["ana", "cy"] },
+        },
+        { type: "presence", presence: { invisible: true } },
+        {
+          type: "push-subscription",
+          subscription: {
+            ...{ userId: "bo", deviceId, provider: provider.name, target: { token: "bo's phone" } },
+            address: expect.any(String) as string,
+          },
+        },
+      ]);
+      expect(lines[4]).toMatchObject({
+        type: "conversation",
+        conversation: { mute: { until: 7_000_000_000_000 }, privacy: { typing: false } },
+      });
+    }
+    expect((await parse(server.exportUser("cy"))).map(({ type }) => type)).not.toContain("privacy");
   });
 
   it("is on request only what the user wrote", async () => {

@@ -355,11 +355,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON DUPLICATE KEY UPDATE user_id = user_id",
   erasure: `SELECT ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing WHERE erasing.user_id = $1`,
   erasures: `SELECT ${text("erasing.user_id")} AS "userId", ${text("erasing.id")} AS "erasureId" FROM chat_erasure erasing`,
-  endErasure: [
-    "DELETE FROM chat_block WHERE user_id = $1",
-    "DELETE FROM chat_presence WHERE user_id = $1",
-    "DELETE FROM chat_erasure WHERE user_id = $1",
-  ],
+  endErasure: ["DELETE FROM chat_presence WHERE user_id = $1", "DELETE FROM chat_erasure WHERE user_id = $1"],
   candidates: `SELECT ${CANDIDATE} WHERE c.pk > $1 ORDER BY c.pk LIMIT $2`,
   ownCandidates: `SELECT ${CANDIDATE} WHERE c.retention_age IS NOT NULL AND c.pk > $1 ORDER BY c.pk LIMIT $2`,
   setRetention: [

@@ -315,8 +315,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   beginErasure: "INSERT INTO chat_erasure (user_id, id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
   erasure: `SELECT id AS "erasureId" FROM chat_erasure WHERE user_id = $1`,
   erasures: `SELECT user_id AS "userId", id AS "erasureId" FROM chat_erasure`,
-  endErasure: `WITH presence AS (DELETE FROM chat_presence WHERE user_id = $1),
-      blocks AS (DELETE FROM chat_block WHERE user_id = $1)
+  endErasure: `WITH presence AS (DELETE FROM chat_presence WHERE user_id = $1)
     DELETE FROM chat_erasure WHERE user_id = $1`,
   candidates: `SELECT key, id, head, first_id AS "firstId", retention_age AS age, retention_count AS count
     FROM chat_conversation WHERE key > $1 ORDER BY key LIMIT $2`,

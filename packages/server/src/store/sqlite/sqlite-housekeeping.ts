@@ -17,7 +17,6 @@ export const HOUSEKEEPING_QUERIES = {
   beginErasure: "INSERT INTO chat_erasure (user, id) VALUES (?, ?) ON CONFLICT DO NOTHING",
   erasure: "SELECT id FROM chat_erasure WHERE user = ?",
   endErasure: "DELETE FROM chat_erasure WHERE user = ?",
-  forgetBlocks: "DELETE FROM chat_block WHERE user = ?",
   forgetPresence: "DELETE FROM chat_presence WHERE user = ?",
   candidates: `SELECT key, id, head, first_id AS firstId, retention_age AS age, retention_count AS count
     FROM chat_conversation WHERE key > ? ORDER BY key LIMIT ?`,
@@ -100,7 +99,6 @@ export class SqliteHousekeeping implements Housekeeping {
     await this.#commits.write(() => {
       this.#connection.prepare(HOUSEKEEPING_QUERIES.endErasure).run(userId);
       this.#connection.prepare(HOUSEKEEPING_QUERIES.forgetPresence).run(userId);
-      this.#connection.prepare(HOUSEKEEPING_QUERIES.forgetBlocks).run(userId);
     });
   }
 
