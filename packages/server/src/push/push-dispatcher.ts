@@ -294,39 +294,46 @@ export class PushDispatcher {
     subscriptions: readonly PushSubscription[],
   ): Promise<Promise<void>[]> {
     const { runtime, store, maxAge } = this.#options;
-    const entry = entries[entries.length - 1]!;
     const userIds = [...new Set(subscriptions.map(({ userId }) => userId))];
     const rows = await store.conversations.rows(conversationId, userIds);
-    const mentioning = entries.filter(({ mentions }) => mentions !== undefined);
-    const senderIds = new Set([entry, ...mentioning].map(({ senderId }) => senderId));
+    const newestFirst = [...entries].reverse();
+    const senderIds = [...new Set(entries.map(({ senderId }) => senderId))];
     const names = new Map(
-      (await store.conversations.users([...senderIds])).map(({ userId, name }) => [userId, name]),
+      (await store.conversations.users(senderIds)).map(({ userId, name }) => [userId, name]),
     );
-    const privacies = await store.conversations.privacies(userIds);
+    // Mostly nobody has blocked whoever wrote last: then nobody else is asked about.
+    const blockers = new Map<string, Promise<ReadonlySet<string>>>();
+    const hasBlocked = async (userId: string, senderId: string): Promise<boolean> => {
+      const asked =
+        blockers.get(senderId) ??
+        store.conversations.blocks(senderId, userIds).then(({ blockedBy }) => new Set(blockedBy));
+      blockers.set(senderId, asked);
+      return (await asked).has(userId);
+    };
     const results = await Promise.all(
       subscriptions.map(async (subscription) => {
         const { userId, address } = subscription;
         const row = rows.get(userId);
         if (row === undefined) return {};
-        // Of whom the user has blocked, nothing is pushed.
-        const blocked = privacies.get(userId)?.blocked ?? [];
-        const mention = mentioning
-          .filter(
-            ({ messageId, mentions, senderId }) =>
-              messageId > row.delivered && mentions?.includes(userId) && !blocked.includes(senderId),
-          )
-          .pop();
+        /** The newest of these that no device of the user has, and that the user wants to hear of. */
+        const newestOf = async (some: readonly StoredEntry[]): Promise<StoredEntry | undefined> => {
+          for (const one of some) {
+            if (one.messageId > row.delivered && !(await hasBlocked(userId, one.senderId))) return one;
+          }
+          return undefined;
+        };
+        const mention = await newestOf(newestFirst.filter(({ mentions }) => mentions?.includes(userId)));
         const isMuted = (row.mute?.until ?? 0) > runtime.clock.now();
-        if (isMuted && (mention === undefined || row.mute?.mentionsMuted === true)) return {};
-        const told = mention ?? entry;
-        if (blocked.includes(told.senderId)) return {};
+        if (isMuted && row.mute?.mentionsMuted === true) return {};
+        const newest = isMuted ? mention : await newestOf(newestFirst);
+        if (newest === undefined) return {};
+        const told = mention ?? newest;
         const notification = notificationOf(told, row, userId, names.get(told.senderId));
         const payload = await this.#compose(notification);
         if (payload === undefined) return {};
         const push = { payload, collapseKey: collapseKeyOf(conversationId), timeToLive: maxAge };
         const isWanted = async (): Promise<boolean> => {
-          const { messageId } = isMuted ? told : entry;
-          const query = { messageId, userId, limit: AUDIENCE };
+          const query = { messageId: newest.messageId, userId, limit: AUDIENCE };
           const { items } = await store.pushes.audience(conversationId, query);
           return items.some((item) => item.address === address);
         };

@@ -177,6 +177,28 @@ it("says that a message mentions the user, and tells of a mention rather than of
   expect(provider.told.slice(2).filter((line) => line.startsWith("bo"))).toEqual(["bo's phone: hello? (4)"]);
 });
 
+it("tells nobody of whom they have blocked, but of what others have said before", async () => {
+  const { provider, server, pass } = await world();
+  await server.as("cy").setPrivacy({ block: ["bo"] });
+  await server.as("bo").send("room", { text: "hey @cy", mentions: ["cy"] });
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual([]);
+  await server.as("ana").send("room", "hello");
+  const { messageId } = await server.as("bo").send("room", "hey you");
+  await server.as("bo").send("room", { text: "@cy!", mentions: ["cy"] });
+  await pass(10 * SECOND);
+  expect(provider.told).toEqual(["cy's phone: hello (4)"]);
+  // A device that has taken what was said before is told of nothing by what was blocked.
+  await server.as("cy").sendReceipt("room", { delivered: messageId - 1 });
+  await server.as("bo").send("room", "hello?");
+  await pass(10 * SECOND);
+  expect(provider.told).toHaveLength(1);
+  await server.as("cy").setPrivacy({ unblock: ["bo"] });
+  await server.as("bo").send("room", "thanks");
+  await pass(10 * SECOND);
+  expect(provider.told.slice(1)).toEqual(["cy's phone: thanks (6)"]);
+});
+
 it("is quiet about a mention that was redacted", async () => {
   const { provider, server, pass } = await world();
   await server.as("bo").mute("room", Number.MAX_SAFE_INTEGER);
