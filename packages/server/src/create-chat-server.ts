@@ -193,6 +193,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       void announce(typing.conversationId, () => encodeTyping(typing));
     },
     receiptsMoved: (moved) => deliverer.receipts.publish(moved),
+    blockedBy: (userId) => deliverer.blockedBy(userId),
     privacyChanged: (userId, privacy) => deliverer.privacyChanged(userId, privacy),
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };

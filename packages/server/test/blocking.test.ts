@@ -90,6 +90,42 @@ it("hides the two from each other, also where they were watched already, and dro
   expect(await watch(bo, "ana")).toMatchObject({ presences: [{ userId: "ana" }] });
 });
 
+it("tells none of the two in a group that the other is writing, and the others of both", async () => {
+  const { clock, one, two } = await openTwo();
+  await one.as("ana").createGroup({ id: "room", members: ["bo", "cy"] });
+  const [ana, phone, bo, cy] = [
+    await RawDevice.open(one, "ana"),
+    await RawDevice.open(two, "ana"),
+    await RawDevice.open(two, "bo"),
+    await RawDevice.open(one, "cy"),
+  ];
+  const isTyping = ({ type }: { type: string }) => type === "typing-changed";
+  /** Whom each device has heard of, once cy has been told of `count` notices. */
+  const heard = async (count: number, ...devices: RawDevice[]) => {
+    await cy.until(() => cy.received.filter(isTyping).length === count);
+    const users = [];
+    for (const device of devices) {
+      await device.expect("pong", { type: "ping" });
+      users.push(device.received.flatMap((frame) => (frame.type === "typing-changed" ? [frame.userId] : [])));
+    }
+    return users;
+  };
+  await one.as("ana").setPrivacy({ block: ["bo", "eve"] });
+  clock.advance(2_000);
+  await phone.until(({ type }) => type === "privacy-changed");
+  for (const device of [ana, bo]) device.post({ type: "set-typing", conversationId: "room", typing: true });
+  expect(await heard(2, ana, phone, bo)).toEqual([[], [], []]);
+  // Who is not connected to the server that is asked, and who has connected since.
+  const tablet = await RawDevice.open(one, "ana");
+  phone.drop();
+  await clock.settle();
+  for (const userId of ["ana", "bo"]) await two.as(userId).setTyping("room", true);
+  expect(await heard(4, ana, tablet, bo)).toEqual([[], [], []]);
+  await one.as("ana").setPrivacy({ unblock: ["bo"] });
+  for (const userId of ["ana", "bo"]) await two.as(userId).setTyping("room", true);
+  expect(await heard(6, ana, tablet, bo)).toEqual([["bo"], ["bo"], ["ana"]]);
+});
+
 it("refuses to block oneself, and more than the limit", async () => {
   const server = await openServer();
   const ana = server.as("ana");

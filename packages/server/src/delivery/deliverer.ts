@@ -49,6 +49,8 @@ interface LocalUser extends RowReceiver {
   readonly tracks: Set<Track>;
   /** The version of the user's privacy that the sessions were told. */
   privacyVersion: number;
+  /** The newest that is known of it; undefined until it was read. */
+  privacy: UserPrivacy | undefined;
   /** Resolves when all of them are laid. */
   ready: Promise<void>;
 }
@@ -148,6 +150,7 @@ export class Deliverer {
         ready: Promise.resolve(),
         rowsUnderWay: 0,
         privacyVersion: 0,
+        privacy: undefined,
       };
       this.#users.set(userId, user);
       user.ready = this.#layTracksOf(userId, user);
@@ -291,9 +294,21 @@ export class Deliverer {
     this.receipts.receive({ conversationId, receipts, shared: memberCount <= receiptMembers });
   }
 
+  /** Notes what the store says that a user tells others; the session that has read it tells its device. */
+  privacyRead(userId: string, privacy: UserPrivacy): void {
+    const user = this.#users.get(userId);
+    if (user !== undefined && privacy.version >= (user.privacy?.version ?? 0)) user.privacy = privacy;
+  }
+
+  /** Whom a user has blocked; undefined if the user is not here. */
+  blockedBy(userId: string): readonly string[] | undefined {
+    return this.#users.get(userId)?.privacy?.blocked;
+  }
+
   /** Tells the user's sessions what the user tells others now, unless they know. */
   privacyChanged(userId: string, privacy: UserPrivacy): void {
     if (privacy.blocked.length > 0) this.#options.presence?.blocked(userId, new Set(privacy.blocked));
+    this.privacyRead(userId, privacy);
     const user = this.#users.get(userId);
     if (user === undefined || privacy.version <= user.privacyVersion) return;
     user.privacyVersion = privacy.version;
@@ -310,11 +325,12 @@ export class Deliverer {
     for (const [userId, privacy] of privacies) this.privacyChanged(userId, privacy);
   }
 
-  /** Tells the other members who are here that one is writing. */
-  typing({ userId, ...typing }: Typing): void {
+  /** Tells the other members who are here that one is writing, but those of two of whom one has blocked the other. */
+  typing({ userId, hiddenFrom, ...typing }: Typing): void {
     const frame = this.#options.codec.encode({ type: "typing-changed", userId, ...typing });
     for (const [member, { recipients }] of this.#tracks.get(typing.conversationId)?.members ?? []) {
-      if (member === userId) continue;
+      if (member === userId || hiddenFrom.includes(member)) continue;
+      if (this.blockedBy(member)?.includes(userId)) continue;
       for (const recipient of recipients) recipient.offer(frame);
     }
   }

@@ -34,6 +34,8 @@ export interface OperationContext {
   receiptsMoved(moved: MovedReceipts): void;
   /** Tells the other members who are connected that one is writing. */
   typing(typing: Typing): void;
+  /** Whom a user has blocked who is connected to this server; undefined for others. */
+  blockedBy(userId: string): readonly string[] | undefined;
   /** Tells a user's devices what the user tells others now. */
   privacyChanged(userId: string, privacy: UserPrivacy): void;
   /** Tells whom it concerns of a changed profile. */

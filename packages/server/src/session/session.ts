@@ -5,6 +5,7 @@ import {
   CLOSE_CODES,
   type CloseReason,
   type Codec,
+  DEFAULT_PRIVACY,
   type HelloFrame,
   isChatError,
   newUuid,
@@ -336,6 +337,7 @@ export class Session implements Recipient {
       await deliverer.attach(this);
       // Read once the session is told of changes, so that none falls in between.
       const privacy = (await context.conversations.privacies([userId])).get(userId);
+      deliverer.privacyRead(userId, privacy ?? DEFAULT_PRIVACY);
       if (!this.isOver) context.presence.attach(this);
       if (this.isOver) {
         // The socket went away meanwhile, and its end found nothing to undo.
