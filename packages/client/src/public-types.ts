@@ -457,15 +457,17 @@ export interface ChatClient<C extends CustomData = CustomData> {
   readonly conversations: ConversationList<C>;
   readonly users: UserDirectory<C>;
   /**
-   * What this user tells others, in all conversations that say nothing else; the same object until it changed. Known once the client was
-   * online; everything until then.
+   * What this user tells others, in all conversations that say nothing else; the same object until it changed. Known from the first connection of this
+   * device's tabs on, also while they are offline again. It is not kept in the cache: until that connection it says `typing` and `readReceipts` true and
+   * nobody `blocked`, whatever is set. The server goes by what is set all the same; but a page that is opened offline does not know whose messages to
+   * fold, so keep `blocked` yourself where that matters.
    */
   readonly privacy: Privacy;
   /** Sets it, for all devices; what is absent stays. What was told stays told. @throws ChatError `timeout` (offline too long)… */
   setPrivacy(change: Partial<Omit<Privacy, "blocked">>, options?: RequestOptions): Promise<void>;
   /**
-   * Keeps a user away, on all devices: of the two none writes to the other in their direct conversation, begins one or sees the other's presence, and
-   * the blocked one can't add this user to a group. In groups of both messages come as ever: fold those of `privacy.blocked`.
+   * Keeps a user away, on all devices: of the two none writes to the other in their direct conversation, begins one, sees the other's presence or that
+   * the other is writing, and the blocked one can't add this user to a group. In groups of both messages come as ever: fold those of `privacy.blocked`.
    * @throws ChatError `limit_exceeded` (more than 1,000), `timeout` (offline too long)…
    */
   block(userId: string, options?: RequestOptions): Promise<void>;
