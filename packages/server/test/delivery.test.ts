@@ -136,6 +136,24 @@ describe("two servers on one store", () => {
     await ana.send("room", "without bo");
     expect(await bo.expect("pong", { type: "ping" })).toMatchObject({ heads: [] });
   });
+
+  it("tells a member who has left of a redaction before a cursor is past it", async () => {
+    const clock = new VirtualClock();
+    const [one, two] = await twoServers(new BadFanout("lose-all"), clock);
+    const ana = await RawDevice.open(one, "ana");
+    const bo = await RawDevice.open(two, "bo");
+    await createRoom(ana, ["bo"]);
+    await ana.send("room", "secret");
+    const change = { conversationId: "room", clientMessageId: crypto.randomUUID() };
+    await ana.expect("conversation", { type: "remove-members", ...change, members: ["bo"] });
+    clock.advance(1_000);
+    await clock.settle();
+    const redaction = { conversationId: "room", clientMessageId: crypto.randomUUID(), messageId: 2 };
+    await ana.expect("conversation", { type: "redact-message", ...redaction });
+    clock.advance(1_000);
+    const told = await bo.until((frame) => frame.type === "conversation-changed");
+    expect(told).toMatchObject({ row: { conversationId: "room", member: false, head: 2, lastRedaction: 4 } });
+  });
 });
 
 describe("a session that joins while others send", () => {

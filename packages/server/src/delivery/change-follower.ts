@@ -93,9 +93,15 @@ export class ChangeFollower {
     while (more && !this.#closed && this.#position !== undefined) {
       const readAt = runtime.clock.monotonic();
       const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
-      for (const { conversationId, head, membershipMoved, receiptsMoved } of changes.conversations) {
+      for (const {
+        conversationId,
+        head,
+        membershipMoved,
+        receiptsMoved,
+        redacted,
+      } of changes.conversations) {
         // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
-        if (membershipMoved) await deliverer.discover(conversationId);
+        if (membershipMoved || redacted) await deliverer.discover(conversationId, redacted);
         await deliverer.reach(conversationId, head);
         if (receiptsMoved) await deliverer.discoverReceipts(conversationId, this.#position);
       }

@@ -266,8 +266,12 @@ export class Deliverer {
     while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
   }
 
-  /** Adds users of this server who, by the store, have become members of a conversation to its track, laying it if need be. */
-  async discover(conversationId: string): Promise<void> {
+  /**
+   * Adds users of this server who, by the store, have become members of a conversation to its track, laying it if need be.
+   * @param redacted something was redacted: former members, to whom no track tells anything, are told, too
+   * @throws ChatError `store_unavailable`
+   */
+  async discover(conversationId: string, redacted = false): Promise<void> {
     const { conversations } = this.#options;
     const track = this.#tracks.get(conversationId);
     const userIds = this.userIds.filter((userId) => track?.hasMember(userId) !== true);
@@ -275,10 +279,11 @@ export class Deliverer {
     for (let at = 0; at < userIds.length; at += LIMITS.membersPerRequest) {
       const some = userIds.slice(at, at + LIMITS.membersPerRequest);
       for (const [userId, row] of await conversations.rows(conversationId, some)) {
-        if (!row.member) continue;
-        await this.#follow(userId, conversationId, row.head, row.visibleFrom);
-        this.sendRow(userId, conversationId);
-        found.push(userId);
+        if (row.member) {
+          await this.#follow(userId, conversationId, row.head, row.visibleFrom);
+          found.push(userId);
+        }
+        if (row.member || redacted) this.sendRow(userId, conversationId);
       }
     }
     if (found.length > 0) this.#options.foundMembers?.(conversationId, found);

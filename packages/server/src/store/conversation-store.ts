@@ -158,14 +158,15 @@ export interface ConversationChanges {
 /** What changed in the whole store. */
 export interface StoreChanges {
   /**
-   * Conversations whose log or row moved; each once, with the newest head, and whether members came or went, or
-   * {@link ConversationStore.advanceReceipts} moved something, since the cursor.
+   * Conversations whose log or row moved; each once, with the newest head, and whether members came or went,
+   * {@link ConversationStore.advanceReceipts} moved something, or something was redacted, since the cursor.
    */
   readonly conversations: readonly {
     readonly conversationId: string;
     readonly head: number;
     readonly membershipMoved: boolean;
     readonly receiptsMoved: boolean;
+    readonly redacted: boolean;
   }[];
   /** Users whose profile or privacy changed. */
   readonly users: readonly string[];

@@ -277,16 +277,17 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       STRAIGHT_JOIN chat_block b ON b.user_id = UNHEX(wanted.id) AND b.blocked = $1`,
   position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
   changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head,
-      found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved"
+      found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved",
+      found.redacted AS "redacted"
     FROM feed LEFT JOIN (
       SELECT * FROM (
         SELECT c.changed AS moved, c.id, c.head, c.membership_change > $2 AS membership_moved,
-          c.receipts_change > $2 AS receipts_moved
+          c.receipts_change > $2 AS receipts_moved, c.redaction_change > $2 AS redacted
         FROM chat_conversation c WHERE c.changed > $2 ORDER BY c.changed LIMIT $3
       ) conversations
       UNION ALL
       SELECT * FROM (
-        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved
+        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved, NULL AS redacted
         FROM chat_user u WHERE u.changed > $2 ORDER BY u.changed LIMIT $3
       ) profiles
       ORDER BY moved LIMIT $3

@@ -243,10 +243,10 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   position: `${FEED} SELECT * FROM feed`,
   changes: `${FEED} SELECT feed.*, all_changes.* FROM feed LEFT JOIN LATERAL (
       (SELECT change AS moved, id, head, membership_change > $2 AS "membershipMoved",
-          receipts_change > $2 AS "receiptsMoved"
+          receipts_change > $2 AS "receiptsMoved", redaction_change > $2 AS "redacted"
         FROM chat_conversation WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       UNION ALL
-      (SELECT change, id, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
+      (SELECT change, id, NULL, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       ORDER BY moved LIMIT $3
     ) all_changes ON true ORDER BY moved`,
 

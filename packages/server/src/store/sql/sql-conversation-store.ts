@@ -45,6 +45,7 @@ interface RawChange {
   readonly head: number | null;
   readonly membershipMoved: number | boolean | null;
   readonly receiptsMoved: number | boolean | null;
+  readonly redacted: number | boolean | null;
 }
 
 /** The conversation store on a SQL server, see {@link ConversationStore}. */
@@ -275,7 +276,7 @@ export class SqlConversationStore implements ConversationStore {
     const taken = rows.slice(0, limit);
     const more = rows.length > limit;
     return {
-      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved }) =>
+      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted }) =>
         head === null
           ? []
           : [
@@ -284,6 +285,7 @@ export class SqlConversationStore implements ConversationStore {
                 head,
                 membershipMoved: Boolean(membershipMoved),
                 receiptsMoved: Boolean(receiptsMoved),
+                redacted: Boolean(redacted),
               },
             ],
       ),

@@ -72,6 +72,13 @@ export function redactionCases(prove: Case): void {
       (await world.changesSince(userId, since)).rows.map((row) => [row.latest, row.lastRedaction]);
     assert.deepEqual(await hears("bo", cursor), [[latest, 5]]);
     assert.deepEqual(await hears("cy", former.cursor), [[latest, 5]], "they hold what was redacted");
+    const redacted = async (since: string): Promise<unknown> =>
+      (await world.store.conversations.changes({ limit: 5, cursor: since })).conversations.map(
+        (conversation) => conversation.redacted,
+      );
+    const after = await world.store.conversations.position();
+    await world.say("c", "ana");
+    assert.deepEqual([await redacted(cursor), await redacted(after)], [[true], [false]]);
   });
 
   prove("leaves the snippet of a newer message alone, and the list's order", async (world) => {
