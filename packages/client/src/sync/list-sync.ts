@@ -105,9 +105,11 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
       page = answer.next;
       take(answer.rows, touches);
     } while (page !== undefined);
-    // What was not named may have moved from one page to another meanwhile, or be a conversation that the user has left.
+    // What was not named may have moved from one page to another meanwhile, or be a conversation that the user has left:
+    // of what is held of it, something may have been redacted.
     const unnamed = [...replicas.all()].filter(
-      ({ id, known, row }) => !mentioned.has(id) && (row.member || !known),
+      (replica) =>
+        !mentioned.has(replica.id) && (replica.row.member || !replica.known || isFollowed(replica)),
     );
     await refreshAll(unnamed);
     named = undefined;

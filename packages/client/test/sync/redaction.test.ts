@@ -235,6 +235,27 @@ describe("redaction", () => {
     expect(await kept(cache, id)).not.toContain("secret");
   });
 
+  test("reaches a former member whose cursor is no longer good", async () => {
+    const { room: id } = room();
+    const other = world.server.createGroup(["ana", "bo"], "other");
+    const cache = world.cache();
+    const bo = world.device("bo", { cache });
+    await open(bo, id);
+    world.server.removeMembers(id, "ana", ["bo"]);
+    await world.clock.advance(100);
+    const backup = world.server.backup();
+    world.server.post(other, "ana", "lost");
+    await world.clock.advance(60_000);
+    bo.disconnect();
+    world.server.restore(backup);
+    world.server.redact(id, "ana", 2);
+    expect(await kept(cache, id)).toContain("secret");
+    bo.connect();
+    await world.clock.advance(5_000);
+    expect(bo.status.synced).toBe(true);
+    expect(await kept(cache, id)).not.toContain("secret");
+  });
+
   test("heard of from a page of history by a former member, makes what was held be fetched anew", async () => {
     const { room: id, say } = room();
     say(100);
