@@ -45,8 +45,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: members who were added elsewhere are not looked for",
     "delivery/change-follower.ts",
-    "if (membershipMoved) await",
-    "if (membershipMoved && conversationId === '') await",
+    "if (membershipMoved || redacted) await",
+    "if (redacted) await",
     WEAK_FANOUT,
   ),
   server(
@@ -105,7 +105,10 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "operations/append-authorized.ts",
     "        !failed &&\n",
     "",
-    { ...COMINGS_AND_GOINGS, more: { "is removed while writing": 10, "store fails": 8, "add a member": 5 } },
+    {
+      only: ["members", "store"],
+      more: { burst: 10, "add a member": 6, "remove a member": 8, "store fails": 8, "store is slow": 2 },
+    },
   ),
   server(
     "server: intervals ignored in ranges",
