@@ -10,10 +10,16 @@ export interface Patch {
   readonly replace: string;
 }
 
-/** Smaller pages than in production, so that few messages make many. */
-const SMALL_PAGES: readonly Patch[] = [
+/** Smaller limits than in production, so that few messages make many pages. */
+const SMALL_LIMITS: readonly Patch[] = [
   { file: "packages/protocol/src/limits.ts", find: "pageRows: 200,", replace: "pageRows: 3," },
   { file: "packages/protocol/src/limits.ts", find: "rangeEntries: 200,", replace: "rangeEntries: 12," },
+  // The world sets it.
+  {
+    file: "packages/client/src/sync/replicas.ts",
+    find: "CLIENT_LIMITS.comparedConversations",
+    replace: "(globalThis as { comparedConversations?: number }).comparedConversations!",
+  },
 ];
 
 /** Applies patches to a source. Each must fit exactly once, or else it tests nothing any more. */
@@ -30,7 +36,7 @@ function patched(file: string, source: string, patches: readonly Patch[]): strin
  * @returns the bundle's path
  */
 export async function bundle(name: string, mutation: readonly Patch[] = []): Promise<string> {
-  const patches = [...SMALL_PAGES, ...mutation];
+  const patches = [...SMALL_LIMITS, ...mutation];
   const used = new Set<Patch>();
   const file = await bundleSources(join(root, "tests/simulation/worker.ts"), `simulation-${name}`, [
     {

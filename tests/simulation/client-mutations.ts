@@ -1,4 +1,4 @@
-import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS, REDACTIONS } from "./focus.js";
+import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS, REDACTIONS, RESTARTS } from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
 function client(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
@@ -62,14 +62,13 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "the cursor of the changes is committed before what it vouches for",
     "sync/list-sync.ts",
-    `      await fillAll(mine);
-      ({ cursor: from, more } = answer);
-      commit(from, applied);`,
-    `      ({ cursor: from, more } = answer);
-      commit(from, applied);
+    `      take(answer.rows, touches);
+      // The store still knows`,
+    `      commit(answer.cursor, applied);
       await new Promise<void>((resolve) => runtime.clock.schedule(400, resolve));
-      await fillAll(mine);`,
-    { ...RECONNECTS, catchUpEntries: 1_000 },
+      take(answer.rows, touches);
+      // The store still knows`,
+    RESTARTS,
   ),
   client(
     "the first page's cursor is replaced by the last page's",
@@ -77,16 +76,16 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "first ??= answer.cursor;",
     "first = answer.cursor;",
     {
-      only: ["fanout", "network", "storage"],
-      more: { "device is wiped": 20, "fan-out outage": 4, "slow network": 3, cut: 2 },
+      only: ["fanout", "network", "storage", "store"],
+      more: { "device is wiped": 20, "fan-out outage": 6, "store is slow": 8, cut: 3 },
     },
   ),
   client(
     "a pong's cursor is kept although something is missing",
     "sync/list-sync.ts",
-    "if (next !== undefined && synced && mine === runs && !done.includes(false)) {",
-    "if (next !== undefined) {",
-    { ...RECONNECTS, catchUpEntries: 1_000 },
+    "const done = await Promise.all([...waits, ...refreshing.values()]);",
+    "const done: boolean[] = [];",
+    RESTARTS,
   ),
   client(
     "a pong's cursor is taken to vouch for what was just pushed",
@@ -183,7 +182,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "sync/receipts.ts",
     "const isAnswered = mark !== undefined && replica.mark === mark;",
     "const isAnswered = true;",
-    { only: ["network"], more: { "slow network": 5, cut: 2 }, devices: 3 },
+    { only: ["store"], more: { "store is slow": 10 }, devices: 3 },
   ),
   client(
     "what was redacted stays in the cache",

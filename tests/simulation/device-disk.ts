@@ -133,8 +133,14 @@ export class DeviceDisk {
     return texts;
   }
 
-  /** Whether what is held is what the store has: every entry of each held range that the user may see, and no other. */
-  async verify(conversationIds?: ReadonlySet<string>, inTheEnd = false): Promise<void> {
+  /**
+   * Whether what is held is what the store has: every entry of each held range that the user may see, and no other.
+   * @param heard who has heard of every redaction by now
+   */
+  async verify(
+    conversationIds?: ReadonlySet<string>,
+    heard: "nobody" | "members" | "everybody" = "nobody",
+  ): Promise<void> {
     const { oracle, trace, userId, name } = this.options;
     const { conversations } = await this.#live.load();
     for (const { row, ranges } of conversations) {
@@ -143,14 +149,12 @@ export class DeviceDisk {
       const everything = { after: 0, before: Infinity, limit: Infinity, order: "ascending" } as const;
       const held = await this.#live.read(conversationId, everything);
       const where = `${name} in ${conversationId}`;
+      const hasHeard =
+        heard === "everybody" || (heard === "members" && oracle.isMember(userId, conversationId));
       if (ranges.length > 1) trace.hit("an island is fetched");
       const inRange = (id: number): boolean => ranges.some(({ from, to }) => from <= id && id <= to);
       for (const entry of held) {
-        const problem = oracle.differs(
-          conversationId,
-          entry,
-          inTheEnd && oracle.isMember(userId, conversationId),
-        );
+        const problem = oracle.differs(conversationId, entry, hasHeard);
         if (problem !== undefined)
           trace.fail("what a device holds is what is stored", `${where}: ${problem}`);
         if (!oracle.canSee(userId, conversationId, entry.messageId)) {

@@ -11,6 +11,8 @@ export interface Focus {
   readonly more?: Readonly<Record<string, number>>;
   /** Beyond so many missing entries a device begins with the newest. */
   readonly catchUpEntries?: number;
+  /** Conversations that a device compares with the server when it starts. */
+  readonly comparedConversations?: number;
   /** The probability that a restored backup has another epoch. */
   readonly renames?: number;
   /** Devices that each user has. */
@@ -64,4 +66,11 @@ export const REDACTIONS: Focus = {
 export const CRASHES: Focus = {
   only: ["device", "storage", "network"],
   more: { "device restarts": 5, "storage is slow": 5, "is cut while writing": 4 },
+};
+
+/** Applications end while they catch up, and start again with more conversations than they compare. */
+export const RESTARTS: Focus = {
+  only: ["device", "fanout", "store"],
+  more: { "device restarts": 8, "fan-out outage": 4, "store is slow": 4 },
+  comparedConversations: 1,
 };

@@ -195,6 +195,20 @@ async function judgeUnread(world: World, store: ChatStore, device: Device): Prom
   }
 }
 
+/** What devices hold is what the store has. */
+async function judgeDisks(devices: readonly Device[], heard: "members" | "everybody"): Promise<void> {
+  for (const { disk } of devices) if (!disk.hasFailed) await disk.verify(undefined, heard);
+}
+
+/** With the next connect former members hear of what was taken away, too. */
+async function reconnect(world: World): Promise<void> {
+  const { scheduler, trace, devices } = world;
+  for (const device of devices) device.act((client) => client.disconnect());
+  await scheduler.runUntil(scheduler.now + 1_000, () => trace.violation !== undefined);
+  for (const device of devices) device.act((client) => client.connect());
+  await settle(world, DRAIN_BOUND, "everything drains in time");
+}
+
 /** Compares all that there is at the end, when nothing is under way any more. */
 export async function judge(world: World): Promise<void> {
   const { trace } = world;
@@ -210,9 +224,9 @@ export async function judge(world: World): Promise<void> {
     ...fresh.map((device) => () => judgeUnread(world, store, device)),
     ...devices.map((device) => () => judgeList(world, device, fresh[world.users.indexOf(device.userId)]!)),
     ...[...devices, ...fresh].map((device) => () => judgeTimelines(world, device)),
-    ...[...devices, ...fresh].map((device) => async () => {
-      if (!device.disk.hasFailed) await device.disk.verify(undefined, true);
-    }),
+    () => judgeDisks([...devices, ...fresh], "members"),
+    () => reconnect(world),
+    () => judgeDisks([...devices, ...fresh], "everybody"),
   ];
   for (const step of steps) {
     if (trace.violation !== undefined) return;

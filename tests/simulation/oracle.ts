@@ -255,14 +255,14 @@ export class Oracle {
 
   /**
    * How an entry that somebody holds differs from the store's; undefined if it does not.
-   * @param inTheEnd nothing is under way any more, so that a body that was taken away is gone here, too
+   * @param hasHeard of every redaction, so that a body that was taken away is gone here, too
    */
-  differs(conversationId: string, entry: Entry, inTheEnd = false): string | undefined {
+  differs(conversationId: string, entry: Entry, hasHeard = false): string | undefined {
     const log = this.logs.get(conversationId);
     const stored = log?.entries[entry.messageId - 1];
     const original = log?.originals[entry.messageId - 1];
     if (stored === undefined || original === undefined) return `the store has no ${entry.messageId}`;
-    const isOnItsWay = stored.redacted === true && !inTheEnd && entry.text === original.text;
+    const isOnItsWay = stored.redacted === true && !hasHeard && entry.text === original.text;
     // A redaction that the store has lost is obeyed where it was heard of.
     const isObeyed = this.hasLostHistory && entry.redacted && this.redacted.has(original.text ?? "");
     const same =

@@ -103,6 +103,7 @@ export class World {
       (frame, to, request) => oracle.inspect(frame, to, request),
     );
     this.#catchUpEntries = focus.catchUpEntries ?? chance.pick([5, 40, 1_000]);
+    Object.assign(globalThis, { comparedConversations: focus.comparedConversations ?? 20 });
     this.users = USERS.slice(0, chance.between(3, USERS.length));
     const settings: Partial<ServerSettings> = {
       heartbeatInterval: chance.pick([4_000, 25_000]),
