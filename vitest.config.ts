@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -25,6 +26,8 @@ export default defineConfig({
           exclude: integration,
           // Threads start sooner than processes do, and share what was compiled.
           pool: "threads",
+          // Also on two cores, where one worker is vitest's own choice.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           // Nothing here waits for a clock; on a busy machine five seconds can be too few all the same.
           testTimeout: 20_000,
         },
