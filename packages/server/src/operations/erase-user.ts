@@ -99,6 +99,7 @@ async function eraseIn(
   let wiped = 0;
   let found = 0;
   let through = 0;
+  let firstId = 1;
   for (let attempt = 1; ; attempt++) {
     try {
       // Gone on with: what they have written since it was said here stays.
@@ -109,10 +110,11 @@ async function eraseIn(
         wiped += done.wiped;
         found += done.found;
         through = done.through;
-        head = (await context.messages.heads([conversationId])).get(conversationId)?.head ?? 0;
+        const state = (await context.messages.heads([conversationId])).get(conversationId);
+        ({ head, firstId } = state ?? { head: 0, firstId: 1 });
       }
-      // They were there, and wrote nothing.
-      if (found === 0) return wiped;
+      // They were there, and wrote nothing. What is kept here no more may be held by devices still.
+      if (found === 0 && firstId <= 1) return wiped;
       const redaction = { userId, wipedThrough: through };
       const said = await appendErased(context, conversationId, erasureId, redaction);
       // Another server has gone on with it, too, and was faster: what was wiped above its entry has to be said as well.

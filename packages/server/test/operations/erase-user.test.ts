@@ -92,3 +92,15 @@ it("forgets what the user did not tell others, whom they have blocked and where 
   await server.eraseUser("di");
   expect(await store.conversations.privacies(["di"])).toEqual(new Map());
 });
+
+it("has devices forget also what the store keeps no more", async () => {
+  const store = openStore();
+  const server = await openServer({ store });
+  const [ana, bo] = [await RawDevice.open(server, "ana"), await RawDevice.open(server, "bo")];
+  await createRoom(ana, ["bo"]);
+  await bo.send(ROOM, "held by devices");
+  await ana.send(ROOM, "kept");
+  await store.housekeeping.prune({ conversationId: ROOM, keepFrom: 3, keepSince: 0, limit: 10 });
+  await server.eraseUser("bo");
+  expect(await seen(ana)).toEqual(["kept", "erased"]);
+});
