@@ -17,7 +17,10 @@ export type Group =
   | "device"
   | "storage"
   | "sleep"
-  | "backup";
+  | "backup"
+  | "retention"
+  | "erasure"
+  | "large group";
 
 /** Something that happens to a world. */
 export interface Action {
@@ -434,6 +437,45 @@ export const ACTIONS: readonly Action[] = [
     group: "backup",
     weight: 0.7,
     run: (world) => world.restore(),
+  },
+];
+
+/** Actions of the kinds that came later: they have times of their own, so that the others stay where they are. */
+export const LATER_ACTIONS: readonly Action[] = [
+  {
+    name: "retention",
+    group: "retention",
+    weight: 1,
+    run: inConversation((world, chance, _who, id) => {
+      const isByCount = chance.happens(0.6);
+      const figures = isByCount ? { count: chance.between(1, 30) } : { age: chance.between(5_000, 60_000) };
+      world.trace.hit(isByCount ? "retention by count" : "retention by age");
+      world.setRetention(id, chance.happens(0.15) ? undefined : figures);
+    }),
+  },
+  {
+    name: "erase a user",
+    group: "erasure",
+    weight: 0.4,
+    run(world, chance) {
+      const userId = chance.pick(world.users);
+      if (world.erasing.has(userId)) return;
+      // Mostly somebody whose devices are away just now hears of it later.
+      if (chance.happens(0.5)) {
+        const who = device(world, chance);
+        who.act((client) => client.disconnect());
+        world.later(chance.delay(3_000, 40_000), () => who.act((client) => client.connect()));
+      }
+      world.erase(userId);
+    },
+  },
+  {
+    name: "everybody is added",
+    group: "large group",
+    weight: 0.5,
+    run: inConversation((world, _chance, who, id) => {
+      who.act((client) => client.conversations.get(id)?.addMembers([...world.users]));
+    }),
   },
 ];
 

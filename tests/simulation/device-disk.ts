@@ -164,7 +164,10 @@ export class DeviceDisk {
       const ids = new Set(held.map(({ messageId }) => messageId));
       const missing = oracle
         .visible(userId, conversationId)
-        .find(({ messageId }) => inRange(messageId) && !ids.has(messageId));
+        .find(
+          ({ messageId }) =>
+            messageId >= oracle.firstId(conversationId) && inRange(messageId) && !ids.has(messageId),
+        );
       if (missing !== undefined) {
         trace.fail(
           "a held range holds all that is in it",

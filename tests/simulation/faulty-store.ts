@@ -4,6 +4,7 @@ import type {
   ChatStore,
   ConversationStore,
   Draft,
+  Housekeeping,
   MessageStore,
   StoredEntry,
 } from "@chat/server";
@@ -17,6 +18,9 @@ export type ReceiptAdvance = Parameters<ConversationStore["advanceReceipts"]>[0]
 /** How far they have. */
 export type AdvancedReceipt = NonNullable<Awaited<ReturnType<ConversationStore["advanceReceipts"]>>[number]>;
 
+/** What is to be wiped. */
+export type WipeQuery = Parameters<MessageStore["wipe"]>[0];
+
 /** What a server's way to the store is made of. */
 export interface FaultyStoreOptions {
   readonly inner: ChatStore;
@@ -29,6 +33,12 @@ export interface FaultyStoreOptions {
   readonly stored: (entry: StoredEntry) => void;
   /** Called for each advance of a member's receipts, when it is committed. */
   readonly hasCome: (advance: ReceiptAdvance, advanced: AdvancedReceipt) => void;
+  /** Called when the oldest entries of a conversation are deleted. */
+  readonly pruned: (conversationId: string, count: number) => void;
+  /** Called when what a user wrote is wiped, from behind one id up to another. */
+  readonly wiped: (query: WipeQuery, through: number) => void;
+  /** Whether housekeeping takes the same line; without it nothing is pruned or erased. */
+  readonly housekeeps: boolean;
   /** Calls back when another server wrote, where the engine can tell. */
   readonly watch: (listener: () => void) => () => void;
 }
@@ -81,6 +91,20 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     return advanced;
   }
 
+  async function wipe(query: WipeQuery): ReturnType<MessageStore["wipe"]> {
+    const wiped = await inner.messages.wipe(query);
+    trace.note(party.name, `wipes ${query.conversationId} of ${query.userId} up to ${wiped.through}`);
+    options.wiped(query, wiped.through);
+    return wiped;
+  }
+
+  async function prune(query: Parameters<Housekeeping["prune"]>[0]): Promise<number> {
+    const count = await inner.housekeeping.prune(query);
+    trace.note(party.name, `prunes ${count} of ${query.conversationId}`);
+    options.pruned(query.conversationId, count);
+    return count;
+  }
+
   const messages: MessageStore = {
     append: (drafts) =>
       call(
@@ -90,7 +114,7 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
       ),
     find: (key) => call("find", () => inner.messages.find(key)),
     read: (query) => call("read", () => inner.messages.read(query)),
-    wipe: (query) => call("wipe", () => inner.messages.wipe(query)),
+    wipe: (query) => call("wipe", () => wipe(query)),
     heads: (ids) => call("heads", () => inner.messages.heads(ids)),
   };
   const rows = inner.conversations;
@@ -121,10 +145,22 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     position: () => call("position", () => rows.position()),
     changes: (query) => call("changes", () => rows.changes(query)),
   };
+  const keeper = inner.housekeeping;
+  const housekeeping: Housekeeping = {
+    conversationsOf: (userId, query) => call("conversationsOf", () => keeper.conversationsOf(userId, query)),
+    beginErasure: (userId, id) => call("beginErasure", () => keeper.beginErasure(userId, id)),
+    erasures: () => call("erasures", () => keeper.erasures()),
+    endErasure: (userId) => call("endErasure", () => keeper.endErasure(userId)),
+    purge: () => call("purge", () => keeper.purge()),
+    retentionCandidates: (query) => call("retentionCandidates", () => keeper.retentionCandidates(query)),
+    setRetention: (id, retention) => call("setRetention", () => keeper.setRetention(id, retention)),
+    prune: (query) => call("prune", () => prune(query)),
+    log: (query) => call("log", () => keeper.log(query)),
+  };
   return {
     messages,
     conversations,
-    housekeeping: inner.housekeeping,
+    housekeeping: options.housekeeps ? housekeeping : keeper,
     pushes: inner.pushes,
     // Whether a server starts with a store that fails is for its supervisor, who starts it again.
     open: (storeOptions) => inner.open(storeOptions),

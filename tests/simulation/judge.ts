@@ -47,7 +47,8 @@ async function openStore(world: World): Promise<ChatStore> {
 /** The store holds exactly what it said that it had committed. */
 async function judgeStore(world: World, store: ChatStore): Promise<void> {
   const { oracle, trace } = world;
-  for (const [conversationId, { entries }] of oracle.logs) {
+  for (const [conversationId, { entries: all, firstId }] of oracle.logs) {
+    const entries = all.slice(firstId - 1);
     const query = { conversationId, after: 0, before: Infinity, order: "ascending", limit: 100_000 } as const;
     const read = store.messages.read({ ...query, before: Number.MAX_SAFE_INTEGER, maxBytes: Infinity });
     const found = (await within(world, read, 1_000)) ?? [];
@@ -129,7 +130,10 @@ async function judgeTimelines(world: World, device: Device): Promise<void> {
     }
     if (trace.violation !== undefined) return;
     const shown = timeline.messages.filter(({ state }) => state === "stored");
-    const visible = oracle.shown(userId, id);
+    // What is kept no more is shown where it is held, the newest of it without a hole.
+    const everything = oracle.shown(userId, id);
+    const gone = everything.filter(({ messageId }) => messageId < oracle.firstId(id)).length;
+    const visible = everything.slice(Math.min(gone, Math.max(0, everything.length - shown.length)));
     // In a history that has lost a redaction, who has heard of it shows a tombstone; a former member hears of it with the next connect.
     const mayDiffer = oracle.hasLostHistory || !oracle.isMember(userId, id);
     const bodyOf = (text = ""): string => (mayDiffer && oracle.redacted.has(text) ? "" : text);
@@ -185,7 +189,10 @@ async function judgeUnread(world: World, store: ChatStore, device: Device): Prom
     // Marked unread by hand, it counts from the mark on.
     if (!member || row === undefined || row.unread?.from !== undefined) continue;
     const unread = oracle.unreadAbove(userId, id, row.read);
-    if (unreadCount !== unread || (firstUnreadId !== undefined) !== unread > 0) {
+    // What was deleted before anybody read it counts until something later is read.
+    const most = unread + oracle.goneAbove(userId, id, row.read);
+    const isRight = unread <= unreadCount && unreadCount <= most;
+    if (!isRight || (firstUnreadId !== undefined) !== unreadCount > 0) {
       const is = `${unreadCount} from ${firstUnreadId} on`;
       trace.fail(
         "what is unread is what nobody has read",

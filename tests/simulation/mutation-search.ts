@@ -5,6 +5,7 @@ import { bundle } from "./bundle.js";
 import { type Mutation, MUTATIONS } from "./mutations.js";
 import type { SeedOptions, SeedResult } from "./run-seed.js";
 import { SeedRunner } from "./seed-runner.js";
+import { LATER } from "./world.js";
 
 /** How a planted bug was found. */
 export interface Kill {
@@ -63,14 +64,17 @@ class Hunt {
     seeds: readonly number[],
     steps: number,
   ): Promise<(Replay & { readonly tried: number }) | undefined> {
+    // A planted bug has its seeds from before these kinds came.
+    const without = Object.keys(LATER).filter((kind) => focus?.only?.some((own) => own === kind) !== true);
     let next = 0;
     let found: Replay | undefined;
     const work = async (runners: Runners): Promise<void> => {
       while (found === undefined && next < seeds.length) {
         const seed = seeds[next++]!;
-        const { failure } = await runners.mutant.run({ seed, steps, focus, lines: 20 });
+        const { failure } = await runners.mutant.run({ seed, steps, focus, without, lines: 20 });
         if (failure === undefined) continue;
-        if (await this.#isHealthy(runners, { seed, steps, focus, lines: 1 })) found ??= { seed, failure };
+        if (await this.#isHealthy(runners, { seed, steps, focus, without, lines: 1 }))
+          found ??= { seed, failure };
       }
     };
     await Promise.all(this.#runners.map(work));

@@ -1,7 +1,7 @@
 import type { ClientFrame, ConversationRow, Entry, ServerFrame } from "@chat/protocol";
 import { isSendableKind, kindOf, redactionOf, tombstoneOf } from "@chat/protocol";
 import type { StoredEntry } from "@chat/server";
-import type { AdvancedReceipt, ReceiptAdvance } from "./faulty-store.js";
+import type { AdvancedReceipt, ReceiptAdvance, WipeQuery } from "./faulty-store.js";
 import type { DeviceEnd } from "./network.js";
 import type { Trace } from "./trace.js";
 
@@ -15,6 +15,8 @@ interface Log {
   readonly entries: StoredEntry[];
   /** As they were before anything was redacted. */
   readonly originals: StoredEntry[];
+  /** What lies below is kept no more. */
+  firstId: number;
   readonly stays: Map<string, Stay[]>;
 }
 
@@ -53,6 +55,8 @@ export class Oracle {
   readonly #keys = new Set<string>();
   /** How far members have come, as far as the store has said. */
   readonly #receipts = new Map<string, { readonly delivered: number; readonly read: number }>();
+  /** Devices that were told last that there is news of a conversation, not what it is. */
+  readonly #pulling = new Set<string>();
   readonly #lastNumber = new Map<string, number>();
 
   constructor(private readonly trace: Trace) {}
@@ -91,6 +95,21 @@ export class Oracle {
     this.#lastNumber.set(lane, written.number);
   }
 
+  /** The store has deleted the oldest entries. */
+  pruned(conversationId: string, count: number): void {
+    const log = this.#log(conversationId);
+    log.firstId += count;
+    if (count > 0) this.trace.hit("entries are kept no more");
+    if (log.firstId > log.entries.length + 1) {
+      this.trace.fail("only what is there is deleted", `${conversationId} up to ${log.firstId}`);
+    }
+  }
+
+  /** The store has wiped what a user wrote. */
+  wiped({ conversationId, userId, after }: WipeQuery, through: number): void {
+    this.#wipe(this.#log(conversationId), userId, after, through);
+  }
+
   /** The store has said how far a member has come. */
   hasCome(
     { conversationId, userId, delivered = 0, read }: ReceiptAdvance,
@@ -113,10 +132,21 @@ export class Oracle {
     this.#receipts.set(who, { delivered: receipt.delivered, read: receipt.read });
   }
 
-  /** How many messages of others lie above an id, for a user who sees them. */
+  /** How many messages of others that are kept lie above an id, for a user who sees them. */
   unreadAbove(userId: string, conversationId: string, messageId: number): number {
+    return this.#ofOthers(userId, conversationId, Math.max(messageId, this.firstId(conversationId) - 1));
+  }
+
+  /** How many messages of others lay above an id and are kept no more. */
+  goneAbove(userId: string, conversationId: string, messageId: number): number {
+    return (
+      this.#ofOthers(userId, conversationId, messageId) - this.unreadAbove(userId, conversationId, messageId)
+    );
+  }
+
+  #ofOthers(userId: string, conversationId: string, above: number): number {
     return this.visible(userId, conversationId).filter(
-      (entry) => entry.messageId > messageId && entry.senderId !== userId && isSendableKind(entry.kind),
+      (entry) => entry.messageId > above && entry.senderId !== userId && isSendableKind(entry.kind),
     ).length;
   }
 
@@ -162,6 +192,11 @@ export class Oracle {
     return [...this.logs].filter(([, { stays }]) => stays.has(userId)).map(([id]) => id);
   }
 
+  /** The first entry that the store keeps. */
+  firstId(conversationId: string): number {
+    return this.logs.get(conversationId)?.firstId ?? 1;
+  }
+
   head(conversationId: string): number {
     return this.logs.get(conversationId)?.entries.length ?? 0;
   }
@@ -196,13 +231,18 @@ export class Oracle {
 
   /** A server has sent a frame to a device. */
   inspect(frame: ServerFrame, to: DeviceEnd, request: ClientFrame | undefined): void {
-    if (frame.type === "entries") this.#inspectSpan(to, frame.conversationId, frame);
+    if (frame.type === "entries") {
+      if (this.#pulling.delete(`${frame.conversationId} ${to.name}`)) this.trace.hit("entries after news");
+      this.#inspectSpan(to, frame.conversationId, frame);
+    } else if (frame.type === "head-moved") this.#inspectHead(to, frame);
     else if (frame.type === "range" && request?.type === "get-range") {
       this.#inspectSpan(to, request.conversationId, frame);
     } else if (frame.type === "message-stored" && request?.type === "send-message") {
       const entry = this.logs.get(request.conversationId)?.entries[frame.messageId - 1];
       const same = entry?.clientMessageId === request.clientMessageId && entry.senderId === to.userId;
-      if (!same || entry.fingerprint !== frame.fingerprint) {
+      // Of what is kept no more, a resend is told no fingerprint.
+      const isGone = frame.messageId < this.firstId(request.conversationId) && frame.fingerprint === 0;
+      if (!same || (entry.fingerprint !== frame.fingerprint && !isGone)) {
         this.trace.fail("acknowledged means stored", `${request.text} as ${frame.messageId} to ${to.name}`);
       }
     } else if (frame.type === "conversation" || frame.type === "conversation-changed") {
@@ -234,11 +274,24 @@ export class Oracle {
       this.trace.fail("what is sent is what is stored", `${where} reaches beyond the head`);
     }
     const sent = new Set(entries.map(({ messageId }) => messageId));
-    for (let id = after + 1; id <= through; id++) {
+    for (let id = Math.max(after + 1, this.firstId(conversationId)); id <= through; id++) {
       if (this.canSee(userId, conversationId, id) && !sent.has(id)) {
         this.trace.fail("a span holds all that is in it", `${where} leaves out ${id}`);
         return;
       }
+    }
+  }
+
+  /** A device was told that there is news. */
+  #inspectHead(
+    { name }: DeviceEnd,
+    { conversationId, head }: { conversationId: string; head: number },
+  ): void {
+    const who = `${conversationId} ${name}`;
+    if (!this.#pulling.has(who)) this.trace.hit("news instead of entries");
+    this.#pulling.add(who);
+    if (head > this.head(conversationId)) {
+      this.trace.fail("what is sent is what is stored", `${who} is told of ${head}`);
     }
   }
 
@@ -280,7 +333,7 @@ export class Oracle {
   #log(conversationId: string): Log {
     let log = this.logs.get(conversationId);
     if (log === undefined)
-      this.logs.set(conversationId, (log = { entries: [], originals: [], stays: new Map() }));
+      this.logs.set(conversationId, (log = { entries: [], originals: [], firstId: 1, stays: new Map() }));
     return log;
   }
 
@@ -288,11 +341,25 @@ export class Oracle {
     log.entries.push(entry);
     log.originals.push(entry);
     this.#applyMembership(log, entry);
-    const target = log.entries[(redactionOf(entry)?.messageId ?? 0) - 1];
+    const redaction = redactionOf(entry);
+    if (redaction?.userId !== undefined) {
+      this.trace.hit("a user's words are erased");
+      this.#wipe(log, redaction.userId, 0, entry.messageId);
+    }
+    const target = log.entries[(redaction?.messageId ?? 0) - 1];
     if (target === undefined) return;
     this.trace.hit("a body is taken away");
     if (target.text !== undefined) this.redacted.add(target.text);
     log.entries[target.messageId - 1] = tombstoneOf(target);
+  }
+
+  /** Also what is kept no more: who holds it still hears of it, too. */
+  #wipe({ entries }: Log, userId: string, after: number, through: number): void {
+    for (const entry of entries.slice(after, through)) {
+      if (entry.senderId !== userId || !isSendableKind(entry.kind) || entry.redacted) continue;
+      if (entry.text !== undefined) this.redacted.add(entry.text);
+      entries[entry.messageId - 1] = tombstoneOf(entry);
+    }
   }
 
   #applyMembership({ stays }: Log, { kind, data, messageId }: StoredEntry): void {

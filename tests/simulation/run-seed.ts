@@ -1,8 +1,8 @@
-import { ACTIONS, type Action, drawAction } from "./actions.js";
+import { ACTIONS, type Action, drawAction, LATER_ACTIONS } from "./actions.js";
 import type { Focus } from "./focus.js";
 import { judge } from "./judge.js";
 import { judgePresence } from "./judge-presence.js";
-import { DRAIN_BOUND, endFaults, loseTheTail, settle } from "./settle.js";
+import { DRAIN_BOUND, endFaults, loseTheTail, settle, speakEverywhere } from "./settle.js";
 import { World } from "./world.js";
 
 /** Which run. */
@@ -38,7 +38,9 @@ export interface SeedResult {
 }
 
 /** Kinds of actions that can be left out. */
-export const GROUPS: readonly string[] = [...new Set(ACTIONS.map(({ group }) => group))];
+export const GROUPS: readonly string[] = [
+  ...new Set([...ACTIONS, ...LATER_ACTIONS].map(({ group }) => group)),
+];
 
 function schedule(world: World, steps: number, { more = {} }: Focus): number {
   const { chance, scheduler, trace, groups } = world;
@@ -52,6 +54,13 @@ function schedule(world: World, steps: number, { more = {} }: Focus): number {
     const own = chance.fork(`step ${number}`);
     at += own.happens(0.04) ? own.float() * 30_000 : own.float() * 400;
     plan.push({ at, action: number < 6 ? own.pick(beginnings) : drawAction(own, more), number });
+  }
+  for (const action of LATER_ACTIONS.filter(({ group }) => groups.has(group))) {
+    const own = chance.fork(action.name);
+    const times = Math.ceil((steps / 10) * action.weight * (more[action.name] ?? 1));
+    for (let time = 0; time < times; time++) {
+      plan.push({ at: 3_000 + own.float() * (at - 3_000), action, number: steps + plan.length });
+    }
   }
   for (const step of plan) {
     scheduler.at(step.at, undefined, () => {
@@ -87,6 +96,7 @@ export async function runSeed({
     await scheduler.runUntil(schedule(world, steps, focus), isOver);
     if (!isOver()) await endFaults(world);
     if (!isOver()) drainMs = await settle(world, DRAIN_BOUND, "everything drains in time");
+    if (!isOver() && world.groups.has("retention")) await speakEverywhere(world);
     if (!isOver()) tailMs = await loseTheTail(world);
     if (!isOver()) await judge(world);
     if (!isOver()) await judgePresence(world);

@@ -26,6 +26,8 @@ export interface ServerOptions {
   /** The disk of the moment; another one once a backup was restored. */
   readonly database: () => Database.Database;
   readonly registry: () => Registry;
+  /** Whether something is pruned or erased. */
+  readonly housekeeps: boolean;
   /** Whether the engine tells at once that another server wrote. */
   readonly watches: boolean;
 }
@@ -85,6 +87,9 @@ export class ServerNode {
         this.onCommit();
       },
       hasCome: (advance, advanced) => oracle.hasCome(advance, advanced),
+      pruned: (conversationId, count) => oracle.pruned(conversationId, count),
+      wiped: (query, through) => oracle.wiped(query, through),
+      housekeeps: this.options.housekeeps,
       watch: (listener) => {
         run.wrote = () => scheduler.after(chance.float() * 50, party, listener);
         return () => {};

@@ -53,6 +53,13 @@ const PATHS = [
   "divergence: messages sent again",
   "a lost message came back",
   "a body is taken away",
+  "retention by count",
+  "retention by age",
+  "entries are kept no more",
+  "a user's words are erased",
+  "an erasure is done",
+  "news instead of entries",
+  "entries after news",
   "tail lost",
   "presence judged",
 ] as const;

@@ -1,6 +1,12 @@
 import { newUuid } from "@chat/protocol";
 import Database from "better-sqlite3";
-import { inProcessRegistry, type Registry, type ServerSettings } from "@chat/server";
+import {
+  type ChatServer,
+  inProcessRegistry,
+  type Registry,
+  type Retention,
+  type ServerSettings,
+} from "@chat/server";
 import { sqliteRegistry } from "@chat/server/sqlite";
 import type { Group } from "./actions.js";
 import { Chance } from "./chance.js";
@@ -16,6 +22,8 @@ import type { Weather } from "./unreliable-line.js";
 import { WeakFanout } from "./weak-fanout.js";
 
 const USERS = ["ann", "bob", "cyd", "dan", "eve"];
+/** More of them, where groups are large. */
+const CROWD = ["fay", "gus", "hal", "ivy", "jon"];
 const MOST_GROUPS = 6;
 const FAULTS: readonly Group[] = [
   "members",
@@ -33,6 +41,12 @@ const FAULTS: readonly Group[] = [
 ];
 /** How often a seed has each kind of fault. Fewer kinds at a time go deeper. */
 const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
+
+/**
+ * Kinds that came later, and how often a seed has one. They are drawn apart, so that seeds without them are what they were. Not where
+ * backups are restored, which bring back what was deleted.
+ */
+export const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
 
 /** Something that a device still held when the store lost it. */
 interface Owed {
@@ -54,7 +68,7 @@ export class World {
   readonly storeWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
   readonly registryWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
   /** The kinds of actions that this seed has. */
-  readonly groups: ReadonlySet<Group>;
+  readonly groups: Set<Group>;
   /** Messages that must come back after a restored backup. */
   owed: Owed[] = [];
   #database: Database.Database;
@@ -62,7 +76,13 @@ export class World {
   readonly #newRegistry: () => Registry;
   #backup: { readonly bytes: Buffer; readonly oracle: OracleSnapshot } | undefined;
   #groupsMade = 0;
+  /** Which server the operator asks. */
+  readonly #operator: Chance;
   readonly #catchUpEntries: number;
+  /** Users whose words are being erased. */
+  readonly erasing = new Set<string>();
+  /** Conversations that are to keep everything from now on. */
+  readonly keeping = new Set<string>();
 
   constructor(
     seed: number,
@@ -74,13 +94,23 @@ export class World {
     const trace = (this.trace = new Trace(() => scheduler.now, keptLines));
     const oracle = (this.oracle = new Oracle(trace));
     const chance = (this.chance = new Chance(`seed ${seed}`));
+    this.#operator = chance.fork("operator");
+    let hasBackups = false;
     this.groups = new Set<Group>([
       "app",
       ...FAULTS.filter((group) => {
         const drawn = chance.happens(SHARE[group] ?? 0.6);
-        return (focus.only?.includes(group) ?? drawn) && !without.has(group);
+        const has = focus.only?.includes(group) ?? drawn;
+        if (group === "backup") hasBackups = has;
+        return has && !without.has(group);
       }),
     ]);
+    const later = new Chance(`seed ${seed} later`);
+    for (const [group, share] of Object.entries(LATER) as [Group, number][]) {
+      const drawn = later.happens(share) && focus.only === undefined && !hasBackups;
+      if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
+    }
+    const housekeeps = this.groups.has("retention") || this.groups.has("erasure");
     this.#database = new Database(":memory:");
     // A worker of its own, so that its clock is the world's: the processes of one machine share theirs.
     const shared = new PartyClock(scheduler).runtime(new Party("registry"), chance.fork("registry"), trace);
@@ -104,11 +134,20 @@ export class World {
     );
     this.#catchUpEntries = focus.catchUpEntries ?? chance.pick([5, 40, 1_000]);
     Object.assign(globalThis, { comparedConversations: focus.comparedConversations ?? 20 });
-    this.users = USERS.slice(0, chance.between(3, USERS.length));
+    const some = USERS.slice(0, chance.between(3, USERS.length));
+    const isLarge = this.groups.has("large group");
+    this.users = isLarge ? [...some, ...CROWD] : some;
     const settings: Partial<ServerSettings> = {
       heartbeatInterval: chance.pick([4_000, 25_000]),
       ...(chance.happens(0.2) && { sendQueueBytes: 12_000 }),
       ...(chance.happens(0.2) && { laneMessages: 4 }),
+      ...(housekeeps && { retentionInterval: 3_000 }),
+      // So that entries are pushed, and news of them, by turns.
+      ...(isLarge && {
+        largeGroupOnline: later.pick([1, 2, 3]),
+        largeGroupRate: later.pick([1, 3]),
+        largeGroupInterval: later.pick([300, 1_000]),
+      }),
     };
     const watches = chance.happens(0.3);
     const servers = chance.between(2, 3);
@@ -125,6 +164,7 @@ export class World {
         registryWeather: this.registryWeather,
         database: () => this.#database,
         registry: () => this.#registry,
+        housekeeps,
         watches,
       });
       node.onCommit = () => {
@@ -133,7 +173,7 @@ export class World {
       this.servers.push(node);
     }
     for (const userId of this.users) {
-      const count = focus.devices ?? chance.between(1, 3);
+      const count = CROWD.includes(userId) ? 1 : (focus.devices ?? chance.between(1, 3));
       for (let number = 1; number <= count; number++) this.addDevice(userId, `${userId}${number}`);
     }
   }
@@ -214,6 +254,47 @@ export class World {
 
   #epoch(): string {
     return this.#database.prepare("SELECT epoch FROM chat_store").pluck().get() as string;
+  }
+
+  /** The operator says how long a conversation keeps its entries, or that it keeps all. */
+  setRetention(conversationId: string, retention: Partial<Retention> | undefined): void {
+    this.trace.note("world", `sets the retention of ${conversationId} to ${JSON.stringify(retention)}`);
+    this.#anyServer()
+      ?.setRetention(conversationId, retention)
+      .catch(() => {});
+  }
+
+  /** The operator has a user's words erased, and asks again until that is done. */
+  erase(userId: string): void {
+    this.erasing.add(userId);
+    const again = (): void => this.later(2_000, () => this.erase(userId));
+    const chat = this.#anyServer();
+    if (chat === undefined) return again();
+    this.trace.note("world", `has the words of ${userId} erased`);
+    chat.eraseUser(userId).then(() => {
+      this.trace.hit("an erasure is done");
+      this.trace.note("world", `the words of ${userId} are erased`);
+      this.erasing.delete(userId);
+    }, again);
+  }
+
+  /** From here on everything is kept, and what was begun is gone on with, also where the server that was asked is gone. */
+  endHousekeeping(): void {
+    if (this.groups.has("retention")) for (const id of this.oracle.logs.keys()) this.#keepAll(id);
+    for (const userId of this.erasing) this.erase(userId);
+  }
+
+  #keepAll(conversationId: string): void {
+    this.keeping.add(conversationId);
+    const again = (): void => this.later(2_000, () => this.#keepAll(conversationId));
+    const chat = this.#anyServer();
+    if (chat === undefined) return again();
+    chat.setRetention(conversationId, {}).then(() => this.keeping.delete(conversationId), again);
+  }
+
+  #anyServer(): ChatServer | undefined {
+    const running = this.servers.flatMap(({ chat }) => chat ?? []);
+    return running.length > 0 ? this.#operator.pick(running) : undefined;
   }
 
   /** What a device had will not come back. */
