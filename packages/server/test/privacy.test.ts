@@ -83,6 +83,7 @@ it("tells others nothing of what is read by who does not tell it, in no frame, a
   expect(told).toMatchObject({ receipt: { delivered: 2, read: 2 } });
   expect(told).not.toHaveProperty("receipt.shownRead");
   clock.advance(3_000);
+  await clock.settle();
   for (const device of [bo, here]) {
     await device.expect("pong", { type: "ping" });
     expect(typesOf(device)).toEqual(["welcome", "pong"]);

@@ -22,7 +22,10 @@ export interface ReceiptAudience {
   announce(moved: MovedReceipts): void;
 }
 
-/** Receipts of one conversation that are remembered as told; beyond it all are forgotten, and some told once more. */
+/**
+ * Receipts of one conversation that are remembered as told. Beyond it those of members who are elsewhere are forgotten, of whom
+ * in a group of that size nobody hears; and if that does not do, all are, and some told once more.
+ */
 const TOLD = 1_000;
 
 /**
@@ -56,11 +59,11 @@ export class ReceiptSender {
     if (members === undefined) return;
     const told = this.#told.get(conversationId) ?? new Map<string, ToldReceipt>();
     this.#told.set(conversationId, told);
-    // Of those who are elsewhere nobody here hears; remembered, they would push out those who do.
-    const concerning = shared ? receipts : receipts.filter(({ userId }) => members.has(userId));
-    const news = concerning.filter((receipt) => isNews(receipt, told.get(receipt.userId)));
+    const news = receipts.filter((receipt) => isNews(receipt, told.get(receipt.userId)));
     const forOthers = shared ? news.filter((receipt) => isShown(receipt, told.get(receipt.userId))) : [];
-    if (told.size + news.length > TOLD) told.clear();
+    if (told.size + news.length > TOLD)
+      for (const userId of told.keys()) if (!members.has(userId)) told.delete(userId);
+    if (told.size > TOLD) told.clear();
     for (const receipt of news) {
       const { userId, shownRead: _, ...own } = receipt;
       told.set(userId, receipt);
