@@ -13,6 +13,29 @@ function divergences(client: ChatClient): { above: number; resent: number }[] {
   return all;
 }
 
+/**
+ * Ana's device is off, and holds an entry of "room 0" that the store has lost. There are more conversations than a first connect compares;
+ * who comes does not push the oldest up the list.
+ */
+async function restoreUncompared() {
+  world = createWorld();
+  const { clock, server } = world;
+  for (let index = 0; index < CLIENT_LIMITS.comparedConversations + 10; index++) {
+    server.createGroup(["ana", "bo"], `room ${index}`);
+  }
+  const cache = world.cache();
+  const before = world.device("ana", { cache });
+  await clock.advance(1_000);
+  void texts(before, "room 0");
+  await clock.advance(100);
+  const backup = server.backup();
+  server.addMembers("room 0", "bo", ["cy"]);
+  await clock.advance(100);
+  await before.close();
+  server.restore(backup);
+  return { clock, server, cache };
+}
+
 describe("a restored backup", () => {
   test("takes a device back to the common prefix, and its own messages are sent again, once, in order", async () => {
     world = createWorld();
@@ -197,22 +220,7 @@ describe("a restored backup", () => {
   });
 
   test("is noticed at the latest by an acknowledgement for a place that is taken", async () => {
-    world = createWorld();
-    const { clock, server } = world;
-    // More conversations than a first connect compares; who comes does not push the oldest up the list.
-    for (let index = 0; index < CLIENT_LIMITS.comparedConversations + 10; index++) {
-      server.createGroup(["ana", "bo"], `room ${index}`);
-    }
-    const cache = world.cache();
-    const before = world.device("ana", { cache });
-    await clock.advance(1_000);
-    void texts(before, "room 0");
-    await clock.advance(100);
-    const backup = server.backup();
-    server.addMembers("room 0", "bo", ["cy"]);
-    await clock.advance(100);
-    await before.close();
-    server.restore(backup);
+    const { clock, cache } = await restoreUncompared();
     const client = world.device("ana", { cache });
     await clock.advance(1_000);
     const conversation = client.conversations.get("room 0")!;
@@ -230,22 +238,7 @@ describe("a restored backup", () => {
   });
 
   test("is noticed after an application that ended between the row and the log", async () => {
-    world = createWorld();
-    const { clock, server } = world;
-    // More conversations than a first connect compares; who comes does not push the oldest up the list.
-    for (let index = 0; index < CLIENT_LIMITS.comparedConversations + 10; index++) {
-      server.createGroup(["ana", "bo"], `room ${index}`);
-    }
-    const cache = world.cache();
-    const before = world.device("ana", { cache });
-    await clock.advance(1_000);
-    void texts(before, "room 0");
-    await clock.advance(100);
-    const backup = server.backup();
-    server.addMembers("room 0", "bo", ["cy"]);
-    await clock.advance(100);
-    await before.close();
-    server.restore(backup);
+    const { clock, server, cache } = await restoreUncompared();
     server.addMembers("room 0", "bo", ["dan"]);
     server.faults.outgoing = ({ type }) => (type === "range" ? [] : [0]);
     const between = world.device("ana", { cache });

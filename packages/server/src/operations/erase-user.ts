@@ -38,8 +38,8 @@ export interface ErasureOptions {
 
 /**
  * Erases the words of a user: in every conversation that they ever were in, all bodies of theirs become tombstones and an
- * entry of kind `erased` has every device do the same; the profile is emptied, whom the user has blocked and what the user did not tell others is forgotten,
- * and what is committed in the outbox is not sent.
+ * entry of kind `erased` has every device do the same; the profile is emptied, whom the user has blocked and what the user did not
+ * tell others is forgotten, and what is committed in the outbox is not sent.
  * Resolves when the words are gone from the store's files, too. Done in small commits, and gone on with after a crash: by the next server that starts on this store,
  * or by the same call again. What they write afterwards stays: see that they can't.
  * @throws ChatError `invalid_argument`, `store_unavailable` (call again, it goes on)

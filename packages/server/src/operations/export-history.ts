@@ -123,8 +123,8 @@ export async function* exportConversation(
 }
 
 /**
- * All that is kept of a user: the profile, the privacy with whom the user has blocked, when they were there last, the subscriptions to pushes; and of every conversation that the user ever was in what lies in the times of
- * membership. Form and guarantees as of {@link exportConversation}.
+ * All that is kept of a user: the profile, the privacy with whom the user has blocked, when they were there last, the subscriptions
+ * to pushes; and of every conversation that the user ever was in what lies in the times of membership. Form and guarantees as of {@link exportConversation}.
  * @throws ChatError `store_unavailable`
  */
 export async function* exportUser(

@@ -4,7 +4,8 @@ import type { Caller, OperationContext } from "./operation-context.js";
 
 /**
  * Tells the members of a conversation who are connected that the caller is writing, or has stopped; in conversations of
- * more than `typingMembers` members nobody is told, nor where the caller tells nobody. Of two of whom one has blocked the other none is told of the other. Kept nowhere.
+ * more than `typingMembers` members nobody is told, nor where the caller tells nobody. Of two of whom one has blocked the other
+ * none is told of the other. Kept nowhere.
  * @throws ChatError `not_found`, `forbidden`, `invalid_argument` (the system), `store_unavailable`
  */
 export async function setTyping(

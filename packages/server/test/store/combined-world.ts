@@ -1,7 +1,7 @@
 import type { ChatStore, Draft, FollowingStore, StoredEntry } from "@chat/server";
 import { combineStores } from "@chat/server";
 import { createDynamoDbTables, dynamodb, type DynamoDbClient } from "@chat/server/dynamodb";
-import { newUuid, systemRuntime } from "@chat/protocol";
+import { ChatError, newUuid, systemRuntime } from "@chat/protocol";
 import { onTestFinished } from "vitest";
 import { dynamodbClient } from "../engines/start-dynamodb.js";
 
@@ -80,6 +80,18 @@ export function membershipDraft(
   }));
   const membership = kind === "members-removed" ? { add: [], remove: userIds } : { add, remove: [] };
   return { ...rest, data: { members: [...userIds] }, membership };
+}
+
+/** Does something while the rows can't follow the log. */
+export async function whileRowsStay<T>({ follower }: FollowingStore, work: () => Promise<T>): Promise<T> {
+  const advance = follower.advance.bind(follower);
+  const lost = new ChatError("store_unavailable", "The database is away.");
+  Object.assign(follower, { advance: () => Promise.reject(lost) });
+  try {
+    return await work();
+  } finally {
+    Object.assign(follower, { advance });
+  }
 }
 
 /** A group of ana and bo. */
