@@ -4,7 +4,8 @@ import { forkTypeScript } from "../replay/fork-typescript.js";
 import { within } from "../replay/wait-until.js";
 import type { ChildOrder, ChildReport } from "./child-report.js";
 
-const PATIENCE_MS = 60_000;
+/** ms: longer than any caller waits for what it has a process do. */
+const PATIENCE_MS = 90_000;
 
 /** A process under test, as the fuzzer sees it. */
 export class Child {

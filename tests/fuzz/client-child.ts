@@ -112,6 +112,10 @@ const orders: Record<string, (argument: unknown) => unknown> = {
     });
     return client.conversations.items.map(({ id }) => id).sort();
   },
+  /** What the victim says of itself. */
+  state() {
+    return JSON.stringify(victim!.status);
+  },
 };
 
 underTest(

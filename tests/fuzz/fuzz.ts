@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { SeededRandom } from "../replay/seeded-random.js";
-import { within } from "../replay/wait-until.js";
+import { DeadlinePassed, within } from "../replay/wait-until.js";
 import { Bystanders } from "./bystanders.js";
 import { Child } from "./child.js";
 import { Figures } from "./figures.js";
@@ -99,10 +99,11 @@ export async function fuzz(
 
     // The lies are over: what the victim then holds must be what the good server has, and nothing else.
     hostile.becomeHonest(ports[0]!);
-    const truth = await within(
-      client.do("truth"),
-      SYNC_PATIENCE,
-      () => "the client syncs with a good server",
+    const truth = await within(client.do("truth"), SYNC_PATIENCE, () => "syncs").catch(
+      async (error: unknown) => {
+        if (!(error instanceof DeadlinePassed)) throw error;
+        throw new Error(`the client has not synced with a good server: ${String(await client?.do("state"))}`);
+      },
     );
     const rows = await conversationsOf(url, tokens.victim);
     if (!isDeepStrictEqual(truth, rows)) {

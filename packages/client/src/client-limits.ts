@@ -35,6 +35,8 @@ export const requestTimeout = 30_000;
 export const connectTimeout = 15_000;
 /** Between two pings at least, whatever the server asks for. */
 export const heartbeatFloor = 1_000;
+/** Of a connection, and between two pings; and of what a server puts off: so much at most, whatever it asks for. */
+export const longestWait = 300_000;
 /** From a ping to giving the socket up, if nothing at all comes. */
 export const pongTimeout = 10_000;
 /** The same after something woke the client up. */

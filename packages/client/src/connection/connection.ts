@@ -3,7 +3,6 @@ import {
   ChatError,
   type ClientFrame,
   CLOSE_CODES,
-  isChatError,
   PROTOCOL_MINOR,
   type Runtime,
   type ServerFrame,
@@ -255,22 +254,21 @@ export function createConnection(environment: ConnectionEnvironment): Connection
   /** This connection, or the try to make one, has come to its end. */
   function over(error: unknown, terminal = false, code?: number): void {
     const wasOnline = state === "online";
-    const lasted = wasOnline && clock.monotonic() - onlineSince >= CLIENT_LIMITS.stableAfter;
-    const refused = isChatError(error) && error === refusal;
+    const lasted = clock.monotonic() - onlineSince >= CLIENT_LIMITS.stableAfter;
+    const refused = error === refusal ? refusal : undefined;
     // Anything else that a server refuses a hello for is a defect of one side, and may be mended by the next release of it.
-    if (refused && !wasOnline && !error.retryable) {
+    if (refused && !wasOnline && !refused.retryable) {
       terminal ||=
-        error.code === "unsupported_version" ||
-        (error.code === "unauthenticated" && ++refusedTokens >= CLIENT_LIMITS.tokenAttempts);
+        refused.code === "unsupported_version" ||
+        (refused.code === "unauthenticated" && ++refusedTokens >= CLIENT_LIMITS.tokenAttempts);
     }
     drop(code);
-    if (lasted) attempt = 0;
-    else if (wasOnline) attempt = Math.min(attempt, CLIENT_LIMITS.welcomedAttempts);
-    if (refused) report(error);
+    if (wasOnline) attempt = Math.min(attempt, lasted ? 0 : CLIENT_LIMITS.welcomedAttempts);
+    if (refused) report(refused);
     if (terminal) return become("stopped");
     become("connecting");
     const wanted = backAt === undefined ? undefined : Math.max(0, backAt - clock.monotonic());
-    const delay = wanted ?? (refused ? error.retryAfter : undefined) ?? backoff(random, attempt++);
+    const delay = wanted ?? refused?.retryAfter ?? backoff(random, attempt++);
     waiting = true;
     heartbeat.after(delay, () => void open());
   }

@@ -15,7 +15,7 @@ export interface HeartbeatEnvironment {
 export interface Heartbeat {
   /**
    * Calls back after a time, looking every few seconds whether the device has slept: then a look comes late, by the wall clock at
-   * least, as others stand still in a sleep.
+   * least, as others stand still in a sleep. Whatever a server wants, it is not longer than `longestWait`.
    */
   after(delay: number, callback: () => void): void;
   /** Pings after a time, and from then on. */
@@ -37,6 +37,7 @@ export function createHeartbeat({ clock, sendPing, silent, slept }: HeartbeatEnv
   let cancelPong: Cancel = () => {};
 
   function after(delay: number, callback: () => void): void {
+    delay = Math.min(delay, CLIENT_LIMITS.longestWait);
     const step = Math.min(delay, CLIENT_LIMITS.wakeInterval);
     const [wall, since] = [clock.now(), clock.monotonic()];
     cancelTimer();

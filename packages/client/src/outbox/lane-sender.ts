@@ -86,7 +86,8 @@ export function createLaneSender(
     if (!lane.stalled) return pump(lane);
     if (!sender.online || lane.slots.some(({ state }) => state === "sent")) return;
     lane.cancel();
-    lane.cancel = runtime.clock.schedule(lane.wait ?? backoff(runtime.random, lane.attempt++), () => {
+    const delay = Math.min(lane.wait ?? backoff(runtime.random, lane.attempt++), CLIENT_LIMITS.longestWait);
+    lane.cancel = runtime.clock.schedule(delay, () => {
       lane.stalled = false;
       pump(lane);
     });

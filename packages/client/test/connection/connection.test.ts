@@ -115,6 +115,20 @@ describe("reconnecting", () => {
     expect(client.status.connection).toBe("online");
   });
 
+  test("does not stay away for longer than a while, whatever the server wishes", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.goAway(2 ** 32);
+    await clock.advance(1_000);
+    server.cut("ana", 4503);
+    await clock.advance(CLIENT_LIMITS.longestWait - 1_000);
+    expect(client.status.connection).toBe("connecting");
+    await clock.advance(2_000);
+    expect(client.status.connection).toBe("online");
+  });
+
   test("gives up a socket that never opens or is never welcomed", async () => {
     world = createWorld();
     const { clock, server } = world;

@@ -273,6 +273,20 @@ describe("a refusal", () => {
     expect(stored(room)).toEqual(["m1"]);
   });
 
+  test("for now does not keep a message back for longer than a while, whatever the server says", async () => {
+    const { clock, server, room, send } = await begin();
+    let failures = 0;
+    server.faults.incoming = (frame) =>
+      frame.type === "send-message" && ++failures === 1
+        ? new ChatError("overloaded", "busy", { retryAfter: 2 ** 32 })
+        : undefined;
+    await send("m1");
+    await clock.advance(CLIENT_LIMITS.longestWait - 1_000);
+    expect(sends()).toHaveLength(1);
+    await clock.advance(2_000);
+    expect(stored(room)).toEqual(["m1"]);
+  });
+
   test("for good is an answer, too: what fails after it begins with the shortest wait", async () => {
     const { clock, server, room, client, send } = await begin();
     let answer: ChatError | undefined = new ChatError("store_unavailable", "busy");
