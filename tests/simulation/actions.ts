@@ -20,7 +20,8 @@ export type Group =
   | "backup"
   | "retention"
   | "erasure"
-  | "large group";
+  | "large group"
+  | "contention";
 
 /** Something that happens to a world. */
 export interface Action {
@@ -476,6 +477,19 @@ export const LATER_ACTIONS: readonly Action[] = [
     run: inConversation((world, _chance, who, id) => {
       who.act((client) => client.conversations.get(id)?.addMembers([...world.users]));
     }),
+  },
+  {
+    name: "commits are refused",
+    group: "contention",
+    weight: 1,
+    run(world, chance) {
+      const { contention } = world;
+      // Now and then all of them, for longer than a store tries again.
+      const isLong = chance.happens(0.3);
+      contention.refuses = isLong ? 1 : chance.float();
+      const duration = isLong ? chance.between(6_000, 10_000) : chance.delay(2_000, 8_000);
+      world.later(duration, () => (contention.refuses = 0));
+    },
   },
 ];
 

@@ -5,7 +5,7 @@ import { bundle } from "./bundle.js";
 import { type Mutation, MUTATIONS } from "./mutations.js";
 import type { SeedOptions, SeedResult } from "./run-seed.js";
 import { SeedRunner } from "./seed-runner.js";
-import { LATER } from "./world.js";
+import { LATER_GROUPS } from "./world.js";
 
 /** How a planted bug was found. */
 export interface Kill {
@@ -65,7 +65,7 @@ class Hunt {
     steps: number,
   ): Promise<(Replay & { readonly tried: number }) | undefined> {
     // A planted bug has its seeds from before these kinds came.
-    const without = Object.keys(LATER).filter((kind) => focus?.only?.some((own) => own === kind) !== true);
+    const without = LATER_GROUPS.filter((kind) => focus?.only?.some((own) => own === kind) !== true);
     let next = 0;
     let found: Replay | undefined;
     const work = async (runners: Runners): Promise<void> => {

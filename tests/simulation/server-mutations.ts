@@ -74,6 +74,29 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     EARLY_ACKNOWLEDGEMENT,
   ),
   server(
+    "store: what a rolled back transaction has read is taken for true",
+    "store/sqlite/group-commit.ts",
+    `        const context = this.#begin();
+        for (const { job } of batch) job.run(context);
+        context.flush();
+      });
+    } catch (thrown) {
+      this.#failed(batch, thrown);
+      return;
+    }`,
+    `        const kept = this as unknown as { context?: Context };
+        const context = (kept.context ??= this.#begin());
+        for (const { job } of batch) job.run(context);
+        context.flush();
+      });
+      delete (this as { context?: Context }).context;
+    } catch (thrown) {
+      this.#failed(batch, thrown);
+      return;
+    }`,
+    { only: ["contention", "network"] },
+  ),
+  server(
     "server: off by one in a track's gap",
     "delivery/deliverer.ts",
     "after: track.head,",

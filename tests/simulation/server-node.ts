@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import { type ChatServer, createChatServer, type Registry, type ServerSettings } from "@chat/server";
 import { sqlite } from "@chat/server/sqlite";
 import type { Chance } from "./chance.js";
+import { contendedDatabase } from "./contended-database.js";
 import { faultyRegistry } from "./faulty-registry.js";
 import { faultyStore } from "./faulty-store.js";
 import type { Network, ServerEnd } from "./network.js";
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly settings: Partial<ServerSettings>;
   readonly storeWeather: Weather;
   readonly registryWeather: Weather;
+  /** The probability that a commit is refused. */
+  readonly contention: { readonly refuses: number };
   /** The disk of the moment; another one once a backup was restored. */
   readonly database: () => Database.Database;
   readonly registry: () => Registry;
@@ -75,8 +78,14 @@ export class ServerNode {
     const runtime = this.clock.runtime(party, chance, trace);
     const step = (): void => this.#step(party);
     const line = { party, scheduler, chance: chance.fork("lines"), trace, step };
+    const contended = chance.fork("contention");
+    const database = contendedDatabase(this.options.database(), () => {
+      const isRefused = contended.happens(this.options.contention.refuses);
+      if (isRefused) trace.hit("fault commit refused");
+      return isRefused;
+    });
     const store = faultyStore({
-      inner: sqlite(this.options.database(), { allowVolatile: true }),
+      inner: sqlite(database, { allowVolatile: true }),
       party,
       chance: line.chance,
       trace,

@@ -46,7 +46,11 @@ const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
  * Kinds that came later, and how often a seed has one. They are drawn apart, so that seeds without them are what they were. Not where
  * backups are restored, which bring back what was deleted.
  */
-export const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
+const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
+/** The same, of those that get along with backups; each is drawn from a source of its own, so that more may come. */
+const APART: Partial<Record<Group, number>> = { contention: 0.2 };
+/** Kinds that planted bugs from before them are looked for without. */
+export const LATER_GROUPS: readonly string[] = [...Object.keys(LATER), ...Object.keys(APART)];
 
 /** Something that a device still held when the store lost it. */
 interface Owed {
@@ -67,6 +71,8 @@ export class World {
   readonly fanout: WeakFanout;
   readonly storeWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
   readonly registryWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
+  /** The probability that a server's commit is rolled back because another is in its way. */
+  readonly contention = { refuses: 0 };
   /** The kinds of actions that this seed has. */
   readonly groups: Set<Group>;
   /** Messages that must come back after a restored backup. */
@@ -108,6 +114,10 @@ export class World {
     const later = new Chance(`seed ${seed} later`);
     for (const [group, share] of Object.entries(LATER) as [Group, number][]) {
       const drawn = later.happens(share) && focus.only === undefined && !hasBackups;
+      if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
+    }
+    for (const [group, share] of Object.entries(APART) as [Group, number][]) {
+      const drawn = new Chance(`seed ${seed} ${group}`).happens(share) && focus.only === undefined;
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
     const housekeeps = this.groups.has("retention") || this.groups.has("erasure");
@@ -162,6 +172,7 @@ export class World {
         settings,
         storeWeather: this.storeWeather,
         registryWeather: this.registryWeather,
+        contention: this.contention,
         database: () => this.#database,
         registry: () => this.#registry,
         housekeeps,
