@@ -48,31 +48,39 @@ function refuse(socket: Duplex, status: string, sentence: string, retryAfter?: n
   socket.end(`${headers.join("\r\n")}\r\n\r\n${sentence}`, () => socket.destroy());
 }
 
-/** The session of each connection that was accepted, for listeners that all of them share. */
+/** One connection that was accepted. What `ws` tells of it goes straight to its session: listeners would take a dictionary for each connection. */
 class ServedWebSocket extends WebSocket {
   events: SocketEvents | undefined;
+  place: Place | undefined;
+
+  override emit(event: string | symbol, ...told: unknown[]): boolean {
+    switch (event) {
+      case "message":
+        if (told[1] === true) this.events?.receive(told[0] as Buffer);
+        else this.close(1003, "frames are binary");
+        return true;
+      case "ping":
+      case "pong":
+        this.events?.controlFrame();
+        return true;
+      case "error":
+        // An error of one peer (too large, bad UTF-8, reset) that nobody took would end the process.
+        this.terminate();
+        return true;
+      case "close":
+        // The network's socket is gone, too: one that lingers takes memory, and so has its place.
+        this.place?.leave();
+        this.events?.socketClosed();
+        return super.emit(event, ...told);
+      default:
+        return super.emit(event, ...told);
+    }
+  }
 }
 
-function eventsOf(webSocket: WebSocket): SocketEvents {
-  return (webSocket as ServedWebSocket).events!;
-}
-
-function onMessage(this: WebSocket, bytes: Buffer, isBinary: boolean): void {
-  if (isBinary) eventsOf(this).receive(bytes);
-  else this.close(1003, "frames are binary");
-}
-
-// Without a listener, an error of one peer (too large, bad UTF-8, reset) would end the process.
-function onFailure(this: WebSocket): void {
-  this.terminate();
-}
-
-function onControlFrame(this: WebSocket): void {
-  eventsOf(this).controlFrame();
-}
-
-function onClose(this: WebSocket): void {
-  eventsOf(this).socketClosed();
+// Node takes its own listener off a socket that is upgraded: without one, a reset would end the process.
+function onError(this: Duplex): void {
+  this.destroy();
 }
 
 /** One upgraded connection: its network socket, and `ws` on it, which reads it, answers pings and closes. */
@@ -87,17 +95,6 @@ class UpgradedSocket implements Socket {
 
   get bufferedBytes(): number {
     return this.network.writableLength;
-  }
-
-  /** Has a session told of everything that happens. */
-  serve(events: SocketEvents): void {
-    const { webSocket } = this;
-    webSocket.events = events;
-    webSocket.on("message", onMessage);
-    webSocket.on("error", onFailure);
-    webSocket.on("ping", onControlFrame);
-    webSocket.on("pong", onControlFrame);
-    webSocket.on("close", onClose);
   }
 
   send(bytes: Uint8Array): void {
@@ -134,8 +131,6 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
   });
   const frames = new FrameMemo();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Node takes its own listener off a socket that is upgraded: without one, a reset would end the process.
-    const onError = (): void => void socket.destroy();
     const url = request.url ?? "/";
     const query = url.indexOf("?");
     if ((query === -1 ? url : url.slice(0, query)) !== path) {
@@ -170,14 +165,16 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
       refuse(socket, "503 Service Unavailable", error.message, error.retryAfter);
       return;
     }
-    // Until the network's socket is gone, not only the session: one that lingers takes memory too.
-    // `on`, though it comes once: what `once` wraps around it stays for as long as the socket.
-    socket.on("close", () => place.leave());
+    let isAccepted = false;
+    // What this closes over goes with the handshake: the headers are some kilobytes.
     webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
+      isAccepted = true;
       socket.off("error", onError);
+      webSocket.place = place;
       const upgraded = new UpgradedSocket(socket, webSocket, frames, environment.clock);
-      upgraded.serve(environment.accept(upgraded, peer, place));
+      webSocket.events = environment.accept(upgraded, peer, place);
     });
+    if (!isAccepted) socket.on("close", () => place.leave());
   };
   server.on("upgrade", onUpgrade);
   return () => server.off("upgrade", onUpgrade);

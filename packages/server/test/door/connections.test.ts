@@ -83,6 +83,15 @@ describe("connections", () => {
     expect((await server.upgrade()).status).toBe(101);
   });
 
+  it("that fail at the handshake hold no place", async () => {
+    const server = await ListeningServer.open({ settings: { connections: 1 } });
+    expect((await server.upgrade({ "sec-websocket-key": "short" })).status).toBe(400);
+    let { status } = await server.upgrade();
+    // The answer is there sooner than the end of the socket.
+    while (status === 503) ({ status } = await server.upgrade());
+    expect(status).toBe(101);
+  });
+
   it("are limited per user, over all addresses; others come in, and so does the user when one has gone", async () => {
     const server = await openServer({ settings: { connectionsPerUser: 2 } });
     const first = await RawDevice.open(server, "ana");
