@@ -29,6 +29,11 @@ export function isMutedNow({ mutedUntil = 0 }: ChatSummary): boolean {
   return mutedUntil > Date.now();
 }
 
+/** True if this user has blocked another. */
+export function isBlocked(chat: Chat, userId: string): boolean {
+  return chat.privacy.blocked.includes(userId);
+}
+
 /** When a message was said. It is somebody else's data: anything may be in there. */
 export function saidAt({ data, createdAt }: ChatMessage): number {
   const time: unknown = data?.saidAt;

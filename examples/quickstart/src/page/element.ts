@@ -29,7 +29,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 /** One of the icons in index.html. */
 export function icon(
-  name: "bell-off" | "bin" | "clock" | "tick" | "ticks" | "warning" | "close",
+  name: "bell-off" | "bin" | "block" | "clock" | "tick" | "ticks" | "warning" | "close",
 ): SVGSVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");

@@ -10,7 +10,7 @@ import { askForLogin } from "./views/login.js";
  * conversation-list                        holds conversation-item (data-conversation-id, data-new="true");
  *                                          in each conversation-name, conversation-snippet, new-mark
  * conversation-title, back, open-members   header of the conversation
- * message-list                             holds message, day and event (who came and went)
+ * message-list                             holds message, day, event (who came and went) and folded (what blocked people wrote)
  * message                                  data-message-id once stored; data-state="pending|stored|failed" if own,
  *                                          data-status="pending|stored|delivered|read|failed";
  *                                          data-redacted="true" once deleted;
@@ -24,8 +24,12 @@ import { askForLogin } from "./views/login.js";
  * new-direct                               opens a dialog: direct-name, direct-submit, dialog-error
  * new-group                                group-name, group-members, group-submit, dialog-error
  * open-profile, my-name                    profile-user-id, profile-name, profile-submit, dialog-error,
+ *                                          tell-typing, tell-read-receipts, privacy-note,
  *                                          second-person, log-out, notifications (aria-pressed), notifications-note
- * members                                  a panel: member-list, member (data-user-id), remove-member,
+ * open-conversation-settings               tell-typing-here, tell-read-receipts-here (default, true, false), block,
+ *                                          close-conversation-settings, conversation-settings-error
+ * cannot-write                             stands in place of the composer
+ * members                                  a panel: member-list, member (data-user-id), block-member (aria-pressed), remove-member,
  *                                          add-member-name, add-member, members-error, leave, close-members
  */
 

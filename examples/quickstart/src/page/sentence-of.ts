@@ -1,4 +1,4 @@
-import { type ErrorCode, isChatError } from "@chat/client";
+import type { ErrorCode } from "@chat/client";
 
 /** What people are told, by code: the message of an error is written for developers, and not in the build for production. */
 const SENTENCES: Readonly<Partial<Record<string, string>>> = {
@@ -19,8 +19,11 @@ const SENTENCES: Readonly<Partial<Record<string, string>>> = {
   storage_failed: "This browser's storage refused.",
 } satisfies Partial<Record<ErrorCode, string>>;
 
-/** What to tell somebody whose wish was not fulfilled. */
+/** What to tell somebody whose wish was not fulfilled. What a failed message carries is no Error, and has a code as well. */
 export function sentenceOf(error: unknown): string {
-  const sentence = isChatError(error) ? SENTENCES[error.code] : undefined;
-  return sentence ?? (error instanceof Error ? error.message : String(error));
+  const { code = "", message } = Object(error) as { readonly code?: string; readonly message?: string };
+  return SENTENCES[code] ?? message ?? String(error);
 }
+
+/** What to tell somebody who is offline and wants what the server has to do. */
+export const NEEDS_SERVER = "You are offline. This needs the server: try again when you are online.";

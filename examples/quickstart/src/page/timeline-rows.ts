@@ -1,11 +1,13 @@
 import { type ChatMessage, saidAt } from "./chat.js";
 import { dayOf } from "./format-time.js";
 
-/** One line of the list: a day begins, what was unread begins, somebody came or went, or a message. */
+/** One line of the list: a day begins, what was unread begins, somebody came or went, what nobody wants to see, or a message. */
 export type TimelineRow =
   | { readonly type: "day"; readonly key: string; readonly time: number }
   | { readonly type: "unread"; readonly key: string }
   | { readonly type: "event"; readonly key: string; readonly message: ChatMessage }
+  /** Messages in a row of people whom this user has blocked. */
+  | { readonly type: "folded"; readonly key: string; readonly count: number }
   | {
       readonly type: "message";
       readonly key: string;
@@ -21,11 +23,13 @@ const EVENTS = new Set(["created", "members-added", "members-removed"]);
 
 /**
  * What is shown of a timeline. Kinds of message that this page does not know are left out.
+ * @param isFolded says whose messages are not shown
  * @param unreadFrom the messageId before which a line says that what follows is new
  */
 export function timelineRows(
   messages: readonly ChatMessage[],
   userId: string,
+  isFolded: (senderId: string) => boolean,
   unreadFrom = Infinity,
 ): TimelineRow[] {
   const rows: TimelineRow[] = [];
@@ -50,6 +54,14 @@ export function timelineRows(
     }
     if (isEvent) {
       rows.push({ type: "event", key, message });
+      last = undefined;
+      continue;
+    }
+    if (isFolded(senderId)) {
+      const before = rows.at(-1);
+      const count = before?.type === "folded" ? before.count + 1 : 1;
+      if (count > 1) rows.pop();
+      rows.push({ type: "folded", key: before?.type === "folded" ? before.key : `folded ${key}`, count });
       last = undefined;
       continue;
     }

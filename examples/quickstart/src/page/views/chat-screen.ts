@@ -10,6 +10,7 @@ import { openConversationList } from "./conversation-list.js";
 import { showConnectionStatus } from "./connection-status.js";
 import { prepareDialogs } from "./dialogs.js";
 import { prepareNotifications } from "./notifications.js";
+import { preparePrivacy } from "./privacy.js";
 
 const isWide = matchMedia("(min-width: 641px)");
 
@@ -30,6 +31,7 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   });
 
   const endNotifications = prepareNotifications(chat);
+  const closePrivacy = preparePrivacy(chat);
 
   let openId: string | undefined;
   let closeConversation: (() => void) | undefined;
@@ -132,6 +134,7 @@ export async function showChat({ userId, token, name }: SavedLogin): Promise<voi
   for (const end of [...subscriptions, stopOpening]) end();
   closeConversation?.();
   closeDialogs();
+  closePrivacy();
   closeStatus();
   list.close();
   screen.hidden = true;

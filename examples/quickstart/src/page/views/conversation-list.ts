@@ -4,6 +4,7 @@ import {
   type Chat,
   type ChatConversation,
   type ChatSummary,
+  isBlocked,
   isMutedNow,
   nameOf,
   titleOf,
@@ -69,6 +70,7 @@ export function openConversationList(chat: Chat): ConversationListView {
     if (latest === undefined) return type === "group" ? `${memberCount} members` : "No messages yet";
     const text = latest.redacted ? TOMBSTONE : (latest.snippet ?? "Something that this page cannot show");
     if (latest.senderId === chat.userId) return `You: ${text}`;
+    if (type === "group" && isBlocked(chat, latest.senderId)) return "Somebody you have blocked wrote";
     return type === "direct" ? text : `${nameOf(chat, latest.senderId)}: ${text}`;
   }
 
@@ -102,6 +104,7 @@ export function openConversationList(chat: Chat): ConversationListView {
   const subscriptions = [
     chat.conversations.subscribe(drawSoon),
     chat.users.subscribe(drawSoon),
+    chat.subscribe(drawSoon),
     presence.subscribe(drawSoon),
   ];
   draw();

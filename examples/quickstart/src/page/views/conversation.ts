@@ -1,11 +1,20 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, isMutedNow, nameOf, titleOf } from "../chat.js";
+import {
+  type Chat,
+  type ChatConversation,
+  type ChatSummary,
+  isBlocked,
+  isMutedNow,
+  nameOf,
+  titleOf,
+} from "../chat.js";
 import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { oncePerFrame } from "../once-per-frame.js";
 import { drawPresence, presenceText } from "../presence.js";
 import { openComposer } from "./composer.js";
+import { prepareConversationSettings } from "./conversation-settings.js";
 import { openMembers } from "./members.js";
 import { openMessageList } from "./message-list.js";
 
@@ -20,6 +29,7 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
   const messages = openMessageList(chat, conversation, () => {
     if (document.visibilityState === "visible") onRead();
   });
+  const closeSettings = prepareConversationSettings(chat, conversation);
   const closeComposer = openComposer(chat, conversation, () => messages.scrollToEnd());
 
   function draw(): void {
@@ -41,11 +51,21 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     muteButton.querySelector("use")?.setAttribute("href", isMuted ? "#icon-bell-off" : "#icon-bell");
     openMembersButton.hidden = !isGroup || !summary.member;
     if (!summary.member && closeMembers !== undefined) toggleMembers();
-    byId("composer-form", HTMLFormElement).hidden = !summary.member;
-    byId("not-a-member", HTMLElement).hidden = summary.member;
+    const obstacle = obstacleOf(summary, title);
+    byId("composer-form", HTMLFormElement).hidden = obstacle !== undefined;
+    byId("cannot-write", HTMLElement).hidden = obstacle === undefined;
+    setText(byId("cannot-write", HTMLElement), obstacle ?? "");
     if (messages.isAtEnd() && document.visibilityState === "visible") onRead();
   }
   const drawSoon = oncePerFrame(draw);
+
+  /** Why nothing can be written here, if so. */
+  function obstacleOf({ member, peerId }: ChatSummary, title: string): string | undefined {
+    if (!member) return "You are no longer a member of this group.";
+    return peerId !== undefined && isBlocked(chat, peerId)
+      ? `You have blocked ${title}. The settings above unblock them.`
+      : undefined;
+  }
 
   function typingText(): string | undefined {
     const { typing, summary } = conversation;
@@ -82,6 +102,7 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
   const subscriptions = [
     conversation.subscribe(drawSoon),
     chat.users.subscribe(drawSoon),
+    chat.subscribe(drawSoon),
     presence.watch(peerId === undefined ? [] : [peerId], drawSoon),
   ];
   draw();
@@ -92,6 +113,7 @@ export function openConversation(chat: Chat, conversation: ChatConversation, onR
     for (const end of subscriptions) end();
     messages.close();
     closeComposer();
+    closeSettings();
     closeMembers?.();
     openMembersButton.ariaExpanded = "false";
   };

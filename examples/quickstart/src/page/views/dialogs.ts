@@ -1,5 +1,5 @@
 import { type Chat, type ChatConversation, nameOf } from "../chat.js";
-import { sentenceOf } from "../sentence-of.js";
+import { NEEDS_SERVER, sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { toUserId } from "../../user-id.js";
 
@@ -65,7 +65,7 @@ export function prepareDialogs(chat: Chat, { open, logOut }: DialogActions): () 
     const run = async (): Promise<void> => {
       const { signal } = attempt;
       if (chat.status.connection !== "online") {
-        setText(error, "You are offline. This needs the server: try again when you are online.");
+        setText(error, NEEDS_SERVER);
         return;
       }
       setText(error, "");

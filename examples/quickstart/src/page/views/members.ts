@@ -1,6 +1,6 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, nameOf } from "../chat.js";
+import { type Chat, type ChatConversation, isBlocked, nameOf } from "../chat.js";
 import { sentenceOf } from "../sentence-of.js";
 import { byId, element, icon, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
@@ -42,8 +42,8 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
     create: ({ userId }) => createMember(userId),
     update(node, { userId, role }) {
       const name = nameOf(chat, userId);
-      const [avatar, label, words, roleLabel, remove] = [...node.children] as HTMLElement[];
-      if (!avatar || !label || !words || !roleLabel || !remove) return;
+      const [avatar, label, words, roleLabel, block, remove] = [...node.children] as HTMLElement[];
+      if (!avatar || !label || !words || !roleLabel || !block || !remove) return;
       drawAvatar(avatar, userId, name);
       const status = presence.get(userId);
       drawPresence(avatar, status);
@@ -51,6 +51,9 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       setText(words, presenceText(status));
       setText(label, userId === chat.userId ? `${name} (you)` : name);
       setText(roleLabel, ROLES[role]);
+      block.hidden = userId === chat.userId;
+      block.ariaLabel = `Block ${name}`;
+      block.ariaPressed = String(isBlocked(chat, userId));
       remove.hidden = !mayRemove(userId, role);
       remove.ariaLabel = `Remove ${name}`;
     },
@@ -66,6 +69,18 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       "click",
       () => void attempt(() => conversation.removeMembers([userId], { signal })),
     );
+    const block = element(
+      "button",
+      { class: "icon-button block", testId: "block-member", attributes: { type: "button", title: "Block" } },
+      icon("block"),
+    );
+    block.addEventListener(
+      "click",
+      () =>
+        void attempt(() =>
+          isBlocked(chat, userId) ? chat.unblock(userId, { signal }) : chat.block(userId, { signal }),
+        ),
+    );
     const item = element(
       "li",
       { testId: "member" },
@@ -73,6 +88,7 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       element("span", { class: "name", isolated: true }),
       element("span", { class: "visually-hidden" }),
       element("span", { class: "role" }),
+      block,
       remove,
     );
     item.dataset["userId"] = userId;

@@ -1,4 +1,4 @@
-import type { Chat, ChatConversation } from "../chat.js";
+import { type Chat, type ChatConversation, isBlocked } from "../chat.js";
 import { sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
@@ -61,13 +61,18 @@ export function openMessageList(
     if (signal.aborted) return;
     noteUnread();
     const before = rows;
-    rows = timelineRows(timeline.messages, chat.userId, holdsUnread() ? unreadFrom : undefined);
+    rows = timelineRows(timeline.messages, chat.userId, isFolded, holdsUnread() ? unreadFrom : undefined);
     // What is not news is not read out: the first page, and history.
     log.ariaBusy = String(before.length === 0 || before[0]?.key !== rows[0]?.key);
     const restore = sticksToEnd ? scrollToBottom : keepInPlace();
     showRows(rows);
     restore();
     drawAround();
+  }
+
+  /** In a group everybody is heard; what blocked people say there need not be seen. */
+  function isFolded(senderId: string): boolean {
+    return conversation.summary.type === "group" && isBlocked(chat, senderId);
   }
 
   /** Before it is marked as read, and is unread no more. */

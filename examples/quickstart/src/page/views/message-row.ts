@@ -33,6 +33,8 @@ export function createRow(row: TimelineRow, context: RowContext): HTMLElement {
       );
     case "event":
       return element("li", { class: "event", testId: "event", isolated: true });
+    case "folded":
+      return element("li", { class: "event", testId: "folded" });
     case "message":
       return row.isOwn ? createOwnMessage(row.message, context) : createMessage(row.message);
   }
@@ -48,6 +50,14 @@ export function updateRow(node: HTMLElement, row: TimelineRow, context: RowConte
       break;
     case "event":
       setText(node, eventText(context, row.message));
+      break;
+    case "folded":
+      setText(
+        node,
+        row.count === 1
+          ? "A message of somebody whom you have blocked"
+          : `${row.count} messages of people whom you have blocked`,
+      );
       break;
     case "message":
       updateMessage(node, row, context.chat);
