@@ -1,4 +1,4 @@
-import { type Cancel, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
+import { LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
 import type { ChangeFollower } from "../delivery/change-follower.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 
@@ -10,19 +10,19 @@ export class Heartbeat {
   #pongAt: number;
   /** Up to where the device was told which conversations moved, see {@link Deliverer.movedSince}. */
   #toldThrough = 0;
-  #cancel: Cancel = () => {};
 
-  /** @param interval ms between two pings of the device */
-  constructor(
-    private readonly clock: Runtime["clock"],
-    private readonly interval: number,
-  ) {
+  constructor(private readonly clock: Runtime["clock"]) {
     this.#heardAt = this.#pongAt = clock.monotonic();
   }
 
   /** Something came from the device. */
   heard(): void {
     this.#heardAt = this.clock.monotonic();
+  }
+
+  /** When something came from the device last, monotonic ms. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Whole ms since something came from the device: the clock of a machine counts their parts, and times on the wire have none. */
@@ -33,21 +33,6 @@ export class Heartbeat {
   /** From here on the device is told which conversations move. */
   begin(position: number): void {
     this.#toldThrough = position;
-  }
-
-  /** Calls back once nothing was heard for 2.5 intervals. */
-  watch(missed: () => void): void {
-    const patience = this.interval * 2.5;
-    this.#cancel();
-    const left = this.#heardAt + patience - this.clock.monotonic();
-    this.#cancel = this.clock.schedule(Math.max(left, 1), () => {
-      if (this.clock.monotonic() - this.#heardAt >= patience) missed();
-      else this.watch(missed);
-    });
-  }
-
-  end(): void {
-    this.#cancel();
   }
 
   /** A frame about a conversation was left out; its row makes up for it. */

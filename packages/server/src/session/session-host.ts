@@ -3,6 +3,7 @@ import type { Door, Place } from "../admission/door.js";
 import type { SessionRecord } from "../registry/registry.js";
 import type { Disconnection } from "./disconnection.js";
 import { errorFrame } from "./error-frame.js";
+import { HeartbeatWatch } from "./heartbeat-watch.js";
 import { Session, type SessionEnvironment } from "./session.js";
 import type { Peer, Socket } from "./socket.js";
 
@@ -17,19 +18,24 @@ export class SessionHost {
   readonly #places = new WeakMap<Session, Place>();
   /** By device, of those that have several tabs: the session of the newest leader. */
   readonly #leading = new Map<string, { readonly session: Session; readonly leader: number }>();
+  readonly #heartbeats: HeartbeatWatch;
   #draining = false;
 
   /** @param environment what sessions share, but for the end of one, which is for the host to hear */
-  constructor(environment: Omit<SessionEnvironment, "ended" | "claim">, door: Door) {
+  constructor(environment: Omit<SessionEnvironment, "ended" | "claim" | "opened">, door: Door) {
     this.#door = door;
+    const { runtime, settings } = environment.context;
+    this.#heartbeats = new HeartbeatWatch(runtime.clock, settings.heartbeatInterval, this.#sessions);
     this.#environment = {
       ...environment,
+      opened: (heardAt) => this.#heartbeats.opened(heardAt),
       claim: (session, record, leader) => this.#claim(session, keyOf(record), leader),
       ended: (session) => {
         const key = session.record && keyOf(session.record);
         if (key !== undefined && this.#leading.get(key)?.session === session) this.#leading.delete(key);
         this.#sessions.delete(session);
         this.#places.get(session)?.leave();
+        if (this.#sessions.size === 0) this.#heartbeats.end();
       },
     };
   }

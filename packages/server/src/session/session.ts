@@ -59,6 +59,8 @@ export interface SessionEnvironment {
   ready(): Promise<{ readonly epoch: string }>;
   /** The session speaks for a device as the leader of this number. Returns false if a later one does already. */
   claim(session: Session, record: SessionRecord, leader: number): boolean;
+  /** A session is open, of whose device something was heard at this time, monotonic ms. */
+  opened(heardAt: number): void;
   /** Called once, when a session is over. */
   ended(session: Session): void;
 }
@@ -110,7 +112,7 @@ export class Session implements Recipient {
     this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, environment.outbound, () =>
       this.close("slowConsumer"),
     );
-    this.#heartbeat = new Heartbeat(runtime.clock, settings.heartbeatInterval);
+    this.#heartbeat = new Heartbeat(runtime.clock);
     this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
       if (this.#state === "awaiting-hello") {
         this.#fail(new ChatError("hello_timeout", "No hello came in time."), "helloTimeout");
@@ -129,6 +131,11 @@ export class Session implements Recipient {
   /** The registry's record of this session, once it has joined. */
   get record(): SessionRecord | undefined {
     return this.#record;
+  }
+
+  /** When something came from the device last, once the session is open; monotonic ms. */
+  get heardAt(): number | undefined {
+    return this.#state === "open" ? this.#heartbeat.heardAt : undefined;
   }
 
   /** Requests that have no answer yet. */
@@ -347,7 +354,7 @@ export class Session implements Recipient {
       this.#state = "open";
       this.#cancelTimer();
       this.#cancelTimer = nothing;
-      this.#heartbeat.watch(() => this.close("heartbeatMissed"));
+      this.#environment.opened(this.#heartbeat.heardAt);
       this.#queue.release(
         this.#environment.codec.encode({
           type: "welcome",
@@ -494,7 +501,6 @@ export class Session implements Recipient {
     const wasOpen = this.#state === "open";
     this.#state = "closed";
     this.#cancelTimer();
-    this.#heartbeat.end();
     this.#token?.end();
     this.#queue.clear();
     if (wasOpen) this.#leave();

@@ -10,7 +10,7 @@ it("names a position only if the feed was read since the last pong: it must be p
     isSettled: () => true,
     movedSince: () => ({ heads: [], position: 0, more: false }),
   } as unknown as Deliverer;
-  const heartbeat = new Heartbeat(clock.runtime.clock, 25_000);
+  const heartbeat = new Heartbeat(clock.runtime.clock);
   const follower = { position: "7", readAt: monotonic() };
   const cursor = () => heartbeat.pong(1, "ana", deliverer, follower).cursor;
   expect(cursor()).toBeUndefined();
