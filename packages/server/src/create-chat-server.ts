@@ -212,7 +212,11 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       context,
       codec,
       flood: floodRates(settings),
-      outbound: new OutboundTurn((callback) => clock.nextTurn(callback)),
+      queues: {
+        budget: settings.sendQueueBytes,
+        tally,
+        turn: new OutboundTurn((callback) => clock.nextTurn(callback)),
+      },
       authenticate: options.authenticate,
       deliverer,
       follower,

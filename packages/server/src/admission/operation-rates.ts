@@ -40,21 +40,20 @@ class ConnectionAllowance implements Allowance {
   #own: Map<OperationClass, TokenBucket> | undefined;
 
   constructor(
-    private readonly user: Allowance,
-    private readonly clock: Clock,
-    private readonly shares: Readonly<Record<OperationClass, Rate>>,
+    private readonly rates: OperationRates,
+    private readonly userId: string,
   ) {}
 
   take(operation: OperationClass): ChatError | undefined {
     this.#own ??= new Map();
     let bucket = this.#own.get(operation);
     if (bucket === undefined) {
-      bucket = new TokenBucket(this.clock, this.shares[operation]);
+      bucket = this.rates.bucketOfConnection(operation);
       this.#own.set(operation, bucket);
     }
     const wait = bucket.take();
     // The connection goes first: one that floods must not use up what the user's others need.
-    return wait === 0 ? this.user.take(operation) : refusal("connection", wait);
+    return wait === 0 ? this.rates.takeOfUser(operation, this.userId) : refusal("connection", wait);
   }
 }
 
@@ -74,16 +73,22 @@ export class OperationRates {
 
   /** What a user may do, over all connections and HTTP. */
   ofUser(userId: string): Allowance {
-    return {
-      take: (operation) => {
-        const wait = this.#users[operation].take(userId);
-        return wait === 0 ? undefined : refusal("user", wait);
-      },
-    };
+    return { take: (operation) => this.takeOfUser(operation, userId) };
   }
 
   /** What one connection of a user may do: its share, as long as the user has any left. */
   ofConnection(userId: string): Allowance {
-    return new ConnectionAllowance(this.ofUser(userId), this.clock, this.#shares);
+    return new ConnectionAllowance(this, userId);
+  }
+
+  /** Takes one operation off what a user may do. @returns the refusal, if it was one too many */
+  takeOfUser(operation: OperationClass, userId: string): ChatError | undefined {
+    const wait = this.#users[operation].take(userId);
+    return wait === 0 ? undefined : refusal("user", wait);
+  }
+
+  /** What one connection may do of a kind, to be taken from. */
+  bucketOfConnection(operation: OperationClass): TokenBucket {
+    return new TokenBucket(this.clock, this.#shares[operation]);
   }
 }

@@ -10,7 +10,7 @@ export interface Rate {
  * A token bucket in one number: the time at which it will be full again. A bucket that is full needs no number at all.
  * @returns the bucket afterwards, and how long to wait; 0 means that the tokens were taken
  */
-function takeTokens(
+export function takeTokens(
   fullAt: number | undefined,
   now: number,
   { burst, perSecond }: Rate,

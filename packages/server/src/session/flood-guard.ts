@@ -1,5 +1,5 @@
 import { ChatError, type Clock } from "@chat/protocol";
-import { type Rate, TokenBucket } from "../admission/token-bucket.js";
+import { type Rate, takeTokens } from "../admission/token-bucket.js";
 import type { ServerSettings } from "../settings.js";
 
 /** How much one connection may send; the same for all. */
@@ -17,22 +17,33 @@ export function floodRates(settings: ServerSettings): FloodRates {
 
 /** What one connection may send, whatever it is: beyond it nothing is answered any more, and the connection ends. */
 export class FloodGuard {
-  readonly #frames: TokenBucket;
-  readonly #bytes: TokenBucket;
+  // Two buckets, without an object for each: every connection has them.
+  #framesFullAt = 0;
+  #bytesFullAt = 0;
 
-  constructor(clock: Clock, { frames, bytes }: FloodRates) {
-    this.#frames = new TokenBucket(clock, frames);
-    this.#bytes = new TokenBucket(clock, bytes);
-  }
+  constructor(
+    private readonly clock: Clock,
+    private readonly rates: FloodRates,
+  ) {}
 
   /** Bytes off the network, before they are decoded. @throws ChatError `rate_limited` */
   takeBytes(bytes: number): void {
-    refuseAfter(this.#bytes.take(bytes), "bytes");
+    const { fullAt, wait } = takeTokens(this.#bytesFullAt, this.clock.monotonic(), this.rates.bytes, bytes);
+    this.#bytesFullAt = fullAt;
+    refuseAfter(wait, "bytes");
   }
 
   /** The frames in them; a message without frames, and a ping of WebSocket itself, count as one. @throws ChatError `rate_limited` */
   takeFrames(frames: number): void {
-    refuseAfter(this.#frames.take(Math.max(1, frames)), "frames");
+    const tokens = Math.max(1, frames);
+    const { fullAt, wait } = takeTokens(
+      this.#framesFullAt,
+      this.clock.monotonic(),
+      this.rates.frames,
+      tokens,
+    );
+    this.#framesFullAt = fullAt;
+    refuseAfter(wait, "frames");
   }
 }
 

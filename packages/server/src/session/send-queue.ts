@@ -6,6 +6,16 @@ import type { Socket } from "./socket.js";
 /** The part of the budget beyond which nothing is queued that gives way to the rest. */
 const CROWDED = 0.25;
 
+/** What all send queues share. */
+export interface SendQueueEnvironment {
+  /** Bytes that may wait for one device, here and in its socket. */
+  readonly budget: number;
+  /** Counts what is sent. */
+  readonly tally: Pick<Tally, "framesSent">;
+  /** Flushes what was pushed. */
+  readonly turn: Pick<OutboundTurn, "add">;
+}
+
 /**
  * What waits for one device. The frames of one turn of the event loop leave as one WebSocket message and one write.
  */
@@ -18,32 +28,27 @@ export class SendQueue {
   #holdsAnswer = false;
 
   /**
-   * @param budget bytes that may wait, here and in the socket
-   * @param tally counts what is sent
-   * @param turn flushes what was pushed
-   * @param overflow called when a frame would exceed it; the frame is dropped, and the socket is to be closed
+   * @param owner told when a frame would exceed the budget; the frame is dropped, and the socket is to be closed
    */
   constructor(
     private readonly socket: Socket,
-    private readonly budget: number,
-    private readonly tally: Pick<Tally, "framesSent">,
-    private readonly turn: Pick<OutboundTurn, "add">,
-    private readonly overflow: () => void,
+    private readonly environment: SendQueueEnvironment,
+    private readonly owner: { overflowed(): void },
   ) {}
 
   /** True if so much waits that only what must not be missed is queued. */
   get isCrowded(): boolean {
-    return this.#bytes + this.socket.bufferedBytes > this.budget * CROWDED;
+    return this.#bytes + this.socket.bufferedBytes > this.environment.budget * CROWDED;
   }
 
   /** @param isAnswer somebody waits for it: this queue is flushed before those that hold none */
   push(frame: Uint8Array, isAnswer = false): void {
-    if (this.#bytes + frame.length + this.socket.bufferedBytes > this.budget) {
-      this.overflow();
+    if (this.#bytes + frame.length + this.socket.bufferedBytes > this.environment.budget) {
+      this.owner.overflowed();
       return;
     }
     if (!this.#held && (this.#first === undefined || (isAnswer && !this.#holdsAnswer))) {
-      this.turn.add(this, isAnswer);
+      this.environment.turn.add(this, isAnswer);
       this.#holdsAnswer = isAnswer;
     }
     if (this.#first === undefined) this.#first = frame;
@@ -67,13 +72,13 @@ export class SendQueue {
     if (first === undefined) return;
     this.#first = this.#others = undefined;
     this.#bytes = 0;
-    this.tally.framesSent++;
+    this.environment.tally.framesSent++;
     if (others === undefined) {
       // The very bytes that others get too: a socket can tell, and frames them once.
       this.socket.send(first);
       return;
     }
-    this.tally.framesSent += others.length;
+    this.environment.tally.framesSent += others.length;
     let message = [first];
     let bytes = first.length;
     for (const frame of others) {

@@ -36,8 +36,7 @@ import { errorFrame } from "./error-frame.js";
 import { FloodGuard, type FloodRates } from "./flood-guard.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Lanes } from "./lanes.js";
-import type { OutboundTurn } from "./outbound-turn.js";
-import { SendQueue } from "./send-queue.js";
+import { SendQueue, type SendQueueEnvironment } from "./send-queue.js";
 import type { Peer, Socket } from "./socket.js";
 import { TokenLife } from "./token-life.js";
 
@@ -54,7 +53,7 @@ export interface SessionEnvironment {
   readonly reads: FairReads;
   readonly tally: Tally;
   readonly flood: FloodRates;
-  readonly outbound: OutboundTurn;
+  readonly queues: SendQueueEnvironment;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
   ready(): Promise<{ readonly epoch: string }>;
   /** The session speaks for a device as the leader of this number. Returns false if a later one does already. */
@@ -96,7 +95,7 @@ export class Session implements Recipient {
   #record: SessionRecord | undefined;
   #cancelTimer: Cancel = nothing;
   /** What came while it was not known yet whom it concerns. */
-  #disconnections: Disconnection[] = [];
+  #disconnections: Disconnection[] | undefined;
   #underWay = 0;
   #draining = false;
 
@@ -106,12 +105,9 @@ export class Session implements Recipient {
     this.#socket = socket;
     this.#peer = peer;
     this.#place = place;
-    const { context, tally } = environment;
-    const { runtime, settings } = context;
+    const { runtime, settings } = environment.context;
     this.#flood = new FloodGuard(runtime.clock, environment.flood);
-    this.#queue = new SendQueue(socket, settings.sendQueueBytes, tally, environment.outbound, () =>
-      this.close("slowConsumer"),
-    );
+    this.#queue = new SendQueue(socket, environment.queues, this);
     this.#heartbeat = new Heartbeat(runtime.clock);
     this.#cancelTimer = runtime.clock.schedule(settings.helloDeadline, () => {
       if (this.#state === "awaiting-hello") {
@@ -216,13 +212,18 @@ export class Session implements Recipient {
     return fits;
   }
 
+  /** More waits for the device than may. */
+  overflowed(): void {
+    this.close("slowConsumer");
+  }
+
   resync(): void {
     this.close("goingAway");
   }
 
   /** Ends the session if it is meant: the device may connect again, and is authenticated again. */
   disconnect(whom: Disconnection): void {
-    if (this.#state === "joining" && this.#userId === "") this.#disconnections.push(whom);
+    if (this.#state === "joining" && this.#userId === "") (this.#disconnections ??= []).push(whom);
     else if (this.#userId !== "" && concerns(whom, this)) this.#fail(disconnected(), "unauthenticated");
   }
 
@@ -330,7 +331,9 @@ export class Session implements Recipient {
       if (expiresAt === undefined) this.#peer = undefined;
       const { deviceId } = hello;
       // The application may have looked at the token before it was told to refuse it.
-      if (this.#disconnections.some((whom) => concerns(whom, { userId, deviceId }))) throw disconnected();
+      if (this.#disconnections?.some((whom) => concerns(whom, { userId, deviceId })) === true) {
+        throw disconnected();
+      }
       this.#place.identify(userId);
       this.#allowance = this.#environment.rates.ofConnection(userId);
       this.#userId = userId;

@@ -9,7 +9,11 @@ function turnWithQueues(names: string): { run(): void; sent: string[]; queues: M
   const queueOf = (name: string): SendQueue => {
     const send = (bytes: Uint8Array): void => void sent.push(`${name}${[...bytes].join("")}`);
     const socket = { send, close() {}, bufferedBytes: 0 };
-    const queue = new SendQueue(socket, 1_000, { framesSent: 0 }, turn, () => {});
+    const queue = new SendQueue(
+      socket,
+      { budget: 1_000, tally: { framesSent: 0 }, turn },
+      { overflowed() {} },
+    );
     queue.release(Uint8Array.of(0));
     return queue;
   };
