@@ -44,15 +44,15 @@ export interface DelivererOptions {
 
 /** A user with sessions on this server. */
 interface LocalUser extends RowReceiver {
-  readonly recipients: Set<Recipient>;
-  /** The tracks of the user's conversations. */
-  readonly tracks: Set<Track>;
+  recipients: readonly Recipient[];
+  /** The tracks of the user's conversations, those in which the user is a member. */
+  readonly tracks: Track[];
   /** The version of the user's privacy that the sessions were told. */
   privacyVersion: number;
   /** The newest that is known of it; undefined until it was read. */
   privacy: UserPrivacy | undefined;
-  /** Resolves when all of them are laid. */
-  ready: Promise<void>;
+  /** While the tracks are laid; resolves when all of them are. */
+  laying: Promise<void> | undefined;
 }
 
 /**
@@ -145,20 +145,20 @@ export class Deliverer {
       // Known before the store is read: an entry that adds the user meanwhile finds the session here.
       user = {
         userId,
-        recipients: new Set([recipient]),
-        tracks: new Set(),
-        ready: Promise.resolve(),
+        recipients: [recipient],
+        tracks: [],
+        laying: undefined,
         rowsUnderWay: 0,
         privacyVersion: 0,
         privacy: undefined,
       };
       this.#users.set(userId, user);
-      user.ready = this.#layTracksOf(userId, user);
+      user.laying = this.#layTracksOf(userId, user);
     } else {
-      user.recipients.add(recipient);
+      user.recipients = [...user.recipients, recipient];
     }
     try {
-      await user.ready;
+      await user.laying;
     } catch (error) {
       this.detach(recipient);
       throw error;
@@ -178,6 +178,7 @@ export class Deliverer {
       }
       page = next;
     } while (page !== undefined);
+    user.laying = undefined;
   }
 
   /** Adds a user to the track of a conversation of which the store, at `head`, said that they are a member. */
@@ -194,21 +195,27 @@ export class Deliverer {
     const user = this.#users.get(userId);
     if (user === undefined) return;
     const track = this.#tracks.get(conversationId) ?? this.#lay(conversationId, knownAt);
-    track.add(userId, from, user.recipients);
-    user.tracks.add(track);
+    if (track.hasMember(userId)) return;
+    track.add(userId, from, user);
+    user.tracks.push(track);
   }
 
   /** Ends delivery to a session. */
   detach(recipient: Recipient): void {
     const user = this.#users.get(recipient.userId);
-    if (user?.recipients.delete(recipient) === true && user.recipients.size === 0) {
-      this.#users.delete(recipient.userId);
-      for (const track of user.tracks) {
-        track.remove(recipient.userId);
-        this.#dropIfEmpty(track);
-      }
+    if (user?.recipients.includes(recipient) === true) {
+      user.recipients = user.recipients.filter((other) => other !== recipient);
+      if (user.recipients.length === 0) this.#forget(user);
     }
     this.profiles.forget(recipient);
+  }
+
+  #forget({ userId, tracks }: LocalUser): void {
+    this.#users.delete(userId);
+    for (const track of tracks) {
+      track.remove(userId);
+      this.#dropIfEmpty(track);
+    }
   }
 
   /** Delivers entries that this server has stored, and tells the other servers. Those of one turn go together. */
@@ -333,10 +340,10 @@ export class Deliverer {
   /** Tells the other members who are here that one is writing, but those of two of whom one has blocked the other. */
   typing({ userId, hiddenFrom, ...typing }: Typing): void {
     const frame = this.#options.codec.encode({ type: "typing-changed", userId, ...typing });
-    for (const [member, { recipients }] of this.#tracks.get(typing.conversationId)?.members ?? []) {
+    for (const [member, { user }] of this.#tracks.get(typing.conversationId)?.members ?? []) {
       if (member === userId || hiddenFrom.includes(member)) continue;
       if (this.blockedBy(member)?.includes(userId)) continue;
-      for (const recipient of recipients) recipient.offer(frame);
+      for (const recipient of user.recipients) recipient.offer(frame);
     }
   }
 
@@ -372,12 +379,14 @@ export class Deliverer {
       },
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
-        user?.tracks.add(joined);
+        user?.tracks.push(joined);
         if (user !== undefined) this.sendRow(userId, conversationId);
-        return user?.recipients;
+        return user;
       },
       left: (userId, left) => {
-        this.#users.get(userId)?.tracks.delete(left);
+        const tracks = this.#users.get(userId)?.tracks;
+        const at = tracks?.indexOf(left) ?? -1;
+        if (at !== -1) tracks!.splice(at, 1);
         this.sendRow(userId, conversationId);
       },
     });
@@ -405,7 +414,9 @@ export class Deliverer {
   #tellHead({ conversationId, head, members }: Track): void {
     const spread = Math.min(LONGEST_SPREAD, Math.round(members.size * SPREAD_PER_MEMBER));
     const frame = this.#options.codec.encode({ type: "head-moved", conversationId, head, spread });
-    for (const { recipients } of members.values()) for (const recipient of recipients) recipient.offer(frame);
+    for (const { user } of members.values()) {
+      for (const recipient of user.recipients) recipient.offer(frame);
+    }
   }
 
   #dropIfEmpty(track: Track): void {

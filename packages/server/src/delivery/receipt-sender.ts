@@ -2,7 +2,7 @@ import { decode, encode } from "@msgpack/msgpack";
 import type { ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ToldReceipt } from "../store/conversation-store.js";
-import type { Recipient } from "./recipient.js";
+import type { LocalRecipients } from "./recipient.js";
 
 /** Members of a conversation who have come further. */
 export interface MovedReceipts {
@@ -15,9 +15,7 @@ export interface MovedReceipts {
 /** Where the sessions of a conversation's members are. */
 export interface ReceiptAudience {
   /** The sessions of its members on this server, by user; undefined if nobody is here. */
-  members(
-    conversationId: string,
-  ): ReadonlyMap<string, { readonly recipients: ReadonlySet<Recipient> }> | undefined;
+  members(conversationId: string): ReadonlyMap<string, { readonly user: LocalRecipients }> | undefined;
   /** Tells the other servers. */
   announce(moved: MovedReceipts): void;
 }
@@ -68,16 +66,18 @@ export class ReceiptSender {
       const { userId, shownRead: _, ...own } = receipt;
       told.set(userId, receipt);
       const frame = this.#encode({ type: "own-receipt-changed", receipt: { conversationId, ...own } });
-      for (const recipient of members.get(userId)?.recipients ?? []) recipient.offer(frame, conversationId);
+      for (const recipient of members.get(userId)?.user.recipients ?? []) {
+        recipient.offer(frame, conversationId);
+      }
     }
     for (let at = 0; at < forOthers.length; at += LIMITS.receiptsPerRow) {
       const some = forOthers.slice(at, at + LIMITS.receiptsPerRow);
       // Of what a member hides nobody else may hear, in no frame.
       const shown = some.map(({ userId, delivered, shownRead }) => ({ userId, delivered, read: shownRead }));
       const frame = this.#encode({ type: "receipts-changed", conversationId, receipts: shown });
-      for (const [userId, { recipients }] of members) {
+      for (const [userId, { user }] of members) {
         if (some.every((receipt) => receipt.userId === userId)) continue;
-        for (const recipient of recipients) recipient.offer(frame, conversationId);
+        for (const recipient of user.recipients) recipient.offer(frame, conversationId);
       }
     }
   }

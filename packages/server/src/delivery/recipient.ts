@@ -13,3 +13,9 @@ export interface Recipient {
   /** Closes the socket so that the device syncs anew: what it was told may no longer hold. */
   resync(): void;
 }
+
+/** A user with sessions on this server. */
+export interface LocalRecipients {
+  /** The sessions. Replaced when one comes or goes, and never changed: whoever goes through them may end one. */
+  readonly recipients: readonly Recipient[];
+}

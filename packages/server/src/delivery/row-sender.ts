@@ -1,12 +1,11 @@
 import type { Runtime, ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
-import type { Recipient } from "./recipient.js";
+import type { LocalRecipients } from "./recipient.js";
 
 /** A user to whom rows are sent. */
-export interface RowReceiver {
+export interface RowReceiver extends LocalRecipients {
   readonly userId: string;
-  readonly recipients: ReadonlySet<Recipient>;
   /** Rows that are being read for the user. */
   rowsUnderWay: number;
 }
@@ -60,7 +59,7 @@ export class RowSender {
     } catch (error) {
       this.#runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
       // Nothing else would tell the devices of it: they ask for what changed when they are back.
-      for (const { recipients } of users) for (const recipient of [...recipients]) recipient.resync();
+      for (const { recipients } of users) for (const recipient of recipients) recipient.resync();
     } finally {
       for (const user of users) user.rowsUnderWay--;
     }

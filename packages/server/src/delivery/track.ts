@@ -3,7 +3,7 @@ import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { LargeGroup } from "./large-group.js";
 import { RecentEntries } from "./recent-entries.js";
-import type { Recipient } from "./recipient.js";
+import type { LocalRecipients, Recipient } from "./recipient.js";
 import { isFrom, toEntry } from "./to-entry.js";
 
 /** Entries that wait in one track for those before them; beyond it they are read from the store. */
@@ -12,8 +12,8 @@ const EARLY_ENTRIES = 512;
 interface LocalMember {
   /** The first messageId that the user may see of the newest interval. */
   readonly from: number;
-  /** The user's sessions; the set is the deliverer's, and lives. */
-  readonly recipients: ReadonlySet<Recipient>;
+  /** The deliverer's, so that it always has the user's sessions of the moment. */
+  readonly user: LocalRecipients;
 }
 
 /** What a track needs of its deliverer. */
@@ -25,8 +25,8 @@ export interface TrackEnvironment {
   readonly share: ServerCodec["share"];
   /** Counts on, one for each run that is delivered. */
   count(): number;
-  /** A user became a member. Their sessions on this server, if any. */
-  joined(userId: string, track: Track): ReadonlySet<Recipient> | undefined;
+  /** A user became a member. The user, with sessions on this server. */
+  joined(userId: string, track: Track): LocalRecipients | undefined;
   /** A user who is here is no member any more. */
   left(userId: string, track: Track): void;
 }
@@ -69,7 +69,7 @@ export class Track {
   }
 
   /** The members who are here. */
-  get members(): ReadonlyMap<string, Pick<LocalMember, "recipients">> {
+  get members(): ReadonlyMap<string, Pick<LocalMember, "user">> {
     return this.#members;
   }
 
@@ -78,8 +78,8 @@ export class Track {
   }
 
   /** Adds a member whose sessions may see what comes from the id `from` on. */
-  add(userId: string, from: number, recipients: ReadonlySet<Recipient>): void {
-    if (!this.#members.has(userId)) this.#members.set(userId, { from, recipients });
+  add(userId: string, from: number, user: LocalRecipients): void {
+    if (!this.#members.has(userId)) this.#members.set(userId, { from, user });
   }
 
   remove(userId: string): void {
@@ -88,8 +88,9 @@ export class Track {
 
   /** Has every local session sync anew. */
   resync(): void {
-    for (const { recipients } of this.#members.values())
-      for (const recipient of recipients) recipient.resync();
+    for (const { user } of this.#members.values()) {
+      for (const recipient of user.recipients) recipient.resync();
+    }
   }
 
   /** The newest entries, while they are not pushed. */
@@ -153,8 +154,8 @@ export class Track {
       if (entry.kind === ENTRY_KINDS.membersRemoved) {
         if (this.#members.delete(userId)) this.environment.left(userId, this);
       } else if (!this.#members.has(userId)) {
-        const recipients = this.environment.joined(userId, this);
-        if (recipients !== undefined) this.add(userId, entry.messageId, recipients);
+        const user = this.environment.joined(userId, this);
+        if (user !== undefined) this.add(userId, entry.messageId, user);
       }
     }
   }
@@ -196,10 +197,10 @@ export class Track {
       const from = Math.max(member.from, first.messageId);
       const { bytes } = encodedFrom(from);
       if (!senders.has(userId)) {
-        for (const recipient of member.recipients) recipient.deliver(bytes);
+        for (const recipient of member.user.recipients) recipient.deliver(bytes);
         continue;
       }
-      for (const recipient of member.recipients) {
+      for (const recipient of member.user.recipients) {
         const own = ownEntries(run.slice(from - first.messageId), recipient);
         const frame = own.size === 0 ? bytes : encodedFrom(from).with(own);
         recipient.deliver(frame);

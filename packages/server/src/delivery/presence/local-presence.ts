@@ -3,8 +3,10 @@ import type { Recipient } from "../recipient.js";
 import type { PresenceState } from "./presence-state.js";
 
 interface LocalUser {
-  /** The user's sessions here, and whether their devices are in use. */
-  readonly sessions: Map<Recipient, boolean>;
+  /** The user's sessions here: of each user one, as a rule, whose device is in use. */
+  readonly sessions: Recipient[];
+  /** Those whose devices are not in use. */
+  idle: Set<Recipient> | undefined;
   /** Until when, by the monotonic clock, sessions that have ended still count: the last that was in use, and the last of all. */
   activeUntil: number;
   thereUntil: number;
@@ -14,7 +16,7 @@ interface LocalUser {
   invisible: boolean | undefined;
   /** When that was set, by the monotonic clock. */
   invisibleAt: number;
-  cancel: Cancel;
+  cancel: Cancel | undefined;
 }
 
 /**
@@ -40,26 +42,29 @@ export class LocalPresence {
     let user = this.#users.get(userId);
     if (user === undefined) {
       user = {
-        sessions: new Map(),
+        sessions: [session],
+        idle: undefined,
         activeUntil: 0,
         thereUntil: 0,
         lastActiveAt: 0,
         invisible: undefined,
         invisibleAt: -Infinity,
-        cancel: () => {},
+        cancel: undefined,
       };
       this.#users.set(userId, user);
+    } else {
+      user.sessions.push(session);
     }
-    user.sessions.set(session, true);
     this.changed(userId);
   }
 
   /** A session has ended, of which nothing was heard for so many ms. */
   detach(session: Recipient, silentFor: number): void {
     const user = this.#users.get(session.userId);
-    const active = user?.sessions.get(session);
-    if (user === undefined || active === undefined) return;
-    user.sessions.delete(session);
+    const at = user?.sessions.indexOf(session) ?? -1;
+    if (user === undefined || at === -1) return;
+    const active = user.idle?.delete(session) !== true;
+    user.sessions.splice(at, 1);
     const until = this.clock.monotonic() + Math.max(this.offlineAfter - silentFor, 0);
     user.thereUntil = Math.max(user.thereUntil, until);
     if (active) {
@@ -71,14 +76,15 @@ export class LocalPresence {
 
   /** True if the session has begun and not ended. */
   has(session: Recipient): boolean {
-    return this.#users.get(session.userId)?.sessions.has(session) === true;
+    return this.#users.get(session.userId)?.sessions.includes(session) === true;
   }
 
   /** Nothing was done on a device for so many ms; 0: it is in use. */
   setIdle(session: Recipient, idle: number): void {
     const user = this.#users.get(session.userId);
-    if (user === undefined || !user.sessions.has(session)) return;
-    user.sessions.set(session, idle === 0);
+    if (user?.sessions.includes(session) !== true) return;
+    if (idle === 0) user.idle?.delete(session);
+    else (user.idle ??= new Set()).add(session);
     if (idle > 0) user.lastActiveAt = Math.max(user.lastActiveAt, this.clock.now() - idle);
     this.changed(session.userId);
   }
@@ -112,19 +118,14 @@ export class LocalPresence {
     const user = this.#users.get(userId);
     if (user === undefined) return undefined;
     const now = this.clock.monotonic();
-    const active = user.activeUntil > now || [...user.sessions.values()].includes(true);
-    const there = active || user.thereUntil > now || user.sessions.size > 0;
+    const active = user.activeUntil > now || user.sessions.length > (user.idle?.size ?? 0);
+    const there = active || user.thereUntil > now || user.sessions.length > 0;
     return {
       status: active ? "online" : there ? "away" : "offline",
       lastActiveAt: user.lastActiveAt,
       // Nobody is shown who might not want to be.
       invisible: user.invisible ?? true,
     };
-  }
-
-  /** The users' sessions here. */
-  sessionsOf(userId: string): Iterable<Recipient> {
-    return this.#users.get(userId)?.sessions.keys() ?? [];
   }
 
   /** Everybody who is here. */
@@ -138,13 +139,13 @@ export class LocalPresence {
   }
 
   close(): void {
-    for (const { cancel } of this.#users.values()) cancel();
+    for (const { cancel } of this.#users.values()) cancel?.();
     this.#users.clear();
   }
 
   /** Looks again when the next of what still counts counts no more. */
   #wait(userId: string, user: LocalUser): void {
-    user.cancel();
+    user.cancel?.();
     const now = this.clock.monotonic();
     const next = Math.min(...[user.activeUntil, user.thereUntil].filter((until) => until > now));
     if (next === Infinity) return this.changed(userId);
