@@ -21,7 +21,8 @@ export type Group =
   | "retention"
   | "erasure"
   | "large group"
-  | "contention";
+  | "contention"
+  | "log elsewhere";
 
 /** Something that happens to a world. */
 export interface Action {
@@ -489,6 +490,39 @@ export const LATER_ACTIONS: readonly Action[] = [
       contention.refuses = isLong ? 1 : chance.float();
       const duration = isLong ? chance.between(6_000, 10_000) : chance.delay(2_000, 8_000);
       world.later(duration, () => (contention.refuses = 0));
+    },
+  },
+  {
+    name: "log fails",
+    group: "log elsewhere",
+    weight: 0.7,
+    run(world, chance) {
+      const weather = world.logWeather;
+      weather.unavailable = chance.float() * 0.5;
+      weather.unknown = chance.float() * 0.4;
+      world.later(chance.delay(2_000, 8_000), () => Object.assign(weather, { unavailable: 0, unknown: 0 }));
+    },
+  },
+  {
+    name: "log is slow",
+    group: "log elsewhere",
+    weight: 0.5,
+    run(world, chance) {
+      const weather = world.logWeather;
+      Object.assign(weather, { usual: chance.between(20, 300), longest: chance.between(300, 4_000) });
+      world.later(chance.delay(3_000, 12_000), () => Object.assign(weather, { usual: 2, longest: 40 }));
+    },
+  },
+  {
+    // What is appended meanwhile is acknowledged, and neither rows nor feed know of it until later.
+    name: "rows stay behind",
+    group: "log elsewhere",
+    weight: 0.7,
+    run(world, chance) {
+      const weather = world.storeWeather;
+      world.trace.hit("fault rows stay behind");
+      weather.unavailable = chance.between(5, 9) / 10;
+      world.later(chance.delay(2_000, 10_000), () => (weather.unavailable = 0));
     },
   },
 ];

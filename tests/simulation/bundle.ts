@@ -14,6 +14,11 @@ export interface Patch {
 const SMALL_LIMITS: readonly Patch[] = [
   { file: "packages/protocol/src/limits.ts", find: "pageRows: 200,", replace: "pageRows: 3," },
   { file: "packages/protocol/src/limits.ts", find: "rangeEntries: 200,", replace: "rangeEntries: 12," },
+  {
+    file: "packages/server/src/store/dynamodb/dynamo-db-log.ts",
+    find: "const DRAFTS_AT_ONCE = 49;",
+    replace: "const DRAFTS_AT_ONCE = 5;",
+  },
   // The world sets it.
   {
     file: "packages/client/src/sync/replicas.ts",

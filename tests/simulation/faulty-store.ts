@@ -1,10 +1,11 @@
 import { ChatError } from "@chat/protocol";
 import type {
   AppendOutcome,
-  ChatStore,
   ConversationStore,
   Draft,
+  FollowingStore,
   Housekeeping,
+  LogFollower,
   MessageStore,
   StoredEntry,
 } from "@chat/server";
@@ -23,7 +24,7 @@ export type WipeQuery = Parameters<MessageStore["wipe"]>[0];
 
 /** What a server's way to the store is made of. */
 export interface FaultyStoreOptions {
-  readonly inner: ChatStore;
+  readonly inner: FollowingStore;
   readonly party: Party;
   readonly chance: Chance;
   readonly trace: Trace;
@@ -37,6 +38,8 @@ export interface FaultyStoreOptions {
   readonly pruned: (conversationId: string, count: number) => void;
   /** Called when what a user wrote is wiped, from behind one id up to another. */
   readonly wiped: (query: WipeQuery, through: number) => void;
+  /** Called when rows have moved on behind a log that lies elsewhere. */
+  readonly followed: () => void;
   /** Whether housekeeping takes the same line; without it nothing is pruned or erased. */
   readonly housekeeps: boolean;
   /** Calls back when another server wrote, where the engine can tell. */
@@ -44,7 +47,7 @@ export interface FaultyStoreOptions {
 }
 
 /** The real store behind an unreliable line. */
-export function faultyStore(options: FaultyStoreOptions): ChatStore {
+export function faultyStore(options: FaultyStoreOptions): FollowingStore {
   const { inner, party, chance, trace, weather, call } = options;
 
   async function append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
@@ -157,9 +160,27 @@ export function faultyStore(options: FaultyStoreOptions): ChatStore {
     prune: (query) => call("prune", () => prune(query)),
     log: (query) => call("log", () => keeper.log(query)),
   };
+  const { follower: behind } = inner;
+  async function advance(...args: Parameters<LogFollower["advance"]>): ReturnType<LogFollower["advance"]> {
+    const left = await behind.advance(...args);
+    options.followed();
+    return left;
+  }
+  const follower: LogFollower = {
+    readFrom: (log) => behind.readFrom(log),
+    mark: (owner, ids, grace) => call("mark", () => behind.mark(owner, ids, grace)),
+    unmark: (owner, ids, until) => call("unmark", () => behind.unmark(owner, ids, until)),
+    due: (query) => call("due", () => behind.due(query)),
+    advance: (entries, owner) => call("advance", () => advance(entries, owner)),
+    standings: (id, userIds) => call("standings", () => behind.standings(id, userIds)),
+    wiped: (query) => call("wiped", () => behind.wiped(query)),
+    pruned: (id, firstId) => call("pruned", () => behind.pruned(id, firstId)),
+    spans: (query) => call("spans", () => behind.spans(query)),
+  };
   return {
     messages,
     conversations,
+    follower,
     housekeeping: options.housekeeps ? housekeeping : keeper,
     pushes: inner.pushes,
     // Whether a server starts with a store that fails is for its supervisor, who starts it again.

@@ -74,3 +74,9 @@ export const RESTARTS: Focus = {
   more: { "device restarts": 8, "fan-out outage": 4, "store is slow": 4 },
   comparedConversations: 1,
 };
+
+/** Messages lie in one store, and rows in another, which is away now and then; servers die in between. */
+export const ROWS_BEHIND: Focus = {
+  only: ["log elsewhere", "members", "server", "network", "fanout"],
+  more: { "rows stay behind": 2, "server dies at a step": 2 },
+};

@@ -1,11 +1,14 @@
 import { sqlite } from "@chat/server/sqlite";
 import type { ConversationSummary } from "@chat/client";
-import type { ChatStore } from "@chat/server";
+import { type ChatStore, combineStores } from "@chat/server";
+import { dynamodb } from "@chat/server/dynamodb";
 import { Chance } from "./chance.js";
 import type { Device } from "./device.js";
 import { PartyClock } from "./party-clock.js";
 import { Party } from "./scheduler.js";
 import { DRAIN_BOUND, settle } from "./settle.js";
+import { simulatedDynamoDb } from "./simulated-dynamo-db.js";
+import type { Call } from "./unreliable-line.js";
 import type { World } from "./world.js";
 
 /** Lets the world go on until a promise has settled. */
@@ -36,10 +39,19 @@ async function within<T>(
   return result;
 }
 
+/** What the servers' stores keep, without what fails on the way there. */
+function storeOf({ database, log }: World): ChatStore {
+  const rows = sqlite(database, { allowVolatile: true });
+  if (log === undefined) return rows;
+  const call: Call = (_, carryOut) => carryOut();
+  const client = simulatedDynamoDb({ tables: log, call, isRefused: () => false, stored: () => {} });
+  return combineStores({ messages: dynamodb(client), conversations: rows });
+}
+
 async function openStore(world: World): Promise<ChatStore> {
   const party = new Party("judge");
   const runtime = new PartyClock(world.scheduler).runtime(party, new Chance("judge"), world.trace);
-  const store = sqlite(world.database, { allowVolatile: true });
+  const store = storeOf(world);
   await within(world, store.open({ runtime, groupMembers: 100 }), 1_000);
   return store;
 }

@@ -3,7 +3,8 @@ import type { Chance } from "./chance.js";
 import type { Party, Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 
-const EPOCH = 1_700_000_000_000;
+/** Wall-clock ms at which every world begins. */
+export const EPOCH = 1_700_000_000_000;
 
 /** A party's own idea of time: its wall clock may jump, its monotonic clock only skips forward when it slept. */
 export class PartyClock {

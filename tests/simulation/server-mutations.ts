@@ -5,6 +5,7 @@ import {
   RECONNECTS,
   WEAK_FANOUT,
   REDACTIONS,
+  ROWS_BEHIND,
   type Focus,
 } from "./focus.js";
 import type { Mutation } from "./mutations.js";
@@ -95,6 +96,27 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
       return;
     }`,
     { only: ["contention", "network"] },
+  ),
+  server(
+    "store: rows that fell behind their log are not brought up",
+    "store/combined/row-repair.ts",
+    "if (row.head >= log.head) return missed;",
+    "if (row.head >= 0) return missed;",
+    ROWS_BEHIND,
+  ),
+  server(
+    "store: appends to a log elsewhere are not marked",
+    "store/combined/combined-messages.ts",
+    "    await this.#rows.follower.mark(this.#owner, ids, this.#grace);\n",
+    "",
+    ROWS_BEHIND,
+  ),
+  server(
+    "server: what a row has not seen yet is taken for lost",
+    "operations/authorize-member.ts",
+    "if (reach <= participation.head) return participation;",
+    "if (reach <= Infinity) return participation;",
+    ROWS_BEHIND,
   ),
   server(
     "server: off by one in a track's gap",

@@ -1,5 +1,14 @@
 import type Database from "better-sqlite3";
-import { type ChatServer, createChatServer, type Registry, type ServerSettings } from "@chat/server";
+import {
+  type ChatServer,
+  type ChatStore,
+  combineStores,
+  createChatServer,
+  type FollowingStore,
+  type Registry,
+  type ServerSettings,
+} from "@chat/server";
+import { dynamodb } from "@chat/server/dynamodb";
 import { sqlite } from "@chat/server/sqlite";
 import type { Chance } from "./chance.js";
 import { contendedDatabase } from "./contended-database.js";
@@ -9,8 +18,9 @@ import type { Network, ServerEnd } from "./network.js";
 import type { Oracle } from "./oracle.js";
 import { PartyClock } from "./party-clock.js";
 import { Party, type Scheduler } from "./scheduler.js";
+import { type DynamoDbTables, simulatedDynamoDb } from "./simulated-dynamo-db.js";
 import type { Trace } from "./trace.js";
-import { unreliableLine, type Weather } from "./unreliable-line.js";
+import { type LineOptions, unreliableLine, type Weather } from "./unreliable-line.js";
 import type { WeakFanout } from "./weak-fanout.js";
 
 /** What the servers of a world share. */
@@ -29,6 +39,8 @@ export interface ServerOptions {
   /** The disk of the moment; another one once a backup was restored. */
   readonly database: () => Database.Database;
   readonly registry: () => Registry;
+  /** Where the messages lie, if not beside the rows. */
+  readonly log: { readonly tables: DynamoDbTables; readonly weather: Weather } | undefined;
   /** Whether something is pruned or erased. */
   readonly housekeeps: boolean;
   /** Whether the engine tells at once that another server wrote. */
@@ -78,13 +90,9 @@ export class ServerNode {
     const runtime = this.clock.runtime(party, chance, trace);
     const step = (): void => this.#step(party);
     const line = { party, scheduler, chance: chance.fork("lines"), trace, step };
-    const contended = chance.fork("contention");
-    const database = contendedDatabase(this.options.database(), () => {
-      const isRefused = contended.happens(this.options.contention.refuses);
-      if (isRefused) trace.hit("fault commit refused");
-      return isRefused;
-    });
-    const store = faultyStore({
+    const isRefused = this.#contention(chance, "fault commit refused");
+    const database = contendedDatabase(this.options.database(), isRefused);
+    const rows = faultyStore({
       inner: sqlite(database, { allowVolatile: true }),
       party,
       chance: line.chance,
@@ -98,12 +106,14 @@ export class ServerNode {
       hasCome: (advance, advanced) => oracle.hasCome(advance, advanced),
       pruned: (conversationId, count) => oracle.pruned(conversationId, count),
       wiped: (query, through) => oracle.wiped(query, through),
+      followed: () => this.onCommit(),
       housekeeps: this.options.housekeeps,
       watch: (listener) => {
         run.wrote = () => scheduler.after(chance.float() * 50, party, listener);
         return () => {};
       },
     });
+    const store = this.options.log === undefined ? rows : this.#besideLog(rows, line, this.options.log);
     const registryLine = unreliableLine({
       ...line,
       backend: "registry",
@@ -129,6 +139,37 @@ export class ServerNode {
       this.kill();
       scheduler.after(1_000, undefined, () => this.start());
     });
+  }
+
+  #contention(parent: Chance, fault: string): () => boolean {
+    const chance = parent.fork("contention");
+    return () => {
+      const isRefused = chance.happens(this.options.contention.refuses);
+      if (isRefused) this.options.trace.hit(fault);
+      return isRefused;
+    };
+  }
+
+  /** The messages lie in DynamoDB, and the rows follow. */
+  #besideLog(
+    rows: FollowingStore,
+    line: Omit<LineOptions, "backend" | "weather">,
+    { tables, weather }: NonNullable<ServerOptions["log"]>,
+  ): ChatStore {
+    const { oracle } = this.options;
+    const { trace, party } = line;
+    const chance = line.chance.fork("log");
+    const client = simulatedDynamoDb({
+      tables,
+      call: unreliableLine({ ...line, chance, backend: "log", weather }),
+      isRefused: this.#contention(chance, "fault transaction in conflict"),
+      stored: (entry) => {
+        const { conversationId, messageId, text, kind } = entry;
+        trace.note(party.name, `commits ${conversationId}/${messageId} ${text ?? kind}`);
+        oracle.stored(entry);
+      },
+    });
+    return combineStores({ messages: dynamodb(client), conversations: rows });
   }
 
   /** Another server has committed something. */

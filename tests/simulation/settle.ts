@@ -10,6 +10,7 @@ const TAIL_BOUND = 10_000;
 export async function endFaults(world: World): Promise<void> {
   const { scheduler, trace, fanout } = world;
   Object.assign(world.storeWeather, { unavailable: 0, unknown: 0, usual: 2, longest: 40 });
+  Object.assign(world.logWeather, { unavailable: 0, unknown: 0, usual: 2, longest: 40 });
   world.contention.refuses = 0;
   Object.assign(world.registryWeather, { unavailable: 0, unknown: 0, usual: 2, longest: 40 });
   Object.assign(fanout.weather, { loses: 0, doubles: 0, usual: 2, longest: 30 });

@@ -16,7 +16,7 @@ export interface Weather {
 /** A server's way to a backend. */
 export interface LineOptions {
   /** What is at its other end, for the trace. */
-  readonly backend: "store" | "registry";
+  readonly backend: "store" | "registry" | "log";
   readonly party: Party;
   readonly scheduler: Scheduler;
   readonly chance: Chance;

@@ -14,9 +14,10 @@ import { Device } from "./device.js";
 import type { Focus } from "./focus.js";
 import { Network, type ServerEnd } from "./network.js";
 import { Oracle, type OracleSnapshot } from "./oracle.js";
-import { PartyClock } from "./party-clock.js";
+import { EPOCH, PartyClock } from "./party-clock.js";
 import { Party, Scheduler } from "./scheduler.js";
 import { ServerNode } from "./server-node.js";
+import { DynamoDbTables } from "./simulated-dynamo-db.js";
 import { Trace } from "./trace.js";
 import type { Weather } from "./unreliable-line.js";
 import { WeakFanout } from "./weak-fanout.js";
@@ -48,7 +49,9 @@ const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
  */
 const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
 /** The same, of those that get along with backups; each is drawn from a source of its own, so that more may come. */
-const APART: Partial<Record<Group, number>> = { contention: 0.2 };
+const APART: Partial<Record<Group, number>> = { contention: 0.2, "log elsewhere": 0.2 };
+/** Of those, what is not there where backups are restored, or something is deleted. */
+const ALONE: readonly Group[] = ["log elsewhere"];
 /** Kinds that planted bugs from before them are looked for without. */
 export const LATER_GROUPS: readonly string[] = [...Object.keys(LATER), ...Object.keys(APART)];
 
@@ -70,6 +73,9 @@ export class World {
   readonly network: Network;
   readonly fanout: WeakFanout;
   readonly storeWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
+  /** Where the messages lie, if not in the database. */
+  readonly log: DynamoDbTables | undefined;
+  readonly logWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
   readonly registryWeather: Weather = { unavailable: 0, unknown: 0, usual: 2, longest: 40 };
   /** The probability that a server's commit is rolled back because another is in its way. */
   readonly contention = { refuses: 0 };
@@ -117,11 +123,15 @@ export class World {
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
     for (const [group, share] of Object.entries(APART) as [Group, number][]) {
-      const drawn = new Chance(`seed ${seed} ${group}`).happens(share) && focus.only === undefined;
+      const isAlone = ALONE.includes(group) && (hasBackups || this.#isHousekept);
+      const drawn =
+        new Chance(`seed ${seed} ${group}`).happens(share) && focus.only === undefined && !isAlone;
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
-    const housekeeps = this.groups.has("retention") || this.groups.has("erasure");
-    this.#database = new Database(":memory:");
+    const housekeeps = this.#isHousekept;
+    this.#database = this.#opened(":memory:");
+    if (this.groups.has("log elsewhere")) this.log = new DynamoDbTables();
+    const log = this.log && { tables: this.log, weather: this.logWeather };
     // A worker of its own, so that its clock is the world's: the processes of one machine share theirs.
     const shared = new PartyClock(scheduler).runtime(new Party("registry"), chance.fork("registry"), trace);
     this.#newRegistry = chance.happens(0.5)
@@ -175,6 +185,7 @@ export class World {
         contention: this.contention,
         database: () => this.#database,
         registry: () => this.#registry,
+        log,
         housekeeps,
         watches,
       });
@@ -196,6 +207,18 @@ export class World {
 
   get database(): Database.Database {
     return this.#database;
+  }
+
+  get #isHousekept(): boolean {
+    return this.groups.has("retention") || this.groups.has("erasure");
+  }
+
+  /** A database whose own clock is the world's. */
+  #opened(contents: string | Buffer): Database.Database {
+    const database = new Database(contents);
+    const { scheduler } = this;
+    database.function("unixepoch", { varargs: true }, () => (EPOCH + scheduler.now) / 1_000);
+    return database;
   }
 
   /** One more device of a user. */
@@ -242,7 +265,7 @@ export class World {
       this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
       const epoch = this.#epoch();
       this.#database.close();
-      this.#database = new Database(bytes);
+      this.#database = this.#opened(bytes);
       if (this.chance.happens(this.focus.renames ?? 0.3)) this.#renameHistory();
       const { ended } = this.oracle;
       // Another epoch says that this is another history: devices forget the old one, their own messages too.

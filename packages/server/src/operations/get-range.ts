@@ -97,7 +97,7 @@ export async function getRange(
     );
   }
   if (before === 0) throw new ChatError("invalid_argument", "before must be at least 1: ids begin there.");
-  const participation = await participationOf(context, caller, conversationId);
+  const participation = await participationOf(context, caller, conversationId, after);
   await context.hooks.authorize(caller, { operation: "get-range", conversationId });
   const head = visibleHead(participation);
   const limit = Math.min(request.limit, LIMITS.rangeEntries);

@@ -115,10 +115,10 @@ async function authorizeStep(
   if (caller.userId === SYSTEM_USER) {
     throw new ChatError("invalid_argument", "The system reads nothing: receipts are of users.");
   }
-  const participation = await authorizeMember(context, caller, conversationId);
+  const reach = Math.max(delivered ?? 0, read ?? 0, mark?.from ?? 0);
+  const participation = await authorizeMember(context, caller, conversationId, undefined, reach);
   await context.hooks.authorize(caller, { operation: "send-receipts", conversationId });
-  for (const messageId of [delivered ?? 0, read ?? 0, mark?.from ?? 0]) {
-    if (messageId <= participation.head) continue;
+  if (reach > participation.head) {
     throw new ChatError("diverged", "The conversation ends before this position; go back to what is common.");
   }
   const version = mark && (mark.version ?? (await versionOf(context, caller, conversationId)));

@@ -39,7 +39,7 @@ export async function redactMessage(
       key,
       kind: ENTRY_KINDS.redacted,
       async authorize() {
-        const participation = await authorizeMember(context, caller, conversationId);
+        const participation = await authorizeMember(context, caller, conversationId, undefined, messageId);
         const query = { after: messageId - 1, before: messageId + 1, order: "ascending" } as const;
         const [target] = isVisible(participation, messageId)
           ? await context.messages.read({ conversationId, ...query, limit: 1, maxBytes: 1 })

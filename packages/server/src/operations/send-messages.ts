@@ -118,9 +118,10 @@ export async function sendMessages(
           attempt++ === 0 && message.replyTo === undefined ? memberships.get(conversationId) : undefined;
         if (version === undefined) {
           memberships.delete(conversationId);
-          const participation = await authorizeMember(context, caller, conversationId, allowedUnder);
+          const { replyTo } = message;
+          const participation = await authorizeMember(context, caller, conversationId, allowedUnder, replyTo);
           assertNotBlocked(caller, participation);
-          assertVisible(participation, message.replyTo);
+          assertVisible(participation, replyTo);
           version = participation.membershipVersion;
           memberships.set(conversationId, version);
         }
