@@ -62,6 +62,11 @@ function startVictim(): ChatClient {
   return client;
 }
 
+/** What an application does when the client has stopped: a lie may have told it that its token is another user's. */
+function carryOn(client: ChatClient): void {
+  if (client.status.connection === "stopped") client.connect();
+}
+
 /** A request that a hostile server answers may fail, but only in the way that the documentation names. */
 async function expectRefusal(request: Promise<unknown>): Promise<void> {
   try {
@@ -89,6 +94,7 @@ const orders: Record<string, (argument: unknown) => unknown> = {
   act() {
     victim ??= startVictim();
     const client = victim;
+    carryOn(client);
     const [first] = client.conversations.items;
     if (first !== undefined && client.status.pending < OUTBOX) {
       void expectRefusal(first.send(`victim ${++sent}`).then(({ stored }) => stored));
@@ -105,6 +111,7 @@ const orders: Record<string, (argument: unknown) => unknown> = {
       client.status.connection === "online" && client.status.synced && client.status.pending === 0;
     await new Promise<void>((resolve) => {
       const look = (): void => {
+        carryOn(client);
         if (isThrough()) resolve();
       };
       client.subscribe(look);

@@ -149,8 +149,14 @@ async function judgeTimelines(world: World, device: Device): Promise<void> {
     // In a history that has lost a redaction, who has heard of it shows a tombstone; a former member hears of it with the next connect.
     const mayDiffer = oracle.hasLostHistory || !oracle.isMember(userId, id);
     const bodyOf = (text = ""): string => (mayDiffer && oracle.redacted.has(text) ? "" : text);
-    const line = (entry: { readonly messageId?: number; readonly text?: string }): string =>
-      `${entry.messageId}:${bodyOf(entry.text)}`;
+    // Who sent it again when it was deleted already has been told no more than where it was.
+    const isTombstone = new Set(
+      shown
+        .filter(({ messageId, redacted }) => redacted === true && messageId! < oracle.firstId(id))
+        .map(({ messageId }) => messageId),
+    );
+    const line = ({ messageId, text }: { readonly messageId?: number; readonly text?: string }): string =>
+      `${messageId}:${isTombstone.has(messageId) ? "" : bodyOf(text)}`;
     const [is, should] = [shown.map(line), visible.map(line)];
     const at = should.findIndex((text, index) => text !== is[index]);
     if (is.length !== should.length || at !== -1) {

@@ -314,8 +314,12 @@ export class Oracle {
     const log = this.logs.get(conversationId);
     const stored = log?.entries[entry.messageId - 1];
     const original = log?.originals[entry.messageId - 1];
-    if (stored === undefined || original === undefined) return `the store has no ${entry.messageId}`;
+    if (log === undefined || stored === undefined || original === undefined)
+      return `the store has no ${entry.messageId}`;
     const isOnItsWay = stored.redacted === true && !hasHeard && entry.text === original.text;
+    // What retention had deleted when it was sent again: all that is left is where it was.
+    const isGone = entry.messageId < log.firstId && entry.redacted === true && entry.fingerprint === 0;
+    if (isGone && stored.senderId === entry.senderId) return undefined;
     // A redaction that the store has lost is obeyed where it was heard of.
     const isObeyed = this.hasLostHistory && entry.redacted && this.redacted.has(original.text ?? "");
     const same =
