@@ -22,7 +22,8 @@ export type Group =
   | "erasure"
   | "large group"
   | "contention"
-  | "log elsewhere";
+  | "log elsewhere"
+  | "versions";
 
 /** Something that happens to a world. */
 export interface Action {
@@ -523,6 +524,36 @@ export const LATER_ACTIONS: readonly Action[] = [
       world.trace.hit("fault rows stay behind");
       weather.unavailable = chance.between(5, 9) / 10;
       world.later(chance.delay(2_000, 10_000), () => (weather.unavailable = 0));
+    },
+  },
+  {
+    // One server at a time, until all are of the other version; then back.
+    name: "a server is rolled",
+    group: "versions",
+    weight: 0.5,
+    run(world, chance) {
+      const running = world.servers.filter(({ end }) => end !== undefined);
+      if (running.length < 2) return;
+      const isRolledOut = world.servers.every(({ isNewer }) => isNewer);
+      if (isRolledOut) world.isRollingBack = true;
+      else if (world.servers.every(({ isNewer }) => !isNewer)) world.isRollingBack = false;
+      const left = running.filter(({ isNewer }) => isNewer === world.isRollingBack);
+      if (left.length === 0) return;
+      const one = chance.pick(left);
+      one.isNewer = !world.isRollingBack;
+      world.trace.hit(one.isNewer ? "a server is newer" : "a server is rolled back");
+      one.restart();
+    },
+  },
+  {
+    name: "an application is updated",
+    group: "versions",
+    weight: 0.7,
+    run(world, chance) {
+      const who = device(world, chance);
+      who.isNewer = !who.isNewer;
+      who.crash();
+      world.later(chance.delay(1_000, 10_000), () => who.start());
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS, REDACTIONS, RESTARTS } from "./focus.js";
+import { BACKUPS, BURSTS, CRASHES, type Focus, RECONNECTS, REDACTIONS, RESTARTS, VERSIONS } from "./focus.js";
 import type { Mutation } from "./mutations.js";
 
 function client(name: string, file: string, find: string, replace: string, focus: Focus = {}): Mutation {
@@ -204,5 +204,19 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "if (isOnline() && isFollowed(replica)) void filler.fill(replica);",
     "",
     REDACTIONS,
+  ),
+  client(
+    "a push that it does not know ends the connection",
+    "connection/connection.ts",
+    `if (frame.type === "unknown") continue;`,
+    `if (frame.type === "unknown") return unreadable(new Error("unknown"));`,
+    VERSIONS,
+  ),
+  client(
+    "an error that it does not know is final",
+    "frame-receiver.ts",
+    "new ChatError(frame.code, frame.message, frame)",
+    "new ChatError(frame.code, frame.message)",
+    VERSIONS,
   ),
 ];

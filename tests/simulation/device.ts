@@ -2,6 +2,7 @@ import { type ChatClient, createChatClient, type Timeline } from "@chat/client";
 import type { Chance } from "./chance.js";
 import { DeviceDisk } from "./device-disk.js";
 import type { DeviceEnd, Network } from "./network.js";
+import { NewerVersion } from "./newer-version.js";
 import type { Oracle } from "./oracle.js";
 import { PartyClock } from "./party-clock.js";
 import { Party, type Scheduler } from "./scheduler.js";
@@ -35,6 +36,8 @@ export class Device {
   disk: DeviceDisk;
   /** False while it has no network. */
   isReachable = true;
+  /** Its application is of a newer version from its next start on. */
+  isNewer = false;
   #run: Run | undefined;
   #runs = 0;
   #wipes = 0;
@@ -83,6 +86,7 @@ export class Device {
       name,
       userId,
       opened: new Set<string>(),
+      ...(this.isNewer && { newer: new NewerVersion(chance.fork(`newer ${this.#runs}`), trace) }),
       get isReachable() {
         return isReachable();
       },

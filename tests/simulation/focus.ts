@@ -80,3 +80,12 @@ export const ROWS_BEHIND: Focus = {
   only: ["log elsewhere", "members", "server", "network", "fanout"],
   more: { "rows stay behind": 2, "server dies at a step": 2 },
 };
+
+/** Servers and applications of two versions run beside each other, while requests fail. */
+export const VERSIONS: Focus = { only: ["versions", "network", "store"], more: { "store fails": 4 } };
+
+/** Messages of large groups are pushed and told as news by turns. */
+export const LARGE_GROUPS: Focus = {
+  only: ["large group", "members", "network"],
+  more: { "everybody is added": 2, burst: 2, "go offline": 3 },
+};

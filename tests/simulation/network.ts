@@ -4,10 +4,13 @@ import type { Socket as DeviceSocket } from "@chat/client";
 import type { ChatServer, Socket as ServerSocket } from "@chat/server";
 import type { Chance } from "./chance.js";
 import { describeFrame } from "./describe-frame.js";
+import type { NewerVersion } from "./newer-version.js";
 import type { Party, Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 
 const ABNORMAL = 1006;
+/** A path: a server and a device are of different versions. */
+const MIXED = "versions differ";
 
 /** Where a device's sockets begin. */
 export interface DeviceEnd {
@@ -16,6 +19,8 @@ export interface DeviceEnd {
   readonly userId: string;
   /** False while the device has no network. */
   readonly isReachable: boolean;
+  /** Set where its application is of a newer version. */
+  readonly newer?: NewerVersion | undefined;
 }
 
 /** Where they lead. */
@@ -24,6 +29,8 @@ export interface ServerEnd {
   readonly chat: ChatServer;
   /** Something is about to leave the process; a crash may strike just here. */
   step(): void;
+  /** Set where it is of a newer version. */
+  readonly newer?: NewerVersion | undefined;
 }
 
 /** Looks at everything that a server sends; with the request that it answers, if the server has it from this connection. */
@@ -106,7 +113,10 @@ export class Link {
           else trace.hit("a page of history is read");
         }
       }
-      this.session?.receive(bytes);
+      if (server.newer === undefined) return this.session?.receive(bytes);
+      const { known, answers } = server.newer.received(bytes);
+      if (answers.length > 0) this.down.push(answers);
+      if (known.length > 0) this.session?.receive(known);
     });
     this.down = new Pipe(scheduler, device.party, latency, (bytes) => {
       trace.note(device.name, `← ${server.party.name} ${bytes.length} bytes`);
@@ -131,8 +141,9 @@ export class Link {
           const { requestId = 0 } = frame as { requestId?: number };
           network.inspect(frame as ServerFrame, device, this.#asked.get(requestId));
           if (frame.type === "error") network.trace.hit(`answer ${frame.code}`);
+          if ((server.newer === undefined) !== (device.newer === undefined)) network.trace.hit(MIXED);
         }
-        down.push(bytes);
+        down.push(server.newer?.ofServer(bytes) ?? bytes);
       },
       close: (code) => {
         network.trace.note(server.party.name, `closes ${device.name} ${code}`);
@@ -227,7 +238,7 @@ export class Network {
       onerror: null,
       send: (bytes) => {
         if (closed || link === undefined) return;
-        link.up.push(bytes);
+        link.up.push(device.newer?.ofDevice(bytes) ?? bytes);
       },
       close: () => {
         if (closed) return;

@@ -4,6 +4,7 @@ import {
   COMINGS_AND_GOINGS,
   RECONNECTS,
   WEAK_FANOUT,
+  LARGE_GROUPS,
   REDACTIONS,
   ROWS_BEHIND,
   type Focus,
@@ -261,4 +262,39 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "this.#redactions.wipe(states, state, wiped.slice(1));",
     REDACTIONS,
   ),
+  {
+    name: "server: what is kept of a large group outlives the change to pushes",
+    patches: [
+      {
+        file: "packages/server/src/delivery/track.ts",
+        find: "      else this.#recent = undefined;\n",
+        replace: "",
+      },
+      {
+        file: "packages/server/src/delivery/recent-entries.ts",
+        find: "run[0]!.messageId !== last.messageId + 1",
+        replace: "run[0]!.messageId <= last.messageId",
+      },
+    ],
+    focus: LARGE_GROUPS,
+  },
+  {
+    name: "server: the first push behind news says that it continues the last push",
+    patches: [
+      {
+        file: "packages/server/src/delivery/track.ts",
+        find: "const last = run[run.length - 1]!;",
+        replace: `const last = run[run.length - 1]!;
+    const self = this as { pushed?: number };
+    const continues = self.pushed ?? Infinity;
+    self.pushed = last.messageId;`,
+      },
+      {
+        file: "packages/server/src/delivery/track.ts",
+        find: "after: from - 1,",
+        replace: "after: Math.min(from - 1, continues),",
+      },
+    ],
+    focus: LARGE_GROUPS,
+  },
 ];

@@ -16,6 +16,7 @@ import { faultyRegistry } from "./faulty-registry.js";
 import { faultyStore } from "./faulty-store.js";
 import type { Network, ServerEnd } from "./network.js";
 import type { Oracle } from "./oracle.js";
+import { newerFanout, NewerVersion } from "./newer-version.js";
 import { PartyClock } from "./party-clock.js";
 import { Party, type Scheduler } from "./scheduler.js";
 import { type DynamoDbTables, simulatedDynamoDb } from "./simulated-dynamo-db.js";
@@ -55,6 +56,8 @@ interface Run extends ServerEnd {
 /** One server: its process runs, dies at any point, and runs again. */
 export class ServerNode {
   readonly clock: PartyClock;
+  /** It is of a newer version from its next start on. */
+  isNewer = false;
   /** Told when this server has committed something. */
   onCommit: () => void = () => {};
   #run: Run | undefined;
@@ -120,17 +123,18 @@ export class ServerNode {
       weather: this.options.registryWeather,
     });
     this.#steps = Infinity;
-    trace.note(this.name, "starts");
+    const newer = this.isNewer ? new NewerVersion(chance.fork("newer"), trace) : undefined;
+    trace.note(this.name, newer === undefined ? "starts" : "starts, newer");
     const chat = createChatServer({
       store,
       authenticate: ({ token }) => ({ userId: token }),
-      fanout: fanout.of(party, step),
+      fanout: newer === undefined ? fanout.of(party, step) : newerFanout(fanout.of(party, step), newer),
       registry: faultyRegistry(this.options.registry(), registryLine),
       serverId: this.name,
       settings,
       runtime,
     });
-    const run: Run = { party, chat, step, wrote: () => {} };
+    const run: Run = { party, chat, step, newer, wrote: () => {} };
     this.#run = run;
     chat.ready().catch(() => {
       // What watches over servers starts it again.

@@ -49,7 +49,7 @@ const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
  */
 const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
 /** The same, of those that get along with backups; each is drawn from a source of its own, so that more may come. */
-const APART: Partial<Record<Group, number>> = { contention: 0.2, "log elsewhere": 0.2 };
+const APART: Partial<Record<Group, number>> = { contention: 0.2, "log elsewhere": 0.2, versions: 0.2 };
 /** Of those, what is not there where backups are restored, or something is deleted. */
 const ALONE: readonly Group[] = ["log elsewhere"];
 /** Kinds that planted bugs from before them are looked for without. */
@@ -91,6 +91,8 @@ export class World {
   /** Which server the operator asks. */
   readonly #operator: Chance;
   readonly #catchUpEntries: number;
+  /** Servers become older again, one by one. */
+  isRollingBack = false;
   /** Users whose words are being erased. */
   readonly erasing = new Set<string>();
   /** Conversations that are to keep everything from now on. */
