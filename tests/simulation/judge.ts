@@ -104,10 +104,12 @@ function judgeWritten(world: World): void {
 /** What a restored backup lost came back, if its device still had it. */
 function judgeOwed(world: World): void {
   const { oracle, trace } = world;
-  for (const { text, device } of world.owed) {
+  for (const { text, device, messageId } of world.owed) {
     const written = oracle.written.get(text);
     if (written === undefined || oracle.entryOf(text) !== undefined || device.disk.hasFailed) continue;
     if (oracle.redacted.has(text)) continue;
+    // Retention has deleted all that there could be at its place: nobody compares what is there no more.
+    if (messageId < oracle.firstId(written.conversationId)) continue;
     // Where the conversation itself is lost, or its author has left, there is no way back.
     if (!neverLeft(world, written.conversationId, device.userId)) continue;
     trace.fail(
@@ -143,7 +145,10 @@ async function judgeTimelines(world: World, device: Device): Promise<void> {
     if (trace.violation !== undefined) return;
     const shown = timeline.messages.filter(({ state }) => state === "stored");
     // What is kept no more is shown where it is held, the newest of it without a hole.
-    const everything = oracle.shown(userId, id);
+    const held = new Set(shown.map(({ messageId }) => messageId));
+    const everything = oracle
+      .shown(userId, id)
+      .filter((entry) => !oracle.isBack(entry) || held.has(entry.messageId));
     const gone = everything.filter(({ messageId }) => messageId < oracle.firstId(id)).length;
     const visible = everything.slice(Math.min(gone, Math.max(0, everything.length - shown.length)));
     // In a history that has lost a redaction, who has heard of it shows a tombstone; a former member hears of it with the next connect.

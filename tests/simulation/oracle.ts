@@ -36,7 +36,7 @@ export interface Written {
 }
 
 /** What a backup holds. */
-export type OracleSnapshot = ReadonlyMap<string, number>;
+export type OracleSnapshot = ReadonlyMap<string, { readonly length: number; readonly firstId: number }>;
 
 /** Knows what the store holds and what was promised to whom, and looks at every entry and every frame. */
 export class Oracle {
@@ -48,6 +48,8 @@ export class Oracle {
   readonly ended = new Map<string, string>();
   /** Texts that were taken away at some time, be it in a history that was lost. */
   readonly redacted = new Set<string>();
+  /** Fingerprints of what was deleted with its time at some time: a restored backup may have brought it back. */
+  readonly #deleted = new Set<number>();
   /** True once a restored backup has lost an entry of any kind. */
   hasLostHistory = false;
   /** Which conversation and id each text has. */
@@ -98,11 +100,19 @@ export class Oracle {
   /** The store has deleted the oldest entries. */
   pruned(conversationId: string, count: number): void {
     const log = this.#log(conversationId);
+    for (const { fingerprint } of log.entries.slice(log.firstId - 1, log.firstId - 1 + count)) {
+      this.#deleted.add(fingerprint);
+    }
     log.firstId += count;
     if (count > 0) this.trace.hit("entries are kept no more");
     if (log.firstId > log.entries.length + 1) {
       this.trace.fail("only what is there is deleted", `${conversationId} up to ${log.firstId}`);
     }
+  }
+
+  /** True for what was deleted once and is there again: who had dropped it may do without. */
+  isBack({ conversationId, messageId, fingerprint }: StoredEntry): boolean {
+    return this.#deleted.has(fingerprint) && messageId >= this.firstId(conversationId);
   }
 
   /** The store has wiped what a user wrote. */
@@ -203,14 +213,16 @@ export class Oracle {
 
   /** What the store held there. */
   snapshot(): OracleSnapshot {
-    return new Map([...this.logs].map(([id, { entries }]) => [id, entries.length]));
+    return new Map(
+      [...this.logs].map(([id, { entries, firstId }]) => [id, { length: entries.length, firstId }]),
+    );
   }
 
   /** The store has lost everything above. Returns the entries that are gone. */
   restore(snapshot: OracleSnapshot): readonly StoredEntry[] {
     const gone: StoredEntry[] = [];
     const kept = [...this.logs].flatMap(([id, { originals }]) => {
-      const length = snapshot.get(id) ?? 0;
+      const { length = 0 } = snapshot.get(id) ?? {};
       gone.push(...originals.slice(length));
       return originals.slice(0, length);
     });
@@ -225,6 +237,11 @@ export class Oracle {
       this.#append(log, entry);
       this.#keys.add(`${entry.conversationId} ${entry.senderId} ${entry.deviceId} ${entry.clientMessageId}`);
       if (entry.text !== undefined) this.#stored.set(entry.text, entry);
+    }
+    // What was deleted since is there again.
+    for (const [id, { firstId }] of snapshot) {
+      const log = this.logs.get(id);
+      if (log !== undefined) log.firstId = firstId;
     }
     return gone;
   }

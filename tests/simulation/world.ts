@@ -44,8 +44,8 @@ const FAULTS: readonly Group[] = [
 const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
 
 /**
- * Kinds that came later, and how often a seed has one. They are drawn apart, so that seeds without them are what they were. Not where
- * backups are restored, which bring back what was deleted.
+ * Kinds that came later, and how often a seed has one. They are drawn apart, so that seeds without them are what they were. Where
+ * backups are restored, which bring back what was deleted, there is retention by a draw of its own, and none of the others.
  */
 const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
 /** The same, of those that get along with backups; each is drawn from a source of its own, so that more may come. */
@@ -59,6 +59,8 @@ export const LATER_GROUPS: readonly string[] = [...Object.keys(LATER), ...Object
 interface Owed {
   readonly text: string;
   readonly device: Device;
+  /** Its id in the history that was lost. */
+  readonly messageId: number;
 }
 
 /** One seed's world: its servers, devices, backends and network, on one virtual time. */
@@ -124,6 +126,9 @@ export class World {
       const drawn = later.happens(share) && focus.only === undefined && !hasBackups;
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
+    const isBoth = new Chance(`seed ${seed} retention beside backups`).happens(0.4);
+    if (hasBackups && isBoth && focus.only === undefined && !without.has("retention"))
+      this.groups.add("retention");
     for (const [group, share] of Object.entries(APART) as [Group, number][]) {
       const isAlone = ALONE.includes(group) && (hasBackups || this.#isHousekept);
       const drawn =
@@ -338,12 +343,21 @@ export class World {
     this.owed = this.owed.filter((owed) => owed.device !== device);
   }
 
+  /** What came back and was kept no more then is not owed another time. */
+  #isDeleted(text: string): boolean {
+    const entry = this.oracle.entryOf(text);
+    return entry !== undefined && entry.messageId < this.oracle.firstId(entry.conversationId);
+  }
+
   async #noteWhatIsOwed(): Promise<void> {
+    this.owed = this.owed.filter(({ text }) => !this.#isDeleted(text));
     for (const device of this.devices) {
       if (device.disk.broken) continue;
       for (const text of await device.disk.ownTexts(true)) {
-        // What is lost already, the operator's reset of the history included, is nobody's debt any more.
-        if (this.oracle.entryOf(text) !== undefined) this.owed.push({ text, device });
+        // What is lost already, the operator's reset of the history included, is nobody's debt any more; nor what was deleted.
+        const entry = this.oracle.entryOf(text);
+        if (entry === undefined || this.#isDeleted(text)) continue;
+        this.owed.push({ text, device, messageId: entry.messageId });
       }
     }
   }

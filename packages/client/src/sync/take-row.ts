@@ -35,7 +35,8 @@ export function takeRow(
   const { row: old, ranges, known } = replica;
   if (row.version < replica.rowVersion) return "overtaken";
   replica.ackedRead = row.read;
-  if (known && !force && row.joinedAt === old.joinedAt) {
+  // Where nothing is held that could be compared, a lower head alone tells of a history that was lost, and what was read in it.
+  if (known && !force && row.joinedAt === old.joinedAt && (ranges.length > 0 || row.head >= old.head)) {
     supersede(replica, row);
     row = mergeRow(old, row, replica.rowVersion === 0, replica.mark !== undefined);
   } else replica.mark = undefined;

@@ -67,3 +67,14 @@ test("a read message that is deleted counts as the next one that is not", () => 
   expect(mergeOwn(before, { ...before, readOrdinal: 4 })).toEqual({ ...before, readOrdinal: 4 });
   expect(mergeOwn({ ...before, read: 6, readOrdinal: 4 }, { ...before, readOrdinal: 9 }).readOrdinal).toBe(4);
 });
+
+test("where all that was held is deleted, what was read in a history that a restored backup has lost is forgotten", () => {
+  const { replicas } = setUp();
+  const replica = replicas.applyRow(row);
+  replicas.apply(replica, { after: 0, through: 5, entries: [1, 2, 3, 4, 5].map(entry) });
+  replicas.applyRow({ ...row, version: 2, firstId: 6 });
+  expect(replica.ranges).toEqual([]);
+  const restored = { head: 3, headFingerprint: 33, headOrdinal: 2, delivered: 3, read: 1, readOrdinal: 0 };
+  replicas.applyRow({ ...row, version: 3, ...restored });
+  expect(replica.row).toMatchObject({ head: 3, read: 1 });
+});
