@@ -135,8 +135,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       send: (serverIds, envelope) => fanout.publish(serverIds, envelope),
     }),
   });
+  const outbound = new OutboundTurn((callback) => clock.nextTurn(callback));
   const deliverer = new Deliverer({
     runtime,
+    atEndOfTurn: (deliver) => outbound.deliver(deliver),
     messages: countedReads(store.messages, () => tally.gapReads++),
     conversations: store.conversations,
     codec,
@@ -212,11 +214,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       context,
       codec,
       flood: floodRates(settings),
-      queues: {
-        budget: settings.sendQueueBytes,
-        tally,
-        turn: new OutboundTurn((callback) => clock.nextTurn(callback)),
-      },
+      queues: { budget: settings.sendQueueBytes, tally, turn: outbound },
       authenticate: options.authenticate,
       deliverer,
       follower,

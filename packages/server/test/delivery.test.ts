@@ -260,6 +260,7 @@ describe("Deliverer", () => {
       messages,
       conversations,
       codec,
+      atEndOfTurn: queueMicrotask,
       receiptMembers: 100,
       largeGroups: DEFAULT_SETTINGS,
     });

@@ -38,6 +38,27 @@ describe("sending", () => {
     }
   });
 
+  it("acknowledges a lone message before it is delivered, and several together with their delivery", async () => {
+    const server = await openServer();
+    const ana = await RawDevice.open(server, "ana");
+    await createRoom(ana, ["bo"]);
+    await ana.until((frame) => frame.type === "conversation-changed");
+    const heard = async (through: number): Promise<[string[], number]> => {
+      await ana.until((frame) => frame.type === "entries" && frame.through === through);
+      const told = ana.received.splice(0).map(({ type }) => type);
+      const { messages } = ana;
+      ana.messages = 0;
+      return [told, messages];
+    };
+    await heard(1);
+    void ana.send(ROOM, "hello");
+    expect(await heard(2)).toEqual([["message-stored", "entries"], 2]);
+    const bo = await RawDevice.open(server, "bo");
+    void ana.send(ROOM, "one");
+    void bo.send(ROOM, "two");
+    expect(await heard(4)).toEqual([["message-stored", "entries"], 1]);
+  });
+
   it("tells the clientMessageId to the sending device only", async () => {
     const server = await openServer();
     const ana = await RawDevice.open(server, "ana");

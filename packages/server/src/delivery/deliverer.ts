@@ -29,6 +29,8 @@ export interface DelivererOptions {
   readonly messages: MessageStore;
   readonly conversations: ConversationStore;
   readonly codec: Pick<ServerCodec, "encode" | "encodeRun" | "share">;
+  /** Delivers at the end of the turn what it has stored. */
+  readonly atEndOfTurn: (deliver: () => void) => void;
   /** Hands runs that this server stored to the other servers. Absent where there is only this one. */
   readonly announce?: (envelope: Envelope) => void;
   /** Users of this server were found to have become members of a conversation, by the store: perhaps nobody could tell the registry. */
@@ -220,7 +222,7 @@ export class Deliverer {
 
   /** Delivers entries that this server has stored, and tells the other servers. Those of one turn go together. */
   publish(entries: readonly StoredEntry[]): void {
-    if (this.#published.size === 0) queueMicrotask(() => this.#flush());
+    if (this.#published.size === 0) this.#options.atEndOfTurn(() => this.#flush());
     for (const entry of entries) {
       const run = this.#published.get(entry.conversationId);
       if (run === undefined) this.#published.set(entry.conversationId, [entry]);

@@ -50,12 +50,13 @@ export class Lane {
       this.#waiting.push(message);
       if (this.#running) return;
       this.#running = true;
-      // Behind all frames of the chunk that is being read; a whole turn later others would have to wait for a commit of their own.
-      queueMicrotask(() => void this.#run());
+      void this.#run();
     }
   }
 
   async #run(): Promise<void> {
+    // Behind all frames of the chunk that is being read; a whole turn later others would have to wait for a commit of their own.
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH);
       const outcomes = await this.send(batch);

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { OutboundTurn } from "../../src/session/outbound-turn.js";
 import { SendQueue } from "../../src/session/send-queue.js";
 
-function turnWithQueues(names: string): { run(): void; sent: string[]; queues: Map<string, SendQueue> } {
+function turnWithQueues(names: string): {
+  run(): void;
+  sent: string[];
+  queues: Map<string, SendQueue>;
+  turn: OutboundTurn;
+} {
   const callbacks: (() => void)[] = [];
   const sent: string[] = [];
   const turn = new OutboundTurn((callback) => callbacks.push(callback));
@@ -19,7 +24,7 @@ function turnWithQueues(names: string): { run(): void; sent: string[]; queues: M
   };
   const queues = new Map([...names].map((name) => [name, queueOf(name)]));
   sent.length = 0;
-  return { run: () => callbacks.splice(0).forEach((callback) => callback()), sent, queues };
+  return { run: () => callbacks.splice(0).forEach((callback) => callback()), sent, queues, turn };
 }
 
 describe("the end of a turn", () => {
@@ -34,6 +39,37 @@ describe("the end of a turn", () => {
     expect(sent).toEqual(["b12", "a1", "c1"]);
     run();
     expect(sent).toHaveLength(3);
+  });
+
+  it("sends a lone answer before it delivers, and several with what is delivered to them", () => {
+    const { run, sent, queues, turn } = turnWithQueues("abc");
+    const deliver = (): void => {
+      sent.push("delivery");
+      for (const queue of queues.values()) queue.push(Uint8Array.of(3));
+    };
+    turn.deliver(deliver);
+    queues.get("b")!.push(Uint8Array.of(1), true);
+    run();
+    expect(sent.splice(0)).toEqual(["b1", "delivery", "a3", "b3", "c3"]);
+    queues.get("b")!.push(Uint8Array.of(1), true);
+    queues.get("c")!.push(Uint8Array.of(1), true);
+    turn.deliver(deliver);
+    run();
+    expect(sent.splice(0)).toEqual(["delivery", "b13", "c13", "a3"]);
+    run();
+    expect(sent).toEqual([]);
+  });
+
+  it("flushes all the same when a delivery fails, and goes on", () => {
+    const { run, sent, queues, turn } = turnWithQueues("ab");
+    turn.deliver(() => {
+      throw new Error("a defect");
+    });
+    queues.get("a")!.push(Uint8Array.of(1));
+    expect(run).toThrow("a defect");
+    queues.get("b")!.push(Uint8Array.of(2));
+    run();
+    expect(sent).toEqual(["a1", "b2"]);
   });
 
   it("begins anew after it", () => {
