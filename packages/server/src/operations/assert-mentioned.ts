@@ -9,9 +9,8 @@ import type { OperationContext } from "./operation-context.js";
 export async function assertMentioned(
   context: OperationContext,
   conversationId: string,
-  mentions: readonly string[] | undefined,
+  mentions: readonly string[],
 ): Promise<void> {
-  if (mentions === undefined) return;
   const members = await context.conversations.roles(conversationId, mentions);
   if (mentions.every((userId) => members.has(userId))) return;
   throw new ChatError(

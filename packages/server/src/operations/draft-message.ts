@@ -38,7 +38,7 @@ export async function draftMessage(
   }
   const { text, data } = content;
   const mentions = distinctMentions(content.mentions);
-  await assertMentioned(context, conversationId, mentions);
+  if (mentions !== undefined) await assertMentioned(context, conversationId, mentions);
   return {
     ...key,
     kind,

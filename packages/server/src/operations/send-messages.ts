@@ -95,7 +95,6 @@ export async function sendMessages(
       let rewritten: RewrittenMessage | undefined;
       /** What the application makes of the message, asked once; nothing is asked about one that is stored already. */
       const contentOf = async (): Promise<RewrittenMessage> => {
-        if (!context.hooks.watchesSends(caller)) return message;
         if ((await context.messages.find(key)) !== undefined) return message;
         await context.hooks.authorize(caller, { operation: "send-message", conversationId });
         if (rewritten !== undefined) return rewritten;
@@ -125,9 +124,10 @@ export async function sendMessages(
           version = participation.membershipVersion;
           memberships.set(conversationId, version);
         }
-        const { text, data, ...rest } = await contentOf();
-        const mentions = distinctMentions(rest.mentions);
-        await assertMentioned(context, conversationId, mentions);
+        const content = context.hooks.watchesSends(caller) ? await contentOf() : message;
+        const { text, data } = content;
+        const mentions = distinctMentions(content.mentions);
+        if (mentions !== undefined) await assertMentioned(context, conversationId, mentions);
         return {
           ...(text !== undefined && { text }),
           ...(data !== undefined && { data }),

@@ -7,20 +7,27 @@ import type { SqliteConnection } from "./sqlite-connection.js";
 export class ChangeCounter {
   readonly #connection: SqliteConnection;
   #last: number | undefined;
+  #moved = false;
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection;
   }
 
+  /** Spares a read: the newest number, as it was read in this transaction before any was given out. */
+  begin(last: number): void {
+    this.#last ??= last;
+  }
+
   /** A number that no other row has. */
   next(): number {
     this.#last ??= currentChange(this.#connection);
+    this.#moved = true;
     return ++this.#last;
   }
 
   flush(): void {
-    if (this.#last === undefined) return;
-    this.#connection.prepare("UPDATE chat_store SET change = ?").run(this.#last);
+    if (!this.#moved) return;
+    this.#connection.prepare("UPDATE chat_store SET change = ?").run(this.#last!);
   }
 }
 

@@ -31,7 +31,7 @@ interface MutableState {
   membershipVersion: number;
   memberCount: number;
   /** Undefined until it is moved in this transaction. */
-  change: number | undefined;
+  change?: number;
   viewChange: number;
   receiptsChange: number;
   activity: number;
@@ -45,8 +45,13 @@ interface MutableState {
   latestId: number;
   latest: Uint8Array | null;
   /** Encoded into `latest` when somebody needs it. */
-  newLatest: StoredEntry | undefined;
+  newLatest?: StoredEntry | undefined;
 }
+
+/** A row as it is loaded, with the newest change number of the store. */
+type LoadedState = Omit<MutableState, "change" | "headBefore" | "newLatest"> & {
+  readonly lastChange: number;
+};
 
 /** Of a direct conversation: one of the two has blocked the other. */
 export const IS_BLOCKED = `(EXISTS (SELECT 1 FROM chat_block WHERE user = pair_low AND blocked = pair_high)
@@ -54,10 +59,10 @@ export const IS_BLOCKED = `(EXISTS (SELECT 1 FROM chat_block WHERE user = pair_l
 
 const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
-    last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId, head AS headBefore,
+    last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId,
     activity, membership_change AS membershipChange, latest_id AS latestId, latest, view_change AS viewChange,
     receipts_change AS receiptsChange,
-    ${IS_BLOCKED} AS isBlocked
+    ${IS_BLOCKED} AS isBlocked, (SELECT change FROM chat_store) AS lastChange
   FROM chat_conversation WHERE id = ?`;
 
 const SAVE = `
@@ -258,13 +263,15 @@ export class ConversationStates {
   }
 
   #load(conversationId: string): MutableState | undefined {
-    if (!this.#states.has(conversationId)) {
-      const row = this.#connection.prepare(LOAD).get(conversationId);
-      const state =
-        row === undefined ? undefined : { change: undefined, newLatest: undefined, ...(row as object) };
-      this.#states.set(conversationId, state as MutableState | undefined);
+    let state = this.#states.get(conversationId);
+    if (state !== undefined || this.#states.has(conversationId)) return state;
+    const row = this.#connection.prepare(LOAD).get(conversationId) as LoadedState | undefined;
+    if (row !== undefined) {
+      this.#changes.begin(row.lastChange);
+      state = Object.assign(row, { headBefore: row.head });
     }
-    return this.#states.get(conversationId);
+    this.#states.set(conversationId, state);
+    return state;
   }
 
   /** The change number of this transaction, for something that all members' rows show. */
