@@ -11,6 +11,8 @@ const BYTES = 4 * LIMITS.rangeBytes;
 /** The newest entries of a large group, for all those who are about to ask for them: read and encoded once. */
 export class RecentEntries {
   #entries: StoredEntry[] = [];
+  /** The bytes of each, which everybody who reads would have to count. */
+  #sizes: number[] = [];
   #bytes = 0;
 
   /** @param share is told what will be encoded for many */
@@ -23,18 +25,20 @@ export class RecentEntries {
     const last = this.#entries[this.#entries.length - 1];
     // What was said before may be a tombstone now: the store knows.
     if (run.some(rewrites) || (last !== undefined && run[0]!.messageId !== last.messageId + 1)) {
-      [this.#entries, this.#bytes] = [[], 0];
+      [this.#entries, this.#sizes, this.#bytes] = [[], [], 0];
     }
     if (run.some(rewrites)) return;
     this.share(run.map(shareEntry));
     for (const entry of run) {
+      const size = contentBytes(entry);
       this.#entries.push(entry);
-      this.#bytes += contentBytes(entry);
+      this.#sizes.push(size);
+      this.#bytes += size;
     }
     let [gone, bytes] = [0, this.#bytes];
-    while (this.#entries.length - gone > ENTRIES || bytes > BYTES)
-      bytes -= contentBytes(this.#entries[gone++]!);
+    while (this.#entries.length - gone > ENTRIES || bytes > BYTES) bytes -= this.#sizes[gone++]!;
     this.#entries.splice(0, gone);
+    this.#sizes.splice(0, gone);
     this.#bytes = bytes;
   }
 
@@ -54,9 +58,8 @@ export class RecentEntries {
     const found: StoredEntry[] = [];
     let bytes = 0;
     for (let at = from; at < to && found.length < limit && bytes <= maxBytes; at++) {
-      const entry = this.#entries[at]!;
-      found.push(entry);
-      bytes += contentBytes(entry);
+      found.push(this.#entries[at]!);
+      bytes += this.#sizes[at]!;
     }
     return found;
   }
