@@ -37,6 +37,7 @@ import { peerOf } from "./mount/peer-of.js";
 import { nodeRuntime, watchEventLoop } from "./node-runtime.js";
 import { Hooks } from "./operations/hooks.js";
 import { OneAtATime } from "./operations/one-at-a-time.js";
+import { SharedParticipations } from "./operations/shared-participations.js";
 import { type Erasure, eraseUser, type ErasureOptions } from "./operations/erase-user.js";
 import { exportConversation, exportUser } from "./operations/export-history.js";
 import { followLog } from "./operations/follow-log.js";
@@ -182,6 +183,9 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     conversations: store.conversations,
     pushes: store.pushes,
     pushProviders,
+    participations: new SharedParticipations(clock, store.conversations, (userId, conversationId) =>
+      deliverer.recentTo(userId, conversationId),
+    ),
     contested: new OneAtATime(),
     directory,
     hooks: new Hooks(runtime, options, settings.hookDeadline),

@@ -412,6 +412,16 @@ export class Deliverer {
     return this.#tracks.get(conversationId)?.recent?.read(query);
   }
 
+  /** How far a conversation was delivered whose new entries are kept, and the first id that a user may see who is here and a member. */
+  recentTo(
+    userId: string,
+    conversationId: string,
+  ): { readonly head: number; readonly from: number } | undefined {
+    const track = this.#tracks.get(conversationId);
+    const from = track?.visibleFrom(userId);
+    return track?.recent === undefined || from === undefined ? undefined : { head: track.head, from };
+  }
+
   /** Tells all who are here that there is news. What gives way to more important things, the next pong tells. */
   #tellHead({ conversationId, head, members }: Track): void {
     const spread = Math.min(LONGEST_SPREAD, Math.round(members.size * SPREAD_PER_MEMBER));

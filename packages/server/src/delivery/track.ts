@@ -77,6 +77,11 @@ export class Track {
     return this.#members.has(userId);
   }
 
+  /** The first id that a member who is here may see of the newest interval. */
+  visibleFrom(userId: string): number | undefined {
+    return this.#members.get(userId)?.from;
+  }
+
   /** Adds a member whose sessions may see what comes from the id `from` on. */
   add(userId: string, from: number, user: LocalRecipients): void {
     if (!this.#members.has(userId)) this.#members.set(userId, { from, user });

@@ -6,7 +6,8 @@ import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import { participationOf } from "./authorize-member.js";
 import { visibleHead } from "./intervals.js";
-import type { Caller, OperationContext } from "./operation-context.js";
+import { type Caller, type OperationContext, viewerOf } from "./operation-context.js";
+import type { Visibility } from "./shared-participations.js";
 
 /** Which entries; exactly one of after, before and around. */
 export interface RangeRequest {
@@ -44,7 +45,7 @@ function sizeOf(entries: readonly StoredEntry[]): number {
 /** Reads what lies in (after, before) and in the member's intervals, as far as limit and bytes reach. */
 export async function readVisible(
   context: OperationContext,
-  { intervals }: Participation,
+  { intervals }: Pick<Participation, "intervals">,
   query: ReadQuery,
 ): Promise<Span> {
   const ascending = query.order === "ascending";
@@ -81,6 +82,21 @@ async function isKept({ messages }: OperationContext, id: string, messageId: num
   return messageId >= ((await messages.heads([id])).get(id)?.firstId ?? 0);
 }
 
+/** @throws ChatError `not_found`, `store_unavailable` */
+async function visibilityOf(
+  context: OperationContext,
+  caller: Caller,
+  { conversationId, after }: RangeRequest,
+): Promise<Visibility> {
+  const userId = viewerOf(caller);
+  if (userId !== undefined && after !== undefined) {
+    const shared = context.participations.of(userId, conversationId, after);
+    const visibility = shared && (await shared);
+    if (visibility !== undefined) return visibility;
+  }
+  return participationOf(context, caller, conversationId, after);
+}
+
 /**
  * Reads history. Present and former members see what lies in their intervals, and nothing of the rest.
  * @throws ChatError `not_found`, `invalid_argument`, `diverged` (`after` is beyond the head, or its entry has another
@@ -99,7 +115,7 @@ export async function getRange(
     );
   }
   if (before === 0) throw new ChatError("invalid_argument", "before must be at least 1: ids begin there.");
-  const participation = await participationOf(context, caller, conversationId, after);
+  const participation = await visibilityOf(context, caller, request);
   await context.hooks.authorize(caller, { operation: "get-range", conversationId });
   const head = visibleHead(participation);
   const limit = Math.min(request.limit, LIMITS.rangeEntries);

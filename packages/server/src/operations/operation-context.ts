@@ -11,6 +11,7 @@ import type { PushStore } from "../store/push-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Hooks } from "./hooks.js";
 import type { OneAtATime } from "./one-at-a-time.js";
+import type { SharedParticipations } from "./shared-participations.js";
 
 /** What every operation works with. */
 export interface OperationContext {
@@ -21,6 +22,8 @@ export interface OperationContext {
   readonly pushes: PushStore;
   /** By their names; none where the server sends no pushes. */
   readonly pushProviders: ReadonlyMap<string, PushProvider>;
+  /** What members may see of large groups. */
+  readonly participations: Pick<SharedParticipations, "of">;
   /** Appends that a membership change overtook take turns here, by conversation. */
   readonly contested: OneAtATime;
   readonly hooks: Hooks;
