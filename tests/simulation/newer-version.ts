@@ -86,9 +86,12 @@ export class NewerVersion {
     };
   }
 
-  /** What a newer server tells the others instead: in a way of its own, or with more than they know. */
-  envelope(bytes: Uint8Array): Uint8Array {
-    if (this.chance.happens(0.2)) return this.#bytesOf([[FUTURE_ENVELOPE, bytes]]);
+  /**
+   * What a newer server tells the others instead: with more than they know, or in a way of its own.
+   * @param mayBeLost false once nothing is lost any more: what is told in a way of its own is lost to older servers
+   */
+  envelope(bytes: Uint8Array, mayBeLost: boolean): Uint8Array {
+    if (this.chance.happens(0.2) && mayBeLost) return this.#bytesOf([[FUTURE_ENVELOPE, bytes]]);
     const [value] = this.#read(bytes);
     return Array.isArray(value) ? this.#bytesOf([[...(value as unknown[]), FUTURE]]) : bytes;
   }
@@ -139,11 +142,15 @@ export class NewerVersion {
   }
 }
 
-/** The fan-out of a newer server, which shares it with older ones. */
-export function newerFanout(inner: Fanout, version: NewerVersion): Fanout {
+/** The fan-out of a newer server, which shares it with older ones. @param weather that of the fan-out */
+export function newerFanout(
+  inner: Fanout,
+  version: NewerVersion,
+  weather: { readonly loses: number },
+): Fanout {
   return {
     ...inner,
-    publish: (serverIds, envelope) => inner.publish(serverIds, version.envelope(envelope)),
+    publish: (serverIds, envelope) => inner.publish(serverIds, version.envelope(envelope, weather.loses > 0)),
     subscribe: (serverId, handler) => inner.subscribe(serverId, (bytes) => handler(version.told(bytes))),
   };
 }

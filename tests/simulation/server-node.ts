@@ -123,12 +123,13 @@ export class ServerNode {
       weather: this.options.registryWeather,
     });
     this.#steps = Infinity;
+    const own = fanout.of(party, step);
     const newer = this.isNewer ? new NewerVersion(chance.fork("newer"), trace) : undefined;
     trace.note(this.name, newer === undefined ? "starts" : "starts, newer");
     const chat = createChatServer({
       store,
       authenticate: ({ token }) => ({ userId: token }),
-      fanout: newer === undefined ? fanout.of(party, step) : newerFanout(fanout.of(party, step), newer),
+      fanout: newer === undefined ? own : newerFanout(own, newer, fanout.weather),
       registry: faultyRegistry(this.options.registry(), registryLine),
       serverId: this.name,
       settings,
