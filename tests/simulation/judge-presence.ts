@@ -3,6 +3,9 @@ import type { World } from "./world.js";
 /** Virtual ms after a crash within which everybody knows who is there; and what fan-out takes. */
 const BOUND = 35_000 + 500;
 
+/** Virtual ms within which a server gives up a connection on which nothing comes: 2.5 of the longest heartbeats, and some more. */
+const SILENCE_BOUND = 65_000;
+
 /** True if a device of the user is connected with a server that lives. */
 function isThere(world: World, userId: string): boolean {
   return [...world.network.links].some(({ device, server, deviceClosed, serverClosed, isSilent }) => {
@@ -22,6 +25,13 @@ export async function judgePresence(world: World): Promise<void> {
     if (device.userId === gone) device.act((client) => client.close());
   }
   await scheduler.runUntil(scheduler.now + 1_000, () => false);
+  // Of a connection that fell silent before, its server finds out by heartbeats: that has its bound, this another.
+  const lingers = (): boolean =>
+    [...world.network.links].some(
+      ({ device, deviceClosed, serverClosed, server }) =>
+        device.userId === gone && deviceClosed && !serverClosed && server.party.alive,
+    );
+  await scheduler.runUntil(scheduler.now + SILENCE_BOUND, () => !lingers());
   dead.kill();
   await scheduler.runUntil(scheduler.now + BOUND, () => trace.violation !== undefined);
   for (const { name, chat } of world.servers) {
