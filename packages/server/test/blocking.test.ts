@@ -1,20 +1,10 @@
-import { join } from "node:path";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { expect, it } from "vitest";
-import { inProcessFanout, inProcessRegistry } from "../src/index.js";
-import { openServer, temporaryFolder } from "./open-server.js";
+import { openServer } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
-import { VirtualClock } from "./virtual-clock.js";
+import { openTwo } from "./two-servers.js";
 
 const { random } = systemRuntime();
-
-async function openTwo() {
-  const clock = new VirtualClock();
-  const [fanout, registry] = [inProcessFanout(), inProcessRegistry(clock.runtime.clock)];
-  const file = join(temporaryFolder(), "chat.db");
-  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
-  return { clock, one: await open("one"), two: await open("two") };
-}
 
 const message = (conversationId: string, text: string) =>
   ({ type: "send-message", conversationId, clientMessageId: newUuid(random), text, first: true }) as const;

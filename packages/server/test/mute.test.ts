@@ -1,16 +1,10 @@
-import { join } from "node:path";
 import { expect, it } from "vitest";
-import { inProcessFanout, inProcessRegistry } from "../src/index.js";
-import { openServer, temporaryFolder } from "./open-server.js";
+import { openServer } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
-import { VirtualClock } from "./virtual-clock.js";
+import { openTwo } from "./two-servers.js";
 
 it("tells the user's devices on all servers, and nobody else", async () => {
-  const clock = new VirtualClock();
-  const [fanout, registry] = [inProcessFanout(), inProcessRegistry(clock.runtime.clock)];
-  const file = join(temporaryFolder(), "chat.db");
-  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
-  const [one, two] = [await open("one"), await open("two")];
+  const { clock, one, two } = await openTwo();
   await one.as("ana").createGroup({ id: "room", members: ["bo"] });
   const [ana, own, bo] = [
     await RawDevice.open(one, "ana"),

@@ -1,19 +1,8 @@
-import { join } from "node:path";
 import { expect, it } from "vitest";
-import { inProcessFanout, inProcessRegistry } from "../src/index.js";
-import { openServer, temporaryFolder } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
-import { VirtualClock } from "./virtual-clock.js";
+import { openTwo } from "./two-servers.js";
 
 const typesOf = (device: RawDevice) => device.received.map(({ type }) => type);
-
-async function openTwo() {
-  const clock = new VirtualClock();
-  const [fanout, registry] = [inProcessFanout(), inProcessRegistry(clock.runtime.clock)];
-  const file = join(temporaryFolder(), "chat.db");
-  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
-  return { clock, one: await open("one"), two: await open("two") };
-}
 
 it("tells the user's devices on all servers what the user tells others, and nobody else", async () => {
   const { clock, one, two } = await openTwo();

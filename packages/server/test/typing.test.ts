@@ -1,19 +1,13 @@
-import { join } from "node:path";
 import { expect, it } from "vitest";
-import { inProcessFanout, inProcessRegistry } from "../src/index.js";
-import { openServer, temporaryFolder } from "./open-server.js";
+import { openServer } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
-import { VirtualClock } from "./virtual-clock.js";
+import { openTwo } from "./two-servers.js";
 
 const typingOf = (device: RawDevice) => device.received.filter(({ type }) => type === "typing-changed");
 const notice = { type: "typing-changed", conversationId: "room", userId: "ana", typing: true };
 
 it("tells the other members who are connected, on other servers too, and nobody else", async () => {
-  const clock = new VirtualClock();
-  const [fanout, registry] = [inProcessFanout(), inProcessRegistry(clock.runtime.clock)];
-  const file = join(temporaryFolder(), "chat.db");
-  const open = (serverId: string) => openServer({ fanout, registry, serverId, runtime: clock.runtime }, file);
-  const [one, two] = [await open("one"), await open("two")];
+  const { one, two } = await openTwo();
   await one.as("ana").createGroup({ id: "room", members: ["bo", "cy"] });
   const [ana, own, bo, cy, eve] = [
     await RawDevice.open(one, "ana"),
