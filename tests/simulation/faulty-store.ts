@@ -174,7 +174,7 @@ export function faultyStore(options: FaultyStoreOptions): FollowingStore {
     advance: (entries, owner) => call("advance", () => advance(entries, owner)),
     standings: (id, userIds) => call("standings", () => behind.standings(id, userIds)),
     wiped: (query) => call("wiped", () => behind.wiped(query)),
-    pruned: (...place) => call("pruned", () => behind.pruned(...place)),
+    pruned: (id, firstId) => call("pruned", () => behind.pruned(id, firstId)),
     spans: (query) => call("spans", () => behind.spans(query)),
   };
   return {

@@ -212,7 +212,10 @@ async function judgeUnread(world: World, store: ChatStore, device: Device): Prom
     // Marked unread by hand, it counts from the mark on.
     if (!member || row === undefined || row.unread?.from !== undefined) continue;
     const unread = oracle.unreadAbove(userId, id, row.read);
-    if (unreadCount !== unread || (firstUnreadId !== undefined) !== unreadCount > 0) {
+    // What was deleted before anybody read it counts until something later is read.
+    const most = unread + oracle.goneAbove(userId, id, row.read);
+    const isRight = unread <= unreadCount && unreadCount <= most;
+    if (!isRight || (firstUnreadId !== undefined) !== unreadCount > 0) {
       const is = `${unreadCount} from ${firstUnreadId} on`;
       trace.fail(
         "what is unread is what nobody has read",

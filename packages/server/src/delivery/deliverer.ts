@@ -355,12 +355,6 @@ export class Deliverer {
     if (user !== undefined) this.#rows.send(user, conversationId);
   }
 
-  /** Sends the members who are here their rows. */
-  sendRows(conversationId: string): void {
-    for (const userId of this.#tracks.get(conversationId)?.members.keys() ?? [])
-      this.sendRow(userId, conversationId);
-  }
-
   /** Has every device sync anew: the store has lost history. */
   resyncAll(): void {
     for (const { recipients } of this.#users.values()) for (const recipient of recipients) recipient.resync();

@@ -40,10 +40,10 @@ export const POSTGRES_WRITES = {
       SELECT state.*, nextval('chat_change') AS change
       FROM last, unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::boolean[], $12::boolean[], $13::boolean[],
-        $14::boolean[], $15::bigint[], $16::boolean[], $17::bigint[], $18::boolean[], $19::text[])
+        $14::boolean[], $15::bigint[], $16::boolean[], $17::text[])
         AS state(key, head, fingerprint, ordinal, membership_version, member_count, last_redaction, first_id,
           first_new, is_active, view_moved, members_moved, receipts_moved, is_redacted, latest_id, latest_moved,
-          first_ordinal, is_pruned, latest)
+          latest)
     ),
     logged AS (
       INSERT INTO chat_log (change, conversation, first_id, last_id)
@@ -52,14 +52,12 @@ export const POSTGRES_WRITES = {
     UPDATE chat_conversation c SET head = moved.head, fingerprint = moved.fingerprint, ordinal = moved.ordinal,
       membership_version = moved.membership_version, member_count = moved.member_count,
       last_redaction = moved.last_redaction, first_id = moved.first_id, latest_id = moved.latest_id,
-      first_ordinal = moved.first_ordinal,
       change = moved.change,
       activity = CASE WHEN moved.is_active THEN moved.change ELSE c.activity END,
       view_change = CASE WHEN moved.view_moved THEN moved.change ELSE c.view_change END,
       receipts_change = CASE WHEN moved.receipts_moved THEN moved.change ELSE c.receipts_change END,
       membership_change = CASE WHEN moved.members_moved THEN moved.change ELSE c.membership_change END,
       redaction_change = CASE WHEN moved.is_redacted THEN moved.change ELSE c.redaction_change END,
-      prune_change = CASE WHEN moved.is_pruned THEN moved.change ELSE c.prune_change END,
       latest = CASE WHEN moved.latest_moved THEN decode(moved.latest, 'hex') ELSE c.latest END
     FROM moved WHERE c.key = moved.key RETURNING moved.key, moved.change`,
   participations: `INSERT INTO chat_participation (conversation, user_id, joined_at, visible_from, role, intervals,
@@ -176,8 +174,6 @@ function conversationColumns(conversations: readonly MovedConversation[]): unkno
     "isRedacted",
     "latestId",
     "latestMoved",
-    "firstOrdinal",
-    "isPruned",
   ] as const;
   return [
     ...columns.map((column) => conversations.map((conversation) => conversation[column])),

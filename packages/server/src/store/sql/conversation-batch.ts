@@ -22,7 +22,6 @@ export interface LockedConversation {
   readonly memberCount: number;
   readonly lastRedaction: number;
   readonly firstId: number;
-  readonly firstOrdinal: number;
   readonly activity: number;
   readonly latestId: number;
   /** Of a direct conversation: one of the two has blocked the other. */
@@ -44,7 +43,6 @@ interface State extends Mutable<LockedConversation> {
   membersMoved: boolean;
   receiptsMoved: boolean;
   isRedacted: boolean;
-  isPruned: boolean;
   infoMoved: boolean;
   latestMoved: boolean;
   latest: StoredEntry | undefined;
@@ -88,7 +86,6 @@ export class ConversationBatch {
         membersMoved: false,
         receiptsMoved: false,
         isRedacted: false,
-        isPruned: false,
         infoMoved: false,
         latestMoved: false,
         latest: undefined,
@@ -166,11 +163,11 @@ export class ConversationBatch {
     state.concealed = concealed(latest);
   }
 
-  /** Notes that the entries below an id are deleted, the last of which has this ordinal. */
-  pruned(conversationId: string, firstId: number, ordinal: number): void {
+  /** Notes that the entries below an id are deleted. */
+  pruned(conversationId: string, firstId: number): void {
     const state = this.#states.get(conversationId)!;
     touch(state);
-    Object.assign(state, { firstId, firstOrdinal: ordinal, isPruned: true });
+    state.firstId = firstId;
     if (state.latestId >= firstId) return;
     state.latestMoved = true;
     state.latest = undefined;
@@ -247,14 +244,13 @@ function changeInfo(state: State, { name, data, historyVisibility }: Conversatio
 }
 
 function toMoved(state: State): MovedConversation {
-  const { key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction } = state;
-  const { headBefore, isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, isPruned } = state;
-  const { latestId, latestMoved, firstId, firstOrdinal } = state;
+  const { key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId } = state;
+  const { headBefore, isActive, viewMoved, membersMoved, receiptsMoved, isRedacted } = state;
+  const { latestId, latestMoved } = state;
   const latest = latestMoved ? shownBy(state) : undefined;
   return {
-    ...{ key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction },
-    ...{ isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, isPruned },
-    ...{ latestId, latestMoved, firstId, firstOrdinal },
+    ...{ key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId },
+    ...{ isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, latestId, latestMoved },
     firstNew: headBefore + 1,
     latest: latest === undefined ? null : encodeLatest(latest),
   };

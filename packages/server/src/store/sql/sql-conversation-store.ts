@@ -46,7 +46,6 @@ interface RawChange {
   readonly membershipMoved: number | boolean | null;
   readonly receiptsMoved: number | boolean | null;
   readonly redacted: number | boolean | null;
-  readonly pruned: number | boolean | null;
 }
 
 /** The conversation store on a SQL server, see {@link ConversationStore}. */
@@ -277,7 +276,7 @@ export class SqlConversationStore implements ConversationStore {
     const taken = rows.slice(0, limit);
     const more = rows.length > limit;
     return {
-      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted, pruned }) =>
+      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted }) =>
         head === null
           ? []
           : [
@@ -287,7 +286,6 @@ export class SqlConversationStore implements ConversationStore {
                 membershipMoved: Boolean(membershipMoved),
                 receiptsMoved: Boolean(receiptsMoved),
                 redacted: Boolean(redacted),
-                pruned: Boolean(pruned),
               },
             ],
       ),

@@ -73,7 +73,6 @@ export type SqlQuery =
   | "setRetention"
   | "oldest"
   | "prune"
-  | "moveMarks"
   | "log"
   // A log in another store.
   | "mark"

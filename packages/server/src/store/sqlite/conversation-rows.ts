@@ -45,7 +45,6 @@ export const ROW_COLUMNS = `
   ) END AS leftLatest,
   p.left_latest_id AS leftLatestId,
   c.first_id AS firstId,
-  c.first_ordinal AS firstOrdinal,
   c.last_redaction AS lastRedaction,
   r.delivered AS delivered,
   r.read AS read,

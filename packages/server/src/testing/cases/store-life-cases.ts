@@ -54,14 +54,7 @@ export function storeLifeCases(prove: Case): void {
     await called;
     const { conversations } = await world.store.conversations.changes({ limit: 5, cursor: position });
     assert.deepEqual(conversations, [
-      {
-        conversationId: "c",
-        head: 2,
-        membershipMoved: false,
-        receiptsMoved: false,
-        redacted: false,
-        pruned: false,
-      },
+      { conversationId: "c", head: 2, membershipMoved: false, receiptsMoved: false, redacted: false },
     ]);
     assert.equal(cancelledCalls, 0);
   });
