@@ -115,7 +115,7 @@ export function forgetThrough(replica: Replica, through: number): CacheChanges {
   replica.early = replica.early.filter((span) => span.through > through);
   if (ranges.length === 0) {
     // Where nothing is held, nothing is in doubt, and there is nothing to be compared.
-    if (replica.trust === "suspect") replica.trust = "sure";
+    replica.trust = "sure";
     if (view) replica.view = emptyView(true);
   } else if (view) {
     view.from = Math.max(view.from, through + 1);

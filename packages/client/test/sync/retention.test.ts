@@ -62,6 +62,16 @@ test("where everything that was to be compared is deleted nothing is in doubt", 
   expect(isCaughtUp(replica)).toBe(true);
 });
 
+test("what is told twice of a conversation of which nothing is left leaves nothing in doubt", () => {
+  const { replicas } = setUp();
+  const replica = replicas.applyRow(row);
+  replicas.apply(replica, { after: 0, through: 5, entries: [1, 2, 3, 4, 5].map(entry) });
+  // Connected anew, and pushed before the changes are listed, which tell it again.
+  Object.assign(replica, { trust: "unsure", rowVersion: 0 });
+  for (const _ of ["pushed", "listed"]) replicas.applyRow({ ...row, version: 2, firstId: 6 });
+  expect(isCaughtUp(replica)).toBe(true);
+});
+
 test("a read message that is deleted counts as the next one that is not", () => {
   const before = { delivered: 5, read: 5, readOrdinal: 3 };
   expect(mergeOwn(before, { ...before, readOrdinal: 4 })).toEqual({ ...before, readOrdinal: 4 });
