@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Child } from "../fuzz/child.js";
 import { Device } from "./device.js";
 
-/** Messages of one measurement, one after the other. */
+/** Messages of one measurement at least, one after the other. */
 const MESSAGES = 30;
 /** Measurements without and with a flood, by turns: what the machine does besides befalls both. Of their ratios the median counts. */
 const ROUNDS = 3;
@@ -83,11 +83,13 @@ describe("while one peer floods", () => {
         await eve.do("start", kind);
         let before = 0;
         while (before < FLOODED) before = Number(await eve.do("count"));
-        const flooded = await latencies();
+        const flooded: number[] = [];
+        // On a fast machine all are acknowledged before the flooder has come around again.
+        do flooded.push(...(await latencies()));
+        while (Number(await eve.do("count")) <= before);
         const bo = await Device.open(port, "bo", "203.0.113.2");
         expect(bo, "a newcomer is welcomed").toBeDefined();
         bo!.socket.terminate();
-        expect(Number(await eve.do("count")), "it went on all the time").toBeGreaterThan(before);
         done += Number(await eve.do("stop"));
         const after = await latencies();
         ratios.push(median(flooded) / median([...quiet, ...after]));
