@@ -17,6 +17,8 @@ export function drawBars(result: Result): string {
       spreadOf(result.runs[name]!.map((run) => run[figure] ?? Number.NaN)),
     );
     const scale = 380 / Math.max(...spreads.map(({ high }) => (Number.isFinite(high) ? high : 0)), 1e-9);
+    /** Where a value lies: what came out below nothing, the rest subtracted, has no bar. */
+    const at = (value: number): string => (110 + Math.max(value, 0) * scale).toFixed(1);
     const bars = spreads.map(({ median, low, high }, index) => {
       const y = 30 + index * (BAR + GAP);
       const middle = y + BAR / 2;
@@ -24,9 +26,9 @@ export function drawBars(result: Result): string {
       if (!Number.isFinite(median)) return `${name}<text x="116" y="${middle + 4}">–</text>`;
       return (
         name +
-        `<rect x="110" y="${y}" width="${(median * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>` +
-        `<line x1="${(110 + low * scale).toFixed(1)}" x2="${(110 + high * scale).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#0f172a"/>` +
-        `<text x="${(116 + high * scale).toFixed(1)}" y="${middle + 4}">${median.toFixed(digits)}</text>`
+        `<rect x="110" y="${y}" width="${(Math.max(median, 0) * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>` +
+        `<line x1="${at(low)}" x2="${at(high)}" y1="${middle}" y2="${middle}" stroke="#0f172a"/>` +
+        `<text x="${at(high)}" dx="6" y="${middle + 4}">${median.toFixed(digits)}</text>`
       );
     });
     return `<g transform="translate(0 ${30 + panel * height})"><text x="110" y="20" font-weight="600">${title}</text>${bars.join("")}</g>`;

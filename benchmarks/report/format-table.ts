@@ -36,7 +36,8 @@ export function figuresOf({ runs }: Result): string[] {
 
 function cell(spread: Spread, digits: number): string {
   const { median, low, high } = spread;
-  if (Number.isNaN(median)) return "–";
+  // A ratio to nothing is none.
+  if (!Number.isFinite(median)) return "–";
   return `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 }
 
