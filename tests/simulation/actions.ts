@@ -1,6 +1,7 @@
 import type { Chance } from "./chance.js";
 import type { Device } from "./device.js";
 import type { ServerNode } from "./server-node.js";
+import type { Weather } from "./unreliable-line.js";
 import type { World } from "./world.js";
 
 /** What a campaign may leave out. `app` is what people do; the rest are faults. */
@@ -31,6 +32,18 @@ export interface Action {
   readonly group: Group;
   readonly weight: number;
   run(world: World, chance: Chance): void;
+}
+
+/** Calls of a store fail, before they were done or after. */
+function failForAWhile(world: World, chance: Chance, weather: Weather): void {
+  weather.unavailable = chance.float() * 0.5;
+  weather.unknown = chance.float() * 0.4;
+  world.later(chance.delay(2_000, 8_000), () => Object.assign(weather, { unavailable: 0, unknown: 0 }));
+}
+
+function slowDownForAWhile(world: World, chance: Chance, weather: Weather): void {
+  Object.assign(weather, { usual: chance.between(20, 300), longest: chance.between(300, 4_000) });
+  world.later(chance.delay(3_000, 12_000), () => Object.assign(weather, { usual: 2, longest: 40 }));
 }
 
 function device(world: World, chance: Chance): Device {
@@ -303,10 +316,7 @@ export const ACTIONS: readonly Action[] = [
     group: "store",
     weight: 3,
     run(world, chance) {
-      const weather = world.storeWeather;
-      weather.unavailable = chance.float() * 0.5;
-      weather.unknown = chance.float() * 0.4;
-      world.later(chance.delay(2_000, 8_000), () => Object.assign(weather, { unavailable: 0, unknown: 0 }));
+      failForAWhile(world, chance, world.storeWeather);
     },
   },
   {
@@ -314,10 +324,8 @@ export const ACTIONS: readonly Action[] = [
     group: "store",
     weight: 3,
     run(world, chance) {
-      const weather = world.storeWeather;
       world.trace.hit("fault store slow");
-      Object.assign(weather, { usual: chance.between(20, 300), longest: chance.between(300, 4_000) });
-      world.later(chance.delay(3_000, 12_000), () => Object.assign(weather, { usual: 2, longest: 40 }));
+      slowDownForAWhile(world, chance, world.storeWeather);
     },
   },
   {
@@ -498,10 +506,7 @@ export const LATER_ACTIONS: readonly Action[] = [
     group: "log elsewhere",
     weight: 0.7,
     run(world, chance) {
-      const weather = world.logWeather;
-      weather.unavailable = chance.float() * 0.5;
-      weather.unknown = chance.float() * 0.4;
-      world.later(chance.delay(2_000, 8_000), () => Object.assign(weather, { unavailable: 0, unknown: 0 }));
+      failForAWhile(world, chance, world.logWeather);
     },
   },
   {
@@ -509,9 +514,7 @@ export const LATER_ACTIONS: readonly Action[] = [
     group: "log elsewhere",
     weight: 0.5,
     run(world, chance) {
-      const weather = world.logWeather;
-      Object.assign(weather, { usual: chance.between(20, 300), longest: chance.between(300, 4_000) });
-      world.later(chance.delay(3_000, 12_000), () => Object.assign(weather, { usual: 2, longest: 40 }));
+      slowDownForAWhile(world, chance, world.logWeather);
     },
   },
   {
