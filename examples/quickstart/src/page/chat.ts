@@ -34,6 +34,11 @@ export function isBlocked(chat: Chat, userId: string): boolean {
   return chat.privacy.blocked.includes(userId);
 }
 
+/** Blocks somebody, or lifts the block. */
+export function toggleBlock(chat: Chat, userId: string, signal: AbortSignal): Promise<void> {
+  return isBlocked(chat, userId) ? chat.unblock(userId, { signal }) : chat.block(userId, { signal });
+}
+
 /** When a message was said. It is somebody else's data: anything may be in there. */
 export function saidAt({ data, createdAt }: ChatMessage): number {
   const time: unknown = data?.saidAt;

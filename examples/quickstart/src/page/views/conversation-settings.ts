@@ -1,4 +1,4 @@
-import { type Chat, type ChatConversation, isBlocked, nameOf, titleOf } from "../chat.js";
+import { type Chat, type ChatConversation, isBlocked, nameOf, titleOf, toggleBlock } from "../chat.js";
 import { NEEDS_SERVER, sentenceOf } from "../sentence-of.js";
 import { byId, setText } from "../element.js";
 
@@ -48,16 +48,15 @@ export function prepareConversationSettings(chat: Chat, conversation: ChatConver
     );
   }
 
-  async function toggleBlock(): Promise<void> {
-    const { peerId } = conversation.summary;
-    if (peerId === undefined) return;
-    await attempt(() =>
-      isBlocked(chat, peerId) ? chat.unblock(peerId, { signal }) : chat.block(peerId, { signal }),
-    );
-  }
-
   for (const field of fields) field.addEventListener("change", () => void set(field), { signal });
-  block.addEventListener("click", () => void toggleBlock(), { signal });
+  block.addEventListener(
+    "click",
+    () => {
+      const { peerId } = conversation.summary;
+      if (peerId !== undefined) void attempt(() => toggleBlock(chat, peerId, signal));
+    },
+    { signal },
+  );
   button.addEventListener("click", () => dialog.showModal(), { signal });
   const subscriptions = [conversation.subscribe(draw), chat.subscribe(draw), chat.users.subscribe(draw)];
   draw();

@@ -1,6 +1,6 @@
 import { presenceOf } from "@chat/client/presence";
 import { drawAvatar } from "../avatar.js";
-import { type Chat, type ChatConversation, isBlocked, nameOf } from "../chat.js";
+import { type Chat, type ChatConversation, isBlocked, nameOf, toggleBlock } from "../chat.js";
 import { sentenceOf } from "../sentence-of.js";
 import { byId, element, icon, setText } from "../element.js";
 import { keyedChildren } from "../keyed-children.js";
@@ -74,13 +74,7 @@ export function openMembers(chat: Chat, conversation: ChatConversation, onClose:
       { class: "icon-button block", testId: "block-member", attributes: { type: "button", title: "Block" } },
       icon("block"),
     );
-    block.addEventListener(
-      "click",
-      () =>
-        void attempt(() =>
-          isBlocked(chat, userId) ? chat.unblock(userId, { signal }) : chat.block(userId, { signal }),
-        ),
-    );
+    block.addEventListener("click", () => void attempt(() => toggleBlock(chat, userId, signal)));
     const item = element(
       "li",
       { testId: "member" },
