@@ -135,15 +135,20 @@ export class ServerQueue {
 
   async #receiveOn(): Promise<void> {
     let pause = FIRST_PAUSE;
+    let isAway = false;
     while (!this.#stopped.signal.aborted) {
       try {
         if (this.#queue === undefined) await this.#create();
         if (this.#queue !== undefined) await this.#receive(this.#queue);
         pause = FIRST_PAUSE;
+        isAway = false;
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         if (isGone(error)) this.#queue = undefined;
-        if (pause === FIRST_PAUSE) this.#noteFailure(error);
+        // What grew while AWS was away is not waited out once it answers: as often as not that the queue is gone.
+        if (isAway && isAwsAnswer(error)) pause = FIRST_PAUSE;
+        else if (pause === FIRST_PAUSE) this.#noteFailure(error);
+        isAway = !isAwsAnswer(error);
         await this.#wait(pause);
         pause = Math.min(pause * 2, LONGEST_PAUSE);
       }

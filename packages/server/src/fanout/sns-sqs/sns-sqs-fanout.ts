@@ -4,6 +4,7 @@ import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
 import type { SnsClient, SqsClient } from "./aws-clients.js";
 import { QueueNames } from "./queue-names.js";
+import { requestsInTime } from "./requests-in-time.js";
 import { SERVER_ATTRIBUTE, ServerQueue, type ServerQueueOptions } from "./server-queue.js";
 import { sweepQueues } from "./sweep-queues.js";
 
@@ -49,7 +50,9 @@ export function snsSqsFanout(options: SnsSqsFanoutOptions): Fanout {
 }
 
 function snsSqsBroker(options: Required<SnsSqsFanoutOptions>): Broker {
-  const { sns, sqs, registry, prefix, runtime } = options;
+  const { registry, prefix, runtime } = options;
+  const sns = requestsInTime(options.sns, runtime.clock);
+  const sqs = requestsInTime(options.sqs, runtime.clock);
   const names = new QueueNames(prefix);
   const queues = new Map<ServerQueue, string>();
   let topicArn: Promise<string> | undefined;

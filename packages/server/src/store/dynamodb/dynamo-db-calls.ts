@@ -1,4 +1,5 @@
-import { isChatError, type Runtime } from "@chat/protocol";
+import { type ChatError, isChatError, type Runtime } from "@chat/protocol";
+import { answerInTime } from "../../aws/answer-in-time.js";
 import { closedError, unavailable } from "../sql/unavailable.js";
 import type { BatchWrite, DynamoDbClient, FoundItem, Item, TransactWrite } from "./dynamo-db-client.js";
 import { failureOf, isConditionFailed, cancellationOf, isTransient } from "./dynamo-db-failure.js";
@@ -101,7 +102,7 @@ export class DynamoDbCalls {
     const began = clock.monotonic();
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#withDeadline(call);
+        return await answerInTime(clock, CALL_DEADLINE, noAnswer, (options) => call(this.#client, options));
       } catch (thrown) {
         if (!isTransient(thrown) || clock.monotonic() - began >= AGAIN_DEADLINE) throw thrown;
       }
@@ -109,21 +110,13 @@ export class DynamoDbCalls {
     }
   }
 
-  /** The SDK waits for an answer as long as the network lets it. */
-  #withDeadline<T>(call: Call<T>): Promise<T> {
-    const aborting = new AbortController();
-    return new Promise((resolve, reject) => {
-      const cancel = this.runtime.clock.schedule(CALL_DEADLINE, () => {
-        reject(unavailable("DynamoDB does not answer."));
-        aborting.abort();
-      });
-      call(this.#client, { abortSignal: aborting.signal }).then(resolve, reject).finally(cancel);
-    });
-  }
-
   #pause(tries: number): Promise<void> {
     const { clock, random } = this.runtime;
     const cap = Math.min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE);
     return new Promise((resolve) => clock.schedule(random.float() * cap, resolve));
   }
+}
+
+function noAnswer(): ChatError {
+  return unavailable("DynamoDB does not answer.");
 }
