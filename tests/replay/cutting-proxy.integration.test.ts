@@ -84,6 +84,17 @@ test.each(["up", "down"] as const satisfies readonly Cut[])("tears the next chun
   expect(cuts).toBe(1);
 });
 
+test("lets nothing overtake what is under way on a slow line when it tears", async () => {
+  const { device, peer } = await join();
+  proxy.slow(new SeededRandom(1), 50, Infinity, 60_000);
+  device.write("under way");
+  const arrived = untilClosed(peer);
+  while (proxy.bytesUnderWay === 0) await new Promise((resolve) => setImmediate(resolve));
+  proxy.cut("up", new SeededRandom(1), () => {});
+  device.write("0123456789");
+  expect(await arrived).toMatch(/^under way0\d*$/);
+});
+
 test("says nothing any more, to nobody, until the device gives up", async () => {
   const { device, peer } = await join();
   proxy.cut("silent", new SeededRandom(1), () => {});

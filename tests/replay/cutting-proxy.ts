@@ -60,6 +60,11 @@ export class CuttingProxy {
     return this.#links.size;
   }
 
+  /** Bytes that were taken from devices and are not passed on yet. */
+  get bytesUnderWay(): number {
+    return [...this.#links].reduce((sum, { up }) => sum + up.queued, 0);
+  }
+
   /** @returns the port that devices connect to */
   async listen(): Promise<number> {
     this.#server.listen(0, "127.0.0.1");
@@ -149,24 +154,22 @@ export class CuttingProxy {
 
   #forward(link: Link, direction: "up" | "down", chunk: Buffer): void {
     if (link.silent) return;
-    const { device, server } = link;
-    const [from, to] = direction === "up" ? [device, server] : [server, device];
+    const [from, line] = direction === "up" ? [link.device, link.up] : [link.server, link.down];
     if (direction === "up") {
       this.#lastSender = link;
       link.tear ??= this.#nextUp.shift();
     }
     const { tear } = link;
     if (tear?.direction === direction) {
-      const part = chunk.subarray(0, Math.floor(chunk.length * tear.keep));
-      // What is let through shall arrive; only then that side is closed.
-      if (part.length > 0) to.write(part);
-      to.destroySoon();
+      // What is let through shall arrive, behind what is under way already; only then that side is closed.
+      line.push(chunk.subarray(0, Math.floor(chunk.length * tear.keep)));
+      line.end();
       if (tear.abrupt) from.resetAndDestroy();
       else from.destroy();
       tear.done();
       return;
     }
-    (direction === "up" ? link.up : link.down).push(chunk);
+    line.push(chunk);
   }
 }
 

@@ -22,6 +22,11 @@ export class SlowLine {
     this.#to = to;
   }
 
+  /** Bytes that are under way. */
+  get queued(): number {
+    return this.#queued;
+  }
+
   get isFull(): boolean {
     return this.#queued >= QUEUED_BYTES;
   }
