@@ -77,9 +77,22 @@ export async function readVisible(
   return { after: query.after, through: query.before - 1, entries };
 }
 
-/** False if an entry went with its time while others were asked for. */
-async function isKept({ messages }: OperationContext, id: string, messageId: number): Promise<boolean> {
-  return messageId >= ((await messages.heads([id])).get(id)?.firstId ?? 0);
+/** The first id that is kept now. */
+async function keptFrom(
+  { messages }: OperationContext,
+  { conversationId }: Pick<RangeRequest, "conversationId">,
+): Promise<number> {
+  return (await messages.heads([conversationId])).get(conversationId)?.firstId ?? 0;
+}
+
+/** False if entries of the span went with their time after `firstId` was read: ids have no holes. */
+function isWhole({ after, through, entries }: Span, { intervals, firstId }: Visibility): boolean {
+  const lowest = Math.max(after + 1, firstId);
+  let missing = -entries.filter(({ messageId }) => messageId >= lowest).length;
+  for (const { from, to = Infinity } of intervals) {
+    missing += Math.max(0, Math.min(through + 1, to) - Math.max(lowest, from));
+  }
+  return missing === 0;
 }
 
 /** @throws ChatError `not_found`, `store_unavailable` */
@@ -135,7 +148,7 @@ export async function getRange(
     if (fingerprint !== undefined && after >= Math.max(1, participation.firstId)) {
       const [entry] = (await read({ after: after - 1, before: after + 1, order: "ascending", limit: 1 }))
         .entries;
-      if (entry?.fingerprint !== fingerprint && (entry || (await isKept(context, conversationId, after)))) {
+      if (entry?.fingerprint !== fingerprint && (entry || after >= (await keptFrom(context, request)))) {
         throw new ChatError("diverged", "Another entry stands at this position; go back to what is common.");
       }
     }
@@ -155,12 +168,16 @@ export async function getRange(
         : await read({ after: 0, before: middle, order: "descending", limit: half }, left);
     span = { after: older.after, through: newer.through, entries: [...older.entries, ...newer.entries] };
   }
+  // Else the span would say that there never was what is kept no more, and a device would show a hole.
+  const firstId = isWhole(span, participation)
+    ? participation.firstId
+    : Math.max(participation.firstId, await keptFrom(context, request));
   return {
     after: span.after,
     through: span.through,
     entries: span.entries.map((entry) => toEntry(entry, caller)),
     head,
-    firstId: participation.firstId,
+    firstId,
     ...(participation.lastRedaction > 0 && { lastRedaction: participation.lastRedaction }),
   };
 }
