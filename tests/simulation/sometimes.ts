@@ -52,7 +52,6 @@ const PATHS = [
   "answer shutting_down",
   "close 4504",
   "log lease_lost",
-  "log store_lost_history",
   "log gap_read_failed",
   "log row_repaired",
   "log change_feed_failed",

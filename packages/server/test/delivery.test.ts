@@ -157,6 +157,30 @@ describe("two servers on one store", () => {
 });
 
 describe("a session that joins while others send", () => {
+  it("has every device sync anew where the store has lost the history that its position belongs to", async () => {
+    const clock = new VirtualClock();
+    const events: string[] = [];
+    const runtime = { ...clock.runtime, log: (_level: unknown, event: string) => void events.push(event) };
+    const database = new Database(":memory:");
+    onTestFinished(() => void database.close());
+    const server = await openServer({ store: sqlite(database, { allowVolatile: true }), runtime });
+    const bo = await RawDevice.open(server, "bo");
+    await createRoom(bo, []);
+    // As a store notes it that finds itself on another engine, which had not received everything.
+    database.exec("DELETE FROM chat_boot");
+    await sqlite(database, { allowVolatile: true }).open({ runtime, groupMembers: 100 });
+    clock.advance(1_000);
+    expect(await bo.closed()).toMatchObject({ reason: "goingAway" });
+    expect(events).toContain("store_lost_history");
+
+    const again = await RawDevice.open(server, "bo", bo.deviceId);
+    await again.send("room", "goes on");
+    await again.until((frame) => frame.type === "entries" && frame.through === 2);
+    clock.advance(1_000);
+    await clock.settle();
+    expect(again.closedWith).toBeUndefined();
+  });
+
   it("has no hole between what it asks and what is pushed", async () => {
     const server = await openServer();
     const ana = await RawDevice.open(server, "ana");
