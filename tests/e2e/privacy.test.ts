@@ -89,7 +89,6 @@ for (const look of [
     if (look.form === "phone") await ana.get("back").click();
     await ana.openConversation("Bo");
     await ana.expectTexts(["Hello", "Are you there?"]);
-    await ana.reload();
     await expect.poll(() => subtitle(ana), PATIENCE).toBe("Online");
   });
 

@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { newUuid, systemRuntime } from "@chat/protocol";
-import { expect, it } from "vitest";
-import { openServer } from "./open-server.js";
+import Database from "better-sqlite3";
+import { expect, it, vi } from "vitest";
+import { sqlite } from "../src/store/sqlite/index.js";
+import { openServer, temporaryFolder } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
 import { openTwo } from "./two-servers.js";
 
@@ -76,9 +79,63 @@ it("hides the two from each other, also where they were watched already, and dro
     await device.expect("pong", { type: "ping" });
     expect(device.received.map(({ type }) => type)).not.toContain("typing-changed");
   }
-  await one.as("ana").setPrivacy({ unblock: ["bo"] });
-  expect(await watch(bo, "ana")).toMatchObject({ presences: [{ userId: "ana" }] });
 });
+
+it("lets the two see each other again once the block is lifted, on all servers, without being asked again", async () => {
+  const { clock, one, two } = await openTwo();
+  await one.as("ana").createDirect({ id: "pair", members: ["bo"] });
+  const [ana, bo] = [await RawDevice.open(one, "ana"), await RawDevice.open(two, "bo")];
+  const pass = async (duration: number) => {
+    for (let passed = 0; passed < duration; passed += 250) {
+      clock.advance(250);
+      await clock.settle();
+    }
+  };
+  await pass(1_000);
+  const ask = (userId: string) => ({ type: "watch-presence", userIds: [userId] }) as const;
+  const told = (device: RawDevice) =>
+    device.received.flatMap((frame) =>
+      frame.type === "presence-changed" ? [[frame.presence.userId, frame.presence.status]] : [],
+    );
+  // Ana sees him when she blocks him; he asks for her only then.
+  expect(await ana.expect("presences", ask("bo"))).toMatchObject({ presences: [{ userId: "bo" }] });
+  await one.as("ana").setPrivacy({ block: ["bo", "cy"] });
+  expect(await bo.expect("presences", ask("ana"))).toMatchObject({ presences: [] });
+  // Another one's block is lifted first: that is nothing to the two.
+  await one.as("ana").setPrivacy({ unblock: ["cy"] });
+  await pass(2_000);
+  expect(told(bo)).toEqual([]);
+  await one.as("ana").setPrivacy({ unblock: ["bo"] });
+  await pass(2_000);
+  expect(told(ana)).toEqual([
+    ["bo", "offline"],
+    ["bo", "online"],
+  ]);
+  expect(told(bo)).toEqual([["ana", "online"]]);
+  // From then on they are told of changes as ever.
+  await ana.ask({ type: "set-presence", idle: 300_000 });
+  await pass(2_000);
+  expect(told(bo)[1]).toEqual(["ana", "away"]);
+});
+
+it.each(["blocks", "presences"] as const)(
+  "shows nobody who blocks just as the store has answered who may be seen (%s)",
+  async (method) => {
+    const store = sqlite(new Database(join(temporaryFolder(), "chat.db")));
+    const server = await openServer({ store });
+    await server.as("ana").createDirect({ id: "pair", members: ["bo"] });
+    const bo = await RawDevice.open(server, "bo");
+    const { conversations } = store;
+    vi.spyOn(conversations, method).mockImplementationOnce(async (...query: never[]) => {
+      vi.mocked(conversations[method]).mockRestore();
+      const answer: unknown = await (conversations[method] as (...query: never[]) => unknown)(...query);
+      await server.as("ana").setPrivacy({ block: ["bo"] });
+      return answer as never;
+    });
+    const ask = { type: "watch-presence", userIds: ["ana"] } as const;
+    expect(await bo.expect("presences", ask)).toMatchObject({ presences: [] });
+  },
+);
 
 it("tells none of the two in a group that the other is writing, and the others of both", async () => {
   const { clock, one, two } = await openTwo();

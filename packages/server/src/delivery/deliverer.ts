@@ -321,7 +321,7 @@ export class Deliverer {
 
   /** Tells the user's sessions what the user tells others now, unless they know. */
   privacyChanged(userId: string, privacy: UserPrivacy): void {
-    if (privacy.blocked.length > 0) this.#options.presence?.blocked(userId, new Set(privacy.blocked));
+    this.#options.presence?.blocked(userId, new Set(privacy.blocked));
     this.privacyRead(userId, privacy);
     const user = this.#users.get(userId);
     if (user === undefined || privacy.version <= user.privacyVersion) return;

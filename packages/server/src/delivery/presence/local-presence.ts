@@ -76,7 +76,12 @@ export class LocalPresence {
 
   /** True if the session has begun and not ended. */
   has(session: Recipient): boolean {
-    return this.#users.get(session.userId)?.sessions.includes(session) === true;
+    return this.sessions(session.userId).includes(session);
+  }
+
+  /** The user's sessions here. */
+  sessions(userId: string): readonly Recipient[] {
+    return this.#users.get(userId)?.sessions ?? [];
   }
 
   /** Nothing was done on a device for so many ms; 0: it is in use. */

@@ -8,6 +8,8 @@ interface Watched {
   own?: UserPresence;
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 /** Which sessions of this server want to hear of whose presence. */
 export class PresenceWatch {
   readonly #encode: ServerCodec["encode"];
@@ -15,6 +17,9 @@ export class PresenceWatch {
   readonly #watching = new Map<Recipient, Set<string>>();
   /** Of a user's sessions, how many they watch together. */
   readonly #counts = new Map<string, number>();
+  /** Whom a session wants to hear of and may not see, and the other way round. */
+  readonly #hidden = new Map<Recipient, Set<string>>();
+  readonly #hiddenFrom = new Map<string, Set<Recipient>>();
   /** Of whom a session was not told, as much was waiting for it. */
   readonly #leftOut = new Map<Recipient, Set<string>>();
 
@@ -27,14 +32,33 @@ export class PresenceWatch {
     return this.#watched.has(userId);
   }
 
+  /** As {@link isWatched}, or would if they might. */
+  isWanted(userId: string): boolean {
+    return this.isWatched(userId) || this.#hiddenFrom.has(userId);
+  }
+
+  watches(recipient: Recipient, userId: string): boolean {
+    return this.#watching.get(recipient)?.has(userId) === true;
+  }
+
+  /** The sessions that want to hear of a user and may not see them. */
+  hiddenFrom(userId: string): Iterable<Recipient> {
+    return this.#hiddenFrom.get(userId) ?? [];
+  }
+
+  /** Whom a session wants to hear of and may not see. */
+  hidden(recipient: Recipient): ReadonlySet<string> {
+    return this.#hidden.get(recipient) ?? NOBODY;
+  }
+
   /** Whom a session watches. */
   of(recipient: Recipient): readonly string[] {
     return [...(this.#watching.get(recipient) ?? [])];
   }
 
-  /** The sessions that watch somebody. */
-  recipients(): readonly Recipient[] {
-    return [...this.#watching.keys()];
+  /** The sessions that watch somebody, or would. */
+  recipients(): ReadonlySet<Recipient> {
+    return new Set([...this.#watching.keys(), ...this.#hidden.keys()]);
   }
 
   /** @throws ChatError `limit_exceeded` if the user's sessions would watch too many */
@@ -49,6 +73,7 @@ export class PresenceWatch {
     }
     this.#counts.set(recipient.userId, count);
     this.#watching.set(recipient, watching);
+    this.#unhide(recipient, fresh);
     for (const userId of fresh) {
       watching.add(userId);
       this.#leftOut.get(recipient)?.delete(userId);
@@ -59,6 +84,7 @@ export class PresenceWatch {
   }
 
   remove(recipient: Recipient, userIds: readonly string[]): void {
+    this.#unhide(recipient, userIds);
     const watching = this.#watching.get(recipient);
     if (watching === undefined) return;
     let removed = 0;
@@ -80,7 +106,7 @@ export class PresenceWatch {
 
   /** A session is gone. */
   forget(recipient: Recipient): void {
-    this.remove(recipient, this.of(recipient));
+    this.remove(recipient, [...this.of(recipient), ...this.hidden(recipient)]);
   }
 
   /** What those who watch a user were told last, but for the user. */
@@ -117,12 +143,32 @@ export class PresenceWatch {
     }
   }
 
+  /** Notes that a session, which knows, does not see these users. */
+  deny(recipient: Recipient, userIds: readonly string[]): void {
+    this.remove(recipient, userIds);
+    for (const userId of userIds) {
+      const hidden = this.#hidden.get(recipient) ?? new Set();
+      if (hidden.size === LIMITS.watchedPresences) return;
+      this.#hidden.set(recipient, hidden.add(userId));
+      this.#hiddenFrom.set(userId, (this.#hiddenFrom.get(userId) ?? new Set()).add(recipient));
+    }
+  }
+
   /** Tells a session that it sees these users no longer. */
   hide(recipient: Recipient, userIds: readonly string[]): void {
-    this.remove(recipient, userIds);
+    this.deny(recipient, userIds);
     for (const userId of userIds) {
       // What must not be missed: nothing else would tell it.
       recipient.deliver(this.#encode({ type: "presence-changed", presence: { userId, status: "offline" } }));
+    }
+  }
+
+  /** Tells a session of users whom it sees again. */
+  show(recipient: Recipient, presences: readonly UserPresence[]): void {
+    this.answered(recipient, presences);
+    for (const presence of presences) {
+      if (!this.watches(recipient, presence.userId)) continue;
+      recipient.deliver(this.#encode({ type: "presence-changed", presence }));
     }
   }
 
@@ -139,7 +185,20 @@ export class PresenceWatch {
   }
 
   close(): void {
-    for (const map of [this.#watched, this.#watching, this.#counts, this.#leftOut]) map.clear();
+    const sessions = [this.#watching, this.#hidden, this.#leftOut];
+    for (const map of [this.#watched, this.#counts, this.#hiddenFrom, ...sessions]) map.clear();
+  }
+
+  #unhide(recipient: Recipient, userIds: Iterable<string>): void {
+    const hidden = this.#hidden.get(recipient);
+    if (hidden === undefined) return;
+    for (const userId of userIds) {
+      if (!hidden.delete(userId)) continue;
+      const sessions = this.#hiddenFrom.get(userId)!;
+      sessions.delete(recipient);
+      if (sessions.size === 0) this.#hiddenFrom.delete(userId);
+    }
+    if (hidden.size === 0) this.#hidden.delete(recipient);
   }
 
   #leaveOut(recipient: Recipient, userId: string): void {

@@ -38,6 +38,14 @@ export interface PresenceOptions {
   readonly send?: (serverIds: readonly string[], envelope: Uint8Array) => void;
 }
 
+/** Whom a user may see, while that is being looked up. */
+interface Question {
+  readonly userId: string;
+  readonly userIds: ReadonlySet<string>;
+  /** Somebody of them was blocked, or has blocked, meanwhile. */
+  isStale: boolean;
+}
+
 /**
  * Who is there: the users of this server and, as those tell, of the others; and whom that is told. What one user's coming
  * or going costs does not depend on their conversations: an envelope to each other server, and a frame to each session that
@@ -54,6 +62,10 @@ export class Presence {
   readonly #published = new Map<string, PresenceState>();
   /** When users were there last, for the store. */
   readonly #due = new Map<string, number>();
+  readonly #questions = new Set<Question>();
+  /** Whom sessions may see after all, perhaps. */
+  readonly #doubtful = new Map<Recipient, Set<string>>();
+  #isLooking = false;
   #cancelGather: Cancel | undefined;
   #cancelBeat: Cancel = () => {};
   #beats = 0;
@@ -114,21 +126,34 @@ export class Presence {
     this.#peers.tell({ kind: "invisible", userId, invisible });
   }
 
-  /** A user has blocked these others: none sees the other any more. */
+  /** Whom a user has blocked: none sees the other. Those whom they no longer block may again. */
   blocked(userId: string, others: ReadonlySet<string>): void {
-    for (const recipient of this.#watch.recipients()) {
-      const isOwn = recipient.userId === userId;
-      if (!isOwn && !others.has(recipient.userId)) continue;
-      const hidden = this.#watch
-        .of(recipient)
-        .filter((other) => (isOwn ? others.has(other) : other === userId));
-      if (hidden.length > 0) this.#watch.hide(recipient, hidden);
+    for (const question of this.#questions) {
+      const isOwn = question.userId === userId && [...others].some((other) => question.userIds.has(other));
+      if (isOwn || (others.has(question.userId) && question.userIds.has(userId))) question.isStale = true;
     }
+    for (const recipient of this.#local.sessions(userId)) {
+      this.#watch.hide(
+        recipient,
+        this.#watch.of(recipient).filter((other) => others.has(other)),
+      );
+      for (const other of this.#watch.hidden(recipient))
+        if (!others.has(other)) this.#doubt(recipient, other);
+    }
+    for (const other of others) {
+      for (const recipient of this.#local.sessions(other)) {
+        if (this.#watch.watches(recipient, userId)) this.#watch.hide(recipient, [userId]);
+      }
+    }
+    for (const recipient of this.#watch.hiddenFrom(userId)) {
+      if (!others.has(recipient.userId)) this.#doubt(recipient, userId);
+    }
+    void this.#lookAgain();
   }
 
-  /** Those of these users whom somebody here watches. */
+  /** Those of these users whom somebody here watches, or would if they might. */
   watchedAmong(userIds: readonly string[]): readonly string[] {
-    return userIds.filter((userId) => this.#watch.isWatched(userId));
+    return userIds.filter((userId) => this.#watch.isWanted(userId));
   }
 
   /**
@@ -141,16 +166,18 @@ export class Presence {
     forget: readonly string[] = [],
   ): Promise<readonly UserPresence[]> {
     this.#watch.remove(session, forget);
-    const visible = await this.#options.mayObserve(session.userId, userIds);
+    const visible = await this.#visible(session.userId, userIds);
+    const denied = userIds.filter((userId) => !visible.has(userId));
     // Who asks again and may not see somebody any more is told so by the answer.
-    this.#watch.remove(
-      session,
-      userIds.filter((userId) => !visible.has(userId)),
-    );
-    if (this.#local.has(session)) this.#watch.add(session, [...visible]);
+    this.#watch.remove(session, denied);
+    if (this.#local.has(session)) {
+      this.#watch.add(session, [...visible]);
+      this.#watch.deny(session, denied);
+    }
     const presences = await this.read(session.userId, [...visible]);
     this.#watch.answered(session, presences);
-    return presences;
+    const hidden = this.#watch.hidden(session);
+    return presences.filter(({ userId }) => !hidden.has(userId));
   }
 
   /**
@@ -339,24 +366,68 @@ export class Presence {
 
   /** Looks again whom sessions may see. */
   async #review(): Promise<void> {
-    const { mayObserve, runtime } = this.#options;
     let failures = 0;
     for (const recipient of this.#watch.recipients()) {
-      const watched = this.#watch.of(recipient);
-      for (let at = 0; at < watched.length; at += LIMITS.presencesPerRequest) {
-        const some = watched.slice(at, at + LIMITS.presencesPerRequest);
-        try {
-          const visible = await mayObserve(recipient.userId, some);
-          this.#watch.hide(
-            recipient,
-            some.filter((userId) => !visible.has(userId)),
-          );
-        } catch (error) {
-          // One user of whom nothing can be said keeps nobody else from being looked at; what is away keeps everybody.
-          runtime.log("warn", "presence_review_failed", { error: String(error) });
-          if (++failures === REVIEW_FAILURES) return;
-        }
+      const wanted = [...this.#watch.of(recipient), ...this.#watch.hidden(recipient)];
+      // One user of whom nothing can be said keeps nobody else from being looked at; what is away keeps everybody.
+      failures += await this.#look(recipient, wanted);
+      if (failures >= REVIEW_FAILURES) return;
+    }
+  }
+
+  #doubt(recipient: Recipient, userId: string): void {
+    this.#doubtful.set(recipient, (this.#doubtful.get(recipient) ?? new Set()).add(userId));
+  }
+
+  /** Looks whether sessions see whom they did not: one at a time, however many users change their minds. */
+  async #lookAgain(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    for (const [recipient, userIds] of this.#doubtful) {
+      this.#doubtful.delete(recipient);
+      await this.#look(recipient, [...userIds]);
+    }
+    this.#isLooking = false;
+  }
+
+  /** Looks whom a session may see of these users whom it wants to, and tells it what is new; gives how many looks have failed. */
+  async #look(recipient: Recipient, userIds: readonly string[]): Promise<number> {
+    let failures = 0;
+    for (let at = 0; at < userIds.length && !this.#closed; at += LIMITS.presencesPerRequest) {
+      try {
+        const visible = await this.#visible(
+          recipient.userId,
+          userIds.slice(at, at + LIMITS.presencesPerRequest),
+        );
+        const some = new Set(userIds.slice(at, at + LIMITS.presencesPerRequest));
+        this.#watch.hide(
+          recipient,
+          this.#watch.of(recipient).filter((userId) => some.has(userId) && !visible.has(userId)),
+        );
+        const shown = [...this.#watch.hidden(recipient)].filter((userId) => visible.has(userId));
+        if (shown.length === 0) continue;
+        this.#watch.add(recipient, shown);
+        this.#watch.show(recipient, await this.read(recipient.userId, shown));
+      } catch (error) {
+        this.#options.runtime.log("warn", "presence_review_failed", { error: String(error) });
+        failures++;
       }
+    }
+    return failures;
+  }
+
+  /** Whom of these users one may see, by what nobody has changed while it was looked up. */
+  async #visible(userId: string, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const question = { userId, userIds: new Set(userIds), isStale: false };
+    this.#questions.add(question);
+    try {
+      for (;;) {
+        question.isStale = false;
+        const visible = await this.#options.mayObserve(userId, userIds);
+        if (!question.isStale) return visible;
+      }
+    } finally {
+      this.#questions.delete(question);
     }
   }
 }
