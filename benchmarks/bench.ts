@@ -1,4 +1,4 @@
-// pnpm bench [scenario …] [--rounds N] [--seconds N] [--smoke] [--subjects a,b] [--out FOLDER]: ours beside a peer and the limit, interleaved.
+// pnpm bench [scenario …] [--rounds N] [--seconds N] [--smoke] [--subject NAME …] [--out FOLDER]: ours beside a peer and the limit, interleaved.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -14,13 +14,13 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
     smoke: { type: "boolean", default: false },
-    subjects: { type: "string" },
+    subject: { type: "string", multiple: true },
     out: { type: "string" },
   },
 });
 const rounds = values.smoke ? 1 : Number(values.rounds);
 const duration = values.smoke ? 300 : Number(values.seconds) * 1_000;
-const wanted = values.subjects?.split(",");
+const wanted = values.subject;
 
 const hasEngines = process.env["CHAT_REQUIRE_ENGINES"] === "1";
 /** A smoke run takes one conversation on each pair of engines, and these and the browser only where they must be there anyway. */

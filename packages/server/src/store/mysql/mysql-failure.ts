@@ -18,6 +18,8 @@ const AGAIN = "Transactions were in each other's way, again and again.";
 /** Sentences by the number of the error, MySQL's and MariaDB's. */
 const BY_NUMBER: Readonly<Record<number, readonly [Kind, string]>> = {
   1213: ["again", "Transactions waited for each other, again and again."],
+  // A message was stored before; the next try looks it up.
+  1062: ["again", "What was to be stored is there already, again and again."],
   1020: ["again", AGAIN],
   1615: ["again", AGAIN],
   3101: ["again", AGAIN],

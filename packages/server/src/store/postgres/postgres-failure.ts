@@ -8,6 +8,8 @@ const LOST = "The connection to PostgreSQL was lost.";
 /** Sentences by SQLSTATE, or by its first two characters; Node's codes of sockets that never were connected beside them. */
 const SENTENCES: Readonly<Record<string, readonly [EngineFailure["kind"], string]>> = {
   "40001": ["again", "Transactions were in each other's way, again and again."],
+  // A message was stored before; the next try looks it up.
+  "23505": ["again", "What was to be stored is there already, again and again."],
   "40P01": ["again", "Transactions waited for each other, again and again."],
   "55P03": ["busy", "Another transaction has locked rows of the chat for seconds; see pg_stat_activity."],
   "57014": ["busy", "PostgreSQL cancelled a statement; the role's statement_timeout may be too short."],

@@ -9,33 +9,12 @@ import { hexOf } from "../sql/hex-of.js";
 /** Runs one statement; each of its texts is one constant. */
 type Run = (name: string, text: string, values: unknown[]) => Promise<readonly unknown[]>;
 
-/** The statements that write, by what they write. The tests look at their plans. */
-export const POSTGRES_WRITES = {
-  messages: `WITH message AS (
-      INSERT INTO chat_message (conversation, id, bytes, body)
-      SELECT conversation, id, bytes, decode(body, 'hex')
-      FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::text[]) AS new(conversation, id, bytes, body)
-    ),
-    receipt AS (
-      UPDATE chat_receipt r SET delivered = sent.message, read = sent.message, read_ordinal = sent.ordinal,
-        unread_version = r.unread_version + (r.unread_from IS NOT NULL)::integer, unread_from = NULL,
-        unread_ordinal = NULL, shown_read = NULL
-      FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[])
-        AS sent(conversation, user_id, message, ordinal)
-      WHERE r.conversation = sent.conversation AND r.user_id = sent.user_id
-    )
-    INSERT INTO chat_key (conversation, message, sender, device, client_message)
-    SELECT conversation, message, sender, decode(device, 'hex'), decode(client_message, 'hex')
-    FROM unnest($1::bigint[], $2::bigint[], $5::text[], $6::text[], $7::text[])
-      AS new(conversation, message, sender, device, client_message)`,
-  tombstones: `UPDATE chat_message m SET bytes = 0, body = decode(wiped.body, 'hex')
-    FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS wiped(conversation, id, body)
-    WHERE m.conversation = wiped.conversation AND m.id = wiped.id`,
-  infos: `UPDATE chat_conversation c SET name = moved.name, data = moved.data, history = moved.history
-    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS moved(key, name, data, history)
-    WHERE c.key = moved.key`,
-  // The lock on chat_store is held to the commit: the order of the numbers is that of the commits.
-  conversations: `WITH last AS MATERIALIZED (SELECT FROM chat_store FOR NO KEY UPDATE),
+/**
+ * Moves conversations on, with what is written beside it.
+ * @param last takes the lock on chat_store, which is held to the commit: the order of the change numbers is that of the commits
+ */
+function moving(last: string): string {
+  return `WITH ${last},
     moved AS MATERIALIZED (
       SELECT state.*, nextval('chat_change') AS change
       FROM last, unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
@@ -59,7 +38,46 @@ export const POSTGRES_WRITES = {
       membership_change = CASE WHEN moved.members_moved THEN moved.change ELSE c.membership_change END,
       redaction_change = CASE WHEN moved.is_redacted THEN moved.change ELSE c.redaction_change END,
       latest = CASE WHEN moved.latest_moved THEN decode(moved.latest, 'hex') ELSE c.latest END
-    FROM moved WHERE c.key = moved.key RETURNING moved.key, moved.change`,
+    FROM moved WHERE c.key = moved.key RETURNING moved.key, moved.change`;
+}
+
+/** The statements that write, by what they write. The tests look at their plans. */
+export const POSTGRES_WRITES = {
+  tombstones: `UPDATE chat_message m SET bytes = 0, body = decode(wiped.body, 'hex')
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS wiped(conversation, id, body)
+    WHERE m.conversation = wiped.conversation AND m.id = wiped.id`,
+  infos: `UPDATE chat_conversation c SET name = moved.name, data = moved.data, history = moved.history
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS moved(key, name, data, history)
+    WHERE c.key = moved.key`,
+  moved: moving("last AS MATERIALIZED (SELECT FROM chat_store FOR NO KEY UPDATE)"),
+  // What is counted is written before the lock is asked for, under which nobody else gets a change number.
+  stored: moving(`message AS (
+      INSERT INTO chat_message (conversation, id, bytes, body)
+      SELECT conversation, id, bytes, decode(body, 'hex')
+      FROM unnest($18::bigint[], $19::bigint[], $20::integer[], $21::text[]) AS new(conversation, id, bytes, body)
+      RETURNING 1
+    ),
+    taken AS (
+      INSERT INTO chat_key (conversation, message, sender, device, client_message)
+      SELECT conversation, message, sender, decode(device, 'hex'), decode(client_message, 'hex')
+      FROM unnest($18::bigint[], $19::bigint[], $22::text[], $23::text[], $24::text[])
+        AS new(conversation, message, sender, device, client_message)
+      RETURNING 1
+    ),
+    receipt AS (
+      UPDATE chat_receipt r SET delivered = sent.message, read = sent.message, read_ordinal = sent.ordinal,
+        unread_version = r.unread_version + (r.unread_from IS NOT NULL)::integer, unread_from = NULL,
+        unread_ordinal = NULL, shown_read = NULL
+      FROM unnest($25::bigint[], $26::text[], $27::bigint[], $28::bigint[])
+        AS sent(conversation, user_id, message, ordinal)
+      WHERE r.conversation = sent.conversation AND r.user_id = sent.user_id
+      RETURNING 1
+    ),
+    last AS MATERIALIZED (
+      SELECT FROM chat_store
+      WHERE (SELECT count(*) FROM message) + (SELECT count(*) FROM taken) + (SELECT count(*) FROM receipt) >= 0
+      FOR NO KEY UPDATE
+    )`),
   participations: `INSERT INTO chat_participation (conversation, user_id, joined_at, visible_from, role, intervals,
       change, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_latest_id, left_name,
       left_data)
@@ -100,8 +118,6 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
     run(name, POSTGRES_WRITES[name], values);
   const { messages, tombstones, conversations, infos, participations, takenIn, intervals } = writes;
   const { receipts, goneReceipts, senders } = writes;
-  // Where the log lies in another store, its messages raise their senders' receipts here.
-  if (messages.length + senders.length > 0) await write("messages", messageColumns(writes));
   if (tombstones.length > 0) {
     await write("tombstones", [
       tombstones.map(({ conversation }) => conversation),
@@ -125,10 +141,12 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
   }
   // From here to the commit nobody else gets a change number; so this comes last.
   if (conversations.length === 0) return;
-  const moved = (await write("conversations", conversationColumns(conversations))) as {
-    readonly key: number;
-    readonly change: number;
-  }[];
+  // Where the log lies in another store, its messages raise their senders' receipts here.
+  const isStoring = messages.length + senders.length > 0;
+  const columns = conversationColumns(conversations);
+  const moved = (await (isStoring
+    ? write("stored", [...columns, ...messageColumns(writes)])
+    : write("moved", columns))) as { readonly key: number; readonly change: number }[];
   if (participations.length + receipts.length === 0) return;
   const changes = new Map(moved.map(({ key, change }) => [key, change]));
   if (participations.length > 0) {

@@ -21,12 +21,16 @@ export interface QueuedDraft {
   alone: boolean;
 }
 
-/** Stores drafts in one transaction and notes each outcome with its call. Rejects with ChatError if nothing was stored. */
-type StoreDrafts = (drafts: readonly QueuedDraft[]) => Promise<void>;
+/**
+ * Stores drafts in one transaction and notes each outcome with its call. Rejects with ChatError if nothing was stored.
+ * @param join once the conversations are locked: adds to `drafts` the plain ones that came for them meanwhile
+ */
+type StoreDrafts = (drafts: readonly QueuedDraft[], join: () => void) => Promise<void>;
 
 /**
  * Lets appends of many callers share transactions. A conversation is never in two of them at once, so that its drafts are stored
- * in the order in which they came, and no transaction waits for a row that another one of this server has locked.
+ * in the order in which they came, and no transaction waits for a row that another one of this server has locked. What comes while
+ * another server has it locked goes along once it is free.
  */
 export class AppendQueue {
   readonly #runtime: () => Runtime;
@@ -99,19 +103,22 @@ export class AppendQueue {
     this.#scheduled = true;
     this.#runtime().clock.nextTurn(() => {
       this.#scheduled = false;
-      const batch = this.#nextBatch();
+      const batch: QueuedDraft[] = [];
+      this.#take(batch, ({ conversationId }) => !this.#busy.has(conversationId));
       if (batch.length === 0) return;
       void this.#commit(batch);
       this.#schedule();
     });
   }
 
-  async #commit(batch: readonly QueuedDraft[]): Promise<void> {
+  async #commit(batch: QueuedDraft[]): Promise<void> {
     const conversations = new Set(batch.map(({ draft }) => draft.conversationId));
     for (const conversationId of conversations) this.#busy.add(conversationId);
     this.#underWay++;
     try {
-      await this.#store(batch);
+      await this.#store(batch, () => {
+        this.#take(batch, (draft) => conversations.has(draft.conversationId) && isPlain(draft));
+      });
       for (const { call } of batch) call.settle();
     } catch (error) {
       this.#failed(batch, error);
@@ -136,33 +143,39 @@ export class AppendQueue {
     if (this.#isAway()) refuse(this.#waiting.splice(0), error);
   }
 
-  /** What comes next of each conversation that is free; in one batch, unless it must be alone. */
-  #nextBatch(): QueuedDraft[] {
-    const batch: QueuedDraft[] = [];
+  /** Moves what comes next of each conversation from those that wait to a batch, as far as it may be there and fits. */
+  #take(batch: QueuedDraft[], mayBeThere: (draft: Draft) => boolean): void {
     const left: QueuedDraft[] = [];
-    const passed = new Set(this.#busy);
-    let text = 0;
-    let isFull = false;
+    const passed = new Set<string>();
+    let text = batch.reduce((sum, { draft }) => sum + textOf(draft), 0);
     for (const queued of this.#waiting) {
       const { draft } = queued;
-      const fits = !isFull && !passed.has(draft.conversationId);
-      if (!fits || (isAlone(queued) && batch.length > 0)) {
+      const isFull = batch.length >= DRAFTS_PER_COMMIT || text >= TEXT_PER_COMMIT;
+      const mustWait = batch.length > 0 && (isFull || isAlone(batch[0]!) || isAlone(queued));
+      if (mustWait || passed.has(draft.conversationId) || !mayBeThere(draft)) {
         passed.add(draft.conversationId);
         left.push(queued);
         continue;
       }
       batch.push(queued);
-      text += draft.text?.length ?? 0;
-      isFull = isAlone(queued) || batch.length >= DRAFTS_PER_COMMIT || text >= TEXT_PER_COMMIT;
+      text += textOf(draft);
     }
     this.#waiting = left;
-    return batch;
   }
 }
 
 /** A redaction looks at what is stored; so what came before it is stored first. */
 function isAlone({ alone, draft }: QueuedDraft): boolean {
   return alone || draft.redaction !== undefined;
+}
+
+/** It asks for no more of its conversation than any message does. */
+function isPlain({ membership, update }: Draft): boolean {
+  return membership === undefined && update === undefined;
+}
+
+function textOf({ text }: Draft): number {
+  return text?.length ?? 0;
 }
 
 function refuse(drafts: readonly QueuedDraft[], error: ChatError): void {

@@ -54,7 +54,10 @@ export class SqlMessageStore implements MessageStore {
     this.#limits = limits;
     this.#queue = new AppendQueue(
       () => engine.runtime,
-      (drafts) => engine.transact((transaction) => this.#store(transaction, drafts)),
+      (drafts, join) => {
+        let tries = 0;
+        return engine.transact((transaction) => this.#store(transaction, drafts, join, ++tries > 1));
+      },
       () => engine.isAway,
     );
   }
@@ -110,27 +113,43 @@ export class SqlMessageStore implements MessageStore {
     return this.#queue.close();
   }
 
-  async #store(transaction: SqlTransaction, drafts: readonly QueuedDraft[]): Promise<void> {
+  /**
+   * New messages are the rule, so that keys are first looked up where a draft would be refused: it may have been stored before all
+   * the same. Where a key is taken the database refuses it, and the transaction is tried again.
+   */
+  async #store(
+    transaction: SqlTransaction,
+    drafts: readonly QueuedDraft[],
+    join: () => void,
+    isAgain: boolean,
+  ): Promise<void> {
     // Some servers lock in the order of the list.
     const ids = [...new Set(drafts.map(({ draft }) => draft.conversationId))].sort();
     const isWhole = ({ draft }: QueuedDraft): boolean =>
       draft.membership !== undefined || draft.update !== undefined;
     const whole = [...new Set(drafts.filter(isWhole).map(({ draft }) => draft.conversationId))];
     const locked = await transaction.all<LockedConversation>("lock", [ids, whole]);
+    join();
     const known = new Map(locked.map((conversation) => [conversation.id, conversation]));
-    const taken = await findKeys(transaction, drafts, known);
     const standings = await loadStandings(transaction, drafts, known);
-    const batch = new ConversationBatch(locked, standings);
     // A redaction is never with other drafts, see AppendQueue.
     const [{ draft: first }] = drafts as readonly [QueuedDraft];
-    const state = batch.get(first.conversationId);
+    const state = locked.find(({ id }) => id === first.conversationId);
     const targets = first.redaction && state && (await redactionTargets(transaction, state, first.redaction));
-    for (const queued of drafts) {
-      const { draft, call, index } = queued;
-      const behindAnother = () => call.refusalBehindAnother(index);
-      call.note(index, storeDraft(batch, taken, draft, behindAnother, targets, this.#limits));
-    }
-    await transaction.write(batch.writes());
+    const store = (taken: TakenKeys): { batch: ConversationBatch; isComplete: boolean } => {
+      const batch = new ConversationBatch(locked, standings);
+      let isComplete = true;
+      for (const { draft, call, index } of drafts) {
+        const behindAnother = () => call.refusalBehindAnother(index);
+        const outcome = storeDraft(batch, taken, draft, behindAnother, targets, this.#limits);
+        call.note(index, outcome);
+        isComplete &&= outcome.status !== "refused";
+      }
+      return { batch, isComplete };
+    };
+    let stored = isAgain ? undefined : store(new Map());
+    if (stored?.isComplete !== true) stored = store(await findKeys(transaction, drafts, known));
+    await transaction.write(stored.batch.writes());
   }
 }
 
