@@ -6,11 +6,15 @@ import type { Head } from "../message-store.js";
 /** Entries that are read from the log at once. */
 const ENTRIES_AT_ONCE = 200;
 const BYTES_AT_ONCE = 1_048_576;
+/** How long whoever asks waits for a look that is under way before another begins, ms: its connection may have fallen silent. */
+const PATIENCE = 1_000;
 /** Conversations that the operator is told of only once. */
 const TOLD = 1_000;
 
 /** Brings rows up to their logs. Idempotent, and harmless where several servers do it at once. */
 export class RowRepair {
+  /** By conversation what is under way, and what begins behind it. */
+  readonly #runs = new Map<string, { readonly now: Promise<number>; next?: Promise<number> }>();
   readonly #log: MessageLog;
   readonly #rows: FollowingStore;
   readonly #runtime: () => Runtime | undefined;
@@ -28,8 +32,41 @@ export class RowRepair {
     return (await this.#rows.messages.heads([conversationId])).get(conversationId);
   }
 
-  /** Resolves to how many entries the row had missed. @throws ChatError `store_unavailable` */
-  async bringUp(conversationId: string): Promise<number> {
+  /**
+   * Resolves to how many entries the row had missed. The many who ask at about the same time share one look, or they would be in each
+   * other's way: the next that begins, as the one under way may have read less than was stored by now.
+   * @throws ChatError `store_unavailable`
+   */
+  bringUp(conversationId: string): Promise<number> {
+    const run = this.#runs.get(conversationId);
+    if (run === undefined) return this.#run(conversationId);
+    run.next ??= this.#over(run.now).then(() => this.#run(conversationId));
+    return run.next;
+  }
+
+  /** Resolves when a look is over, or takes too long. */
+  #over(look: Promise<number>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#runtime()?.clock.schedule(PATIENCE, resolve);
+      const end = (): void => {
+        cancel?.();
+        resolve();
+      };
+      look.then(end, end);
+    });
+  }
+
+  #run(conversationId: string): Promise<number> {
+    const run = { now: this.#bringUp(conversationId).finally(() => this.#ended(conversationId, run)) };
+    this.#runs.set(conversationId, run);
+    return run.now;
+  }
+
+  #ended(conversationId: string, run: object): void {
+    if (this.#runs.get(conversationId) === run) this.#runs.delete(conversationId);
+  }
+
+  async #bringUp(conversationId: string): Promise<number> {
     const log = await this.#log.head(conversationId);
     let missed = 0;
     for (;;) {
