@@ -136,7 +136,7 @@ export function createClientCore<C extends CustomData>(
       if (replica.view) void filler.fill(replica);
     }
     const memory = memoryCache({ random });
-    const meta = defined({ deviceId, epoch });
+    const meta = defined({ deviceId, epoch, privacy });
     await memory.commit({ meta, ...held, putOutbox: outbox.all(), users: users.all() }, "relaxed");
     device.replace(memory);
     ({ deviceId } = (await memory.load()).meta);
@@ -339,6 +339,7 @@ export function createClientCore<C extends CustomData>(
   function takePrivacy(next: UserPrivacy, force = false): void {
     if (force ? JSON.stringify(next) === JSON.stringify(privacy) : next.version <= privacy.version) return;
     privacy = Object.freeze(next);
+    void writer.commit({ meta: { privacy } });
     statusChanged();
   }
 
@@ -410,7 +411,7 @@ export function createClientCore<C extends CustomData>(
   });
 
   function load(snapshot: CacheSnapshot): void {
-    ({ epoch, deviceId } = snapshot.meta);
+    ({ epoch, deviceId, privacy = DEFAULT_PRIVACY } = snapshot.meta);
     tabSync.load(snapshot);
     listTopic.changed();
   }
@@ -419,7 +420,7 @@ export function createClientCore<C extends CustomData>(
     const wasOnline = leader?.connection === "online";
     connection.disconnect();
     leader = next;
-    ({ textCharacters } = next);
+    ({ textCharacters, privacy } = next);
     const online = next.connection === "online";
     if (wasOnline && !online) lost();
     if (online && !wasOnline) {

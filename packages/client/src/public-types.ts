@@ -457,10 +457,9 @@ export interface ChatClient<C extends CustomData = CustomData> {
   readonly conversations: ConversationList<C>;
   readonly users: UserDirectory<C>;
   /**
-   * What this user tells others, in all conversations that say nothing else; the same object until it changed. Known from the first
-   * connection of this device's tabs on, also while they are offline again. It is not kept in the cache: until that connection it says
-   * `typing` and `readReceipts` true and nobody `blocked`, whatever is set. The server goes by what is set all the same; but a page that
-   * is opened offline does not know whose messages to fold, so keep `blocked` yourself where that matters.
+   * What this user tells others, in all conversations that say nothing else; the same object until it changed. Kept on the
+   * device: offline it is as it was known last. Until the cache is open (`ready()`), and on a device that was never connected, it says `typing` and `readReceipts`
+   * true and nobody `blocked`; the server goes by what is set all the same.
    */
   readonly privacy: Privacy;
   /** Sets it, for all devices; what is absent stays. What was told stays told. @throws ChatError `timeout` (offline too long)… */

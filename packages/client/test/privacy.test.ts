@@ -37,6 +37,30 @@ test("is everything until it was set, the same on all devices then, also those t
   expect(bo.privacy).toMatchObject(all);
 });
 
+test("is after a start without a network as it was known last, and as the server says from then on", async () => {
+  world = createWorld();
+  const { clock, server } = world;
+  const cache = world.cache();
+  let phone = world.device("ana", { cache });
+  const laptop = world.device("ana");
+  await clock.advance(SAID);
+  await Promise.all([laptop.setPrivacy({ typing: false }), clock.advance(SAID)]);
+  await Promise.all([laptop.block("bo"), clock.advance(SAID)]);
+  await phone.close();
+  await Promise.all([laptop.setPrivacy({ readReceipts: false }), clock.advance(SAID)]);
+  server.faults.unreachable = true;
+  phone = world.device("ana", { cache });
+  let changes = 0;
+  phone.subscribe(() => changes++);
+  await clock.advance(SAID);
+  expect(phone.status.connection).not.toBe("online");
+  expect(changes).toBeGreaterThan(0);
+  expect(phone.privacy).toMatchObject({ typing: false, readReceipts: true, blocked: ["bo"] });
+  server.faults.unreachable = false;
+  await clock.advance(30_000);
+  expect(phone.privacy).toMatchObject({ typing: false, readReceipts: false, blocked: ["bo"] });
+});
+
 test("has a conversation say otherwise, until it is to be as everywhere again", async () => {
   const { clock, phone, laptop, bo, of } = await two();
   const privacy = () => [phone, laptop, bo].map((device) => of(device).summary.privacy);

@@ -1,4 +1,4 @@
-import type { ConversationRow, Entry, JsonObject, UserProfile } from "@chat/protocol";
+import type { ConversationRow, Entry, JsonObject, UserPrivacy, UserProfile } from "@chat/protocol";
 
 /** Message ids that a device holds with authority, both ends included: an id in it without an entry does not exist for this user. */
 export interface HeldRange {
@@ -45,6 +45,8 @@ export interface CacheMeta {
   readonly epoch?: string;
   /** Position of the change feed up to which `conversations` is complete; absent before the first full listing. */
   readonly cursor?: string;
+  /** What the user tells others, as the server said last; absent: the defaults. */
+  readonly privacy?: UserPrivacy;
 }
 
 /** All that is read at start; entries are read as they are needed. */
@@ -58,7 +60,7 @@ export interface CacheSnapshot {
 
 /** One atomic change. Steps apply in the order of the fields. */
 export interface CacheChanges {
-  /** Forgets everything but the device's id and the outbox: the store's history is another one. */
+  /** Forgets everything but the device's id, the privacy and the outbox: the store's history is another one. */
   readonly reset?: true;
   readonly meta?: Partial<CacheMeta>;
   /** Forgets conversations with their entries. */

@@ -1,4 +1,4 @@
-import { ChatError, type Entry, type UserProfile } from "@chat/protocol";
+import { ChatError, type Entry, type UserPrivacy, type UserProfile } from "@chat/protocol";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
 import type { StoreName, Stores } from "./apply-changes.js";
 import type { CachedConversation, OutboxItem } from "./cache.js";
@@ -7,8 +7,8 @@ import type { CachedConversation, OutboxItem } from "./cache.js";
 export const SCHEMA_VERSION = 1;
 
 interface Schema extends DBSchema {
-  /** `deviceId`, `epoch`, `cursor`; `generation` names this database for as long as it exists; `leader`, a number; `probe`. */
-  meta: { key: string; value: string };
+  /** `deviceId`, `epoch`, `cursor`, `privacy`; `generation` names this database for as long as it exists; `leader`, a number; `probe`. */
+  meta: { key: string; value: string | UserPrivacy };
   conversations: { key: string; value: CachedConversation };
   entries: { key: [conversationId: string, messageId: number]; value: Entry };
   outbox: { key: string; value: OutboxItem; indexes: { sequence: number } };

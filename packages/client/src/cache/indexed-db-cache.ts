@@ -2,7 +2,7 @@ import { ChatError, type Clock, isChatError, newUuid, type Random } from "@chat/
 import { wrap } from "idb";
 import { defined } from "../runtime/defined.js";
 import { applyChanges } from "./apply-changes.js";
-import type { Cache, CacheChanges, CacheReadQuery } from "./cache.js";
+import type { Cache, CacheChanges, CacheMeta, CacheReadQuery } from "./cache.js";
 import {
   begin,
   between,
@@ -91,7 +91,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
     try {
       const transaction = begin(connection, "readwrite");
       const meta = transaction.objectStore("meta");
-      const found = await meta.get("generation");
+      const found = (await meta.get("generation")) as string | undefined;
       if (generation !== undefined && found !== generation) {
         // Nothing is written to it: what this page holds belongs to another database.
         throw deleted();
@@ -161,16 +161,17 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
         run(async (database) => {
           const transaction = begin(database, "readonly");
           const meta = transaction.objectStore("meta");
-          const [deviceId, epoch, cursor, conversations, outbox, users] = await Promise.all([
+          const [deviceId, epoch, cursor, privacy, conversations, outbox, users] = await Promise.all([
             meta.get("deviceId"),
             meta.get("epoch"),
             meta.get("cursor"),
+            meta.get("privacy"),
             transaction.objectStore("conversations").getAll(),
             transaction.objectStore("outbox").index("sequence").getAll(),
             transaction.objectStore("users").getAll(),
           ]);
           return {
-            meta: defined({ deviceId: deviceId!, epoch, cursor }),
+            meta: defined({ deviceId, epoch, cursor, privacy }) as CacheMeta,
             conversations,
             outbox,
             users,

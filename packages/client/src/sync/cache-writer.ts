@@ -8,6 +8,7 @@ import type {
   CacheSnapshot,
   OutboxItem,
 } from "../cache/cache.js";
+import { defined } from "../runtime/defined.js";
 
 /** Writes what changed in memory into the cache, in order, one commit at a time. */
 export interface CacheWriter {
@@ -86,10 +87,7 @@ export function createCacheWriter(cache: Cache, rescue: (error: unknown) => Prom
       waiting.push((batch = newBatch()));
     batch.barrier = {
       ...batch.barrier,
-      ...(reset && { reset }),
-      ...(removeConversations && { removeConversations }),
-      ...(truncate && { truncate }),
-      ...(forget && { forget }),
+      ...defined({ reset, removeConversations, truncate, forget }),
     };
     Object.assign(batch.meta, meta);
     for (const conversation of conversations) {

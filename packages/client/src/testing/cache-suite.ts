@@ -121,11 +121,13 @@ export function cacheSuite(
       };
     }
 
+    const privacy = { version: 2, typing: false, readReceipts: true, blocked: ["bo"] };
+
     /** Something of everything. */
     async function fill(cache: Cache): Promise<void> {
       await cache.commit(
         {
-          meta: { epoch: "epoch-1", cursor: "cursor-1" },
+          meta: { epoch: "epoch-1", cursor: "cursor-1", privacy },
           conversations: [conversation("a", 3), conversation("b", 2)],
           entries: [
             { conversationId: "a", entries: entries(1, 3) },
@@ -409,13 +411,13 @@ export function cacheSuite(
         });
       });
 
-      it("forgets by a reset all but the device's id and the outbox", async () => {
+      it("forgets by a reset all but the device's id, the privacy and the outbox", async () => {
         const cache = await open();
         await fill(cache);
         const { meta, outbox } = await cache.load();
         await cache.commit({ reset: true }, "relaxed");
         assert.deepStrictEqual(await contents(cache), {
-          meta: { deviceId: meta.deviceId },
+          meta: { deviceId: meta.deviceId, privacy },
           conversations: [],
           outbox,
           users: [],
@@ -457,7 +459,7 @@ export function cacheSuite(
           "strict",
         );
         assert.deepStrictEqual(await contents(cache), {
-          meta: { deviceId, epoch: "epoch-2" },
+          meta: { deviceId, epoch: "epoch-2", privacy },
           conversations: [conversation("a", 1), conversation("c", 1)],
           outbox: [item(1), item(4)],
           users: [{ userId: "bo", version: 1 }],

@@ -109,6 +109,16 @@ describe("two tabs", () => {
     const third = open();
     await pass(300);
     expect(third.client.privacy.readReceipts).toBe(false);
+    // Without a network as it was known last: in the tab that leads next, and in those that are opened then.
+    server.faults.unreachable = true;
+    leader.tab.crash();
+    await pass(300);
+    const fourth = open();
+    await pass(300);
+    for (const { client } of [follower, third, fourth]) {
+      expect(client.status.connection).not.toBe("online");
+      expect(client.privacy).toMatchObject({ typing: true, readReceipts: false });
+    }
   });
 
   test("jump alike: a window of the one that follows is held for both", async () => {
