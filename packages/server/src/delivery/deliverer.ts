@@ -77,7 +77,7 @@ export class Deliverer {
   constructor(options: DelivererOptions) {
     this.#options = options;
     const encode: ServerCodec["encode"] = (frame) => options.codec.encode(frame);
-    this.#rows = new RowSender(options.runtime, options.conversations, encode);
+    this.#rows = new RowSender(options.runtime, options, encode);
     this.profiles = new ProfileWatch(encode);
     this.receipts = new ReceiptSender(encode, {
       members: (conversationId) => this.#tracks.get(conversationId)?.members,
@@ -349,10 +349,10 @@ export class Deliverer {
     }
   }
 
-  /** Sends a user's row of a conversation to the user's sessions. */
-  sendRow(userId: string, conversationId: string): void {
+  /** Sends a user's row of a conversation to the user's sessions. @param isMember whether the user is one by what was just delivered */
+  sendRow(userId: string, conversationId: string, isMember?: boolean): void {
     const user = this.#users.get(userId);
-    if (user !== undefined) this.#rows.send(user, conversationId);
+    if (user !== undefined) this.#rows.send(user, conversationId, isMember);
   }
 
   /** Has every device sync anew: the store has lost history. */
@@ -382,14 +382,14 @@ export class Deliverer {
       joined: (userId, joined) => {
         const user = this.#users.get(userId);
         user?.tracks.push(joined);
-        if (user !== undefined) this.sendRow(userId, conversationId);
+        if (user !== undefined) this.sendRow(userId, conversationId, true);
         return user;
       },
       left: (userId, left) => {
         const tracks = this.#users.get(userId)?.tracks;
         const at = tracks?.indexOf(left) ?? -1;
         if (at !== -1) tracks!.splice(at, 1);
-        this.sendRow(userId, conversationId);
+        this.sendRow(userId, conversationId, false);
       },
     });
     this.#tracks.set(conversationId, track);

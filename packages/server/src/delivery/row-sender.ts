@@ -1,6 +1,7 @@
 import type { Runtime, ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
+import type { MessageStore } from "../store/message-store.js";
 import type { LocalRecipients } from "./recipient.js";
 
 /** A user to whom rows are sent. */
@@ -10,46 +11,67 @@ export interface RowReceiver extends LocalRecipients {
   rowsUnderWay: number;
 }
 
+/** Where rows are read. */
+export interface RowStores {
+  readonly conversations: Pick<ConversationStore, "rows">;
+  readonly messages: Pick<MessageStore, "heads">;
+}
+
+interface DueRow {
+  readonly user: RowReceiver;
+  /** Whether the user is a member by the log; undefined where it was not asked. */
+  readonly isMember: boolean | undefined;
+}
+
 /** Sends users their own row of a conversation. Those of one conversation that are due in one turn are read together. */
 export class RowSender {
   readonly #runtime: Pick<Runtime, "log">;
-  readonly #conversations: ConversationStore;
+  readonly #stores: RowStores;
   readonly #encode: ServerCodec["encode"];
-  readonly #due = new Map<string, RowReceiver[]>();
+  readonly #due = new Map<string, DueRow[]>();
 
-  constructor(
-    runtime: Pick<Runtime, "log">,
-    conversations: ConversationStore,
-    encode: ServerCodec["encode"],
-  ) {
+  constructor(runtime: Pick<Runtime, "log">, stores: RowStores, encode: ServerCodec["encode"]) {
     this.#runtime = runtime;
-    this.#conversations = conversations;
+    this.#stores = stores;
     this.#encode = encode;
   }
 
-  send(user: RowReceiver, conversationId: string): void {
+  /** @param isMember whether the user is one by an entry that was just delivered */
+  send(user: RowReceiver, conversationId: string, isMember?: boolean): void {
     user.rowsUnderWay++;
     const due = this.#due.get(conversationId);
     if (due !== undefined) {
-      due.push(user);
+      due.push({ user, isMember });
       return;
     }
-    this.#due.set(conversationId, [user]);
+    this.#due.set(conversationId, [{ user, isMember }]);
     queueMicrotask(() => {
-      const users = this.#due.get(conversationId) ?? [];
+      const all = this.#due.get(conversationId) ?? [];
       this.#due.delete(conversationId);
-      for (let at = 0; at < users.length; at += LIMITS.membersPerRequest) {
-        void this.#read(users.slice(at, at + LIMITS.membersPerRequest), conversationId);
+      for (let at = 0; at < all.length; at += LIMITS.membersPerRequest) {
+        void this.#read(all.slice(at, at + LIMITS.membersPerRequest), conversationId);
       }
     });
   }
 
-  async #read(users: readonly RowReceiver[], conversationId: string): Promise<void> {
-    try {
-      const rows = await this.#conversations.rows(
+  async #read(due: readonly DueRow[], conversationId: string): Promise<void> {
+    const users = due.map(({ user }) => user);
+    const { conversations, messages } = this.#stores;
+    const read = (): ReturnType<ConversationStore["rows"]> =>
+      conversations.rows(
         conversationId,
         users.map(({ userId }) => userId),
       );
+    try {
+      let rows = await read();
+      const isBehind = ({ user, isMember }: DueRow): boolean =>
+        isMember !== undefined && (rows.get(user.userId)?.member ?? false) !== isMember;
+      if (due.some(isBehind)) {
+        // The log may lie in another store, and the row not have been moved on: whoever asks for the head has that done. The change feed
+        // will not tell of it, as everybody concerned is known here.
+        await messages.heads([conversationId]);
+        rows = await read();
+      }
       for (const { userId, recipients } of users) {
         const row = rows.get(userId);
         if (row === undefined) continue;

@@ -58,3 +58,34 @@ it("knows messages that a row has not seen yet where somebody replies to them or
     await ana.ask({ type: "redact-message", conversationId: ROOM, clientMessageId, messageId: 2 }),
   ).toMatchObject({ type: "conversation" });
 });
+
+it("tells members of what their rows had not seen when the log told of it", async () => {
+  const database = new Database(":memory:");
+  onTestFinished(() => void database.close());
+  const store = sqlite(database, { allowVolatile: true });
+  const { messages, conversations } = store;
+  const [append, heads] = [messages.append.bind(messages), messages.heads.bind(messages)];
+  const [row, rows] = [conversations.row.bind(conversations), conversations.rows.bind(conversations)];
+  /** What the rows show while they are behind. */
+  let before: Awaited<ReturnType<typeof rows>> | undefined;
+  messages.append = async (drafts) => {
+    before = await rows(ROOM, ["ana", "bo"]);
+    return append(drafts);
+  };
+  messages.heads = (ids) => {
+    before = undefined;
+    return heads(ids);
+  };
+  conversations.row = async (userId, id) => (before ? before.get(userId ?? "") : row(userId, id));
+  conversations.rows = async (id, userIds) => before ?? rows(id, userIds);
+  const server = await openServer({ store });
+  const [ana, bo] = [await RawDevice.open(server, "ana"), await RawDevice.open(server, "bo")];
+
+  await createRoom(ana, ["bo"]);
+  const isMember = async (member: boolean): Promise<unknown> =>
+    bo.until((frame) => frame.type === "conversation-changed" && frame.row.member === member);
+  await isMember(true);
+  const clientMessageId = crypto.randomUUID();
+  await ana.ask({ type: "remove-members", conversationId: ROOM, clientMessageId, members: ["bo"] });
+  await isMember(false);
+});
