@@ -1,5 +1,6 @@
 import { sqlite } from "@chat/server/sqlite";
 import type { ConversationSummary } from "@chat/client";
+import { isSendableKind } from "@chat/protocol";
 import { type ChatStore, combineStores } from "@chat/server";
 import { dynamodb } from "@chat/server/dynamodb";
 import { Chance } from "./chance.js";
@@ -44,7 +45,8 @@ function storeOf({ database, log }: World): ChatStore {
   const rows = sqlite(database, { allowVolatile: true });
   if (log === undefined) return rows;
   const call: Call = (_, carryOut) => carryOut();
-  const client = simulatedDynamoDb({ tables: log, call, isRefused: () => false, stored: () => {} });
+  const noted = { stored: () => {}, pruned: () => {}, wiped: () => {} };
+  const client = simulatedDynamoDb({ tables: log, call, isRefused: () => false, ...noted });
   return combineStores({ messages: dynamodb(client), conversations: rows });
 }
 
@@ -205,6 +207,21 @@ function judgeList(world: World, device: Device, fresh: Device): void {
   }
 }
 
+/** What the list of a new device shows of a conversation is the newest message that the user may see, without what was taken away. */
+function judgeLatest({ oracle, trace }: World, device: Device): void {
+  const { userId, name } = device;
+  for (const [id, { latest, member }] of summaries(device)) {
+    const messages = oracle.visible(userId, id).filter(({ kind }) => isSendableKind(kind));
+    const newest = messages.at(-1);
+    if (!member) continue;
+    const isKept = newest !== undefined && newest.messageId >= oracle.firstId(id);
+    const should = isKept ? `${newest.messageId}:${newest.text ?? ""}` : undefined;
+    const is = latest && `${latest.messageId}:${latest.snippet ?? ""}`;
+    if (is !== should)
+      trace.fail("a list shows the newest message", `${name} in ${id}: ${is}, not ${should}`);
+  }
+}
+
 /** What a new device counts as unread is what is in the log above what was read, by the store. */
 async function judgeUnread(world: World, store: ChatStore, device: Device): Promise<void> {
   const { oracle, trace } = world;
@@ -253,6 +270,7 @@ export async function judge(world: World): Promise<void> {
     () => judgeStore(world, store),
     () => judgeWritten(world),
     () => judgeOwed(world),
+    ...fresh.map((device) => () => judgeLatest(world, device)),
     ...fresh.map((device) => () => judgeUnread(world, store, device)),
     ...devices.map((device) => () => judgeList(world, device, fresh[world.users.indexOf(device.userId)]!)),
     ...[...devices, ...fresh].map((device) => () => judgeTimelines(world, device)),

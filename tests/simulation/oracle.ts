@@ -116,7 +116,7 @@ export class Oracle {
   }
 
   /** The store has wiped what a user wrote. */
-  wiped({ conversationId, userId, after }: WipeQuery, through: number): void {
+  wiped({ conversationId, userId, after }: Omit<WipeQuery, "limit">, through: number): void {
     this.#wipe(this.#log(conversationId), userId, after, through);
   }
 

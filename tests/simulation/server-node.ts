@@ -173,6 +173,14 @@ export class ServerNode {
         trace.note(party.name, `commits ${conversationId}/${messageId} ${text ?? kind}`);
         oracle.stored(entry);
       },
+      pruned: (conversationId, count) => {
+        trace.note(party.name, `prunes ${count} of ${conversationId}`);
+        oracle.pruned(conversationId, count);
+      },
+      wiped: ({ conversationId, messageId, senderId }) => {
+        trace.note(party.name, `wipes ${conversationId}/${messageId}`);
+        oracle.wiped({ conversationId, userId: senderId, after: messageId - 1 }, messageId);
+      },
     });
     return combineStores({ messages: dynamodb(client), conversations: rows });
   }

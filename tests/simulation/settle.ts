@@ -68,6 +68,7 @@ export async function settle(world: World, bound: number, invariant: string): Pr
     });
     open.push(...[...world.erasing].map((userId) => `the erasure of ${userId} is not done`));
     open.push(...[...world.keeping].map((id) => `the retention of ${id} is not set`));
+    open.push(...[...world.behind].map((id) => `the row of ${id} is behind its log`));
     if (open.length === 0 || trace.violation !== undefined) break;
     if (scheduler.now - began >= bound) {
       trace.fail(invariant, `${bound} ms after: ${open.join("; ")}`);

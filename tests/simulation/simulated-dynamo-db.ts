@@ -14,6 +14,9 @@ interface Reason {
 
 const KEYS: Readonly<Record<string, readonly string[]>> = { chat_message: ["c", "i"], chat_key: ["k"] };
 
+/** What comes before the first line break where the epoch lies; no conversation has that id. */
+const EPOCH_PLACE = "";
+
 function valueOf(attribute: unknown): string {
   const { S, N } = attribute as { readonly S?: string; readonly N?: string };
   return S ?? N ?? "";
@@ -23,10 +26,34 @@ function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
 }
 
+/** What tables held at some time. */
+export type DynamoDbSnapshot = ReadonlyMap<string, ReadonlyMap<string, Item>>;
+
 /** The tables of the log, as DynamoDB has them: each call is done at once or not at all, and a transaction with a known token is not done again. */
 export class DynamoDbTables {
-  readonly #tables = new Map(Object.keys(KEYS).map((name) => [name, new Map<string, Item>()]));
+  #tables = new Map(Object.keys(KEYS).map((name) => [name, new Map<string, Item>()]));
   readonly #tokens = new Set<string>();
+
+  /** What they hold now. */
+  snapshot(): DynamoDbSnapshot {
+    // Items are replaced, never changed.
+    return new Map([...this.#tables].map(([name, items]) => [name, new Map(items)]));
+  }
+
+  /** They are put back to what they held, but for the conversations that are not to be kept. */
+  restore(snapshot: DynamoDbSnapshot, isKept: (conversationId: string) => boolean): void {
+    const conversationOf = ({ c, k }: Item): string => valueOf(c ?? k).split("\n")[0]!;
+    this.#tables = new Map(
+      [...snapshot].map(([name, items]) => [
+        name,
+        new Map(
+          [...items].filter(
+            ([, item]) => conversationOf(item) === EPOCH_PLACE || isKept(conversationOf(item)),
+          ),
+        ),
+      ]),
+    );
+  }
 
   get(table: string, key: Item): Item | undefined {
     return this.#table(table).get(this.#placeOf(table, key));
@@ -101,13 +128,21 @@ export class DynamoDbTables {
 /** Whether a condition holds of an item, of those conditions that the store sets. */
 function holds(condition: string, item: Item | undefined, values: Values): boolean {
   if (condition === "") return true;
-  return condition.split(" AND ").every((term) => {
+  const isTrue = (term: string): boolean => {
     const [, not, attribute] = /^attribute_(not_)?exists\((\w)\)$/.exec(term) ?? [];
     if (attribute !== undefined) return (item?.[attribute] === undefined) === (not !== undefined);
-    const [, name, value] = /^(\w) = (:\w+)$/.exec(term) ?? [];
+    const [, name, sign, value] = /^(\w) (=|<) (:\w+)$/.exec(term) ?? [];
     if (name === undefined) throw new Error(`The simulated DynamoDB does not know ${term}`);
-    return item !== undefined && valueOf(item[name]) === valueOf(values[value!]);
-  });
+    if (item?.[name] === undefined) return false;
+    const [is, named] = [valueOf(item[name]), valueOf(values[value!])];
+    return sign === "=" ? is === named : Number(is) < Number(named);
+  };
+  return condition.split(" AND ").every((term) =>
+    term
+      .replace(/^\((.+)\)$/, "$1")
+      .split(" OR ")
+      .some(isTrue),
+  );
 }
 
 /** What a server's way to the tables is made of. */
@@ -118,6 +153,10 @@ export interface SimulatedDynamoDbOptions {
   readonly isRefused: () => boolean;
   /** Called for each entry in the moment in which it is committed. */
   readonly stored: (entry: StoredEntry) => void;
+  /** Called when the oldest entries of a conversation are kept no more. */
+  readonly pruned: (conversationId: string, count: number) => void;
+  /** Called for each message whose body was taken away, but for those that the entry of a redaction names. */
+  readonly wiped: (entry: StoredEntry) => void;
 }
 
 /** The client of one server, with the calls that the log makes; everything it answers takes a line that fails. */
@@ -147,6 +186,9 @@ export function simulatedDynamoDb(options: SimulatedDynamoDbOptions): DynamoDbCl
           throw named("ConditionalCheckFailedException", "The conditional request failed");
         }
         tables.update(update);
+        const first = (of: Item | undefined): number => Number(valueOf(of?.["p"] ?? { N: "1" }));
+        const moved = first(tables.get(update.TableName, update.Key)) - first(item);
+        if (moved > 0) options.pruned(valueOf(update.Key["c"]), moved);
       }),
     transactWriteItems: ({ TransactItems, ClientRequestToken }) =>
       call("transactWriteItems", () => {
@@ -163,7 +205,11 @@ export function simulatedDynamoDb(options: SimulatedDynamoDbOptions): DynamoDbCl
       call("batchWriteItem", () => {
         for (const [table, writes] of Object.entries(RequestItems)) {
           for (const { PutRequest, DeleteRequest } of writes) {
-            if (PutRequest !== undefined) tables.put(table, PutRequest.Item);
+            if (PutRequest !== undefined) {
+              const { Item } = PutRequest;
+              tables.put(table, Item);
+              options.wiped(entryIn(valueOf(Item["c"]), Item));
+            }
             if (DeleteRequest !== undefined) tables.delete(table, DeleteRequest.Key);
           }
         }

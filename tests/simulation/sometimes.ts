@@ -34,6 +34,7 @@ const PATHS = [
   "fault storage slow",
   "fault backup restored",
   "fault epoch reset",
+  "fault rows put back behind their log",
   "connection refused",
   "two connections of one device overlap",
   "a send says first",

@@ -17,7 +17,7 @@ import { Oracle, type OracleSnapshot } from "./oracle.js";
 import { EPOCH, PartyClock } from "./party-clock.js";
 import { Party, Scheduler } from "./scheduler.js";
 import { ServerNode } from "./server-node.js";
-import { DynamoDbTables } from "./simulated-dynamo-db.js";
+import { type DynamoDbSnapshot, DynamoDbTables } from "./simulated-dynamo-db.js";
 import { Trace } from "./trace.js";
 import type { Weather } from "./unreliable-line.js";
 import { WeakFanout } from "./weak-fanout.js";
@@ -48,10 +48,8 @@ const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
  * backups are restored, which bring back what was deleted, there is retention by a draw of its own, and none of the others.
  */
 const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
-/** The same, of those that get along with backups; each is drawn from a source of its own, so that more may come. */
+/** The same, of those that get along with backups, and with what is deleted; each is drawn from a source of its own, so that more may come. */
 const APART: Partial<Record<Group, number>> = { contention: 0.2, "log elsewhere": 0.2, versions: 0.2 };
-/** Of those, what is not there where backups are restored, or something is deleted. */
-const ALONE: readonly Group[] = ["log elsewhere"];
 /** Kinds that planted bugs from before them are looked for without. */
 export const LATER_GROUPS: readonly string[] = [...Object.keys(LATER), ...Object.keys(APART)];
 
@@ -61,6 +59,16 @@ interface Owed {
   readonly device: Device;
   /** Its id in the history that was lost. */
   readonly messageId: number;
+}
+
+/** What is put back when a backup is restored. */
+interface Backup {
+  readonly database: Buffer;
+  readonly log: DynamoDbSnapshot | undefined;
+  /** The log is of a later moment than the database, and otherwise of the same. */
+  readonly isLogLater: boolean;
+  /** What the log held, of the conversations that the database knows. */
+  readonly oracle: OracleSnapshot;
 }
 
 /** One seed's world: its servers, devices, backends and network, on one virtual time. */
@@ -88,7 +96,7 @@ export class World {
   #database: Database.Database;
   #registry: Registry;
   readonly #newRegistry: () => Registry;
-  #backup: { readonly bytes: Buffer; readonly oracle: OracleSnapshot } | undefined;
+  #backup: Backup | undefined;
   #groupsMade = 0;
   /** Which server the operator asks. */
   readonly #operator: Chance;
@@ -99,6 +107,11 @@ export class World {
   readonly erasing = new Set<string>();
   /** Conversations that are to keep everything from now on. */
   readonly keeping = new Set<string>();
+  /** Conversations whose rows were put back behind their logs: the next message brings them up. */
+  readonly behind = new Set<string>();
+  #rowsWerePutBack = false;
+  /** Messages of the operator's: none is like another. */
+  #said = 0;
 
   constructor(
     seed: number,
@@ -130,9 +143,7 @@ export class World {
     if (hasBackups && isBoth && focus.only === undefined && !without.has("retention"))
       this.groups.add("retention");
     for (const [group, share] of Object.entries(APART) as [Group, number][]) {
-      const isAlone = ALONE.includes(group) && (hasBackups || this.#isHousekept);
-      const drawn =
-        new Chance(`seed ${seed} ${group}`).happens(share) && focus.only === undefined && !isAlone;
+      const drawn = new Chance(`seed ${seed} ${group}`).happens(share) && focus.only === undefined;
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
     const housekeeps = this.#isHousekept;
@@ -256,14 +267,29 @@ export class World {
   }
 
   backup(): void {
-    this.trace.note("disk", "is backed up");
-    this.#backup = { bytes: this.#database.serialize(), oracle: this.oracle.snapshot() };
+    const { trace, oracle, log } = this;
+    trace.note("disk", "is backed up");
+    const backup = {
+      database: this.#database.serialize(),
+      log: log?.snapshot(),
+      isLogLater: false,
+      oracle: oracle.snapshot(),
+    };
+    this.#backup = backup;
+    if (log === undefined || !this.chance.happens(0.5)) return;
+    // Each store is put back by itself, the log to the same time as the rows or to a later one.
+    this.later(this.chance.delay(3_000, 20_000), () => {
+      if (this.#backup !== backup) return;
+      trace.note("disk", "the log is backed up");
+      const known = [...oracle.snapshot()].filter(([id]) => backup.oracle.has(id));
+      this.#backup = { ...backup, log: log.snapshot(), isLogLater: true, oracle: new Map(known) };
+    });
   }
 
   /** The disk is as it was at the backup; every server starts anew. */
   restore(): void {
     if (this.#backup === undefined) return;
-    const { bytes, oracle } = this.#backup;
+    const { database, log, isLogLater, oracle } = this.#backup;
     void this.#noteWhatIsOwed().then(() => {
       for (const server of this.servers) server.kill();
       const gone = this.oracle.restore(oracle);
@@ -272,7 +298,14 @@ export class World {
       this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
       const epoch = this.#epoch();
       this.#database.close();
-      this.#database = this.#opened(bytes);
+      this.#database = this.#opened(database);
+      // A log without a row is nobody's, and its id can't be used again: the operator deletes it.
+      if (log !== undefined) this.log?.restore(log, (id) => oracle.has(id));
+      if (isLogLater) {
+        this.trace.hit("fault rows put back behind their log");
+        // What a row tells is of a history that was lost, if nothing else is.
+        this.#rowsWerePutBack = this.oracle.hasLostHistory = true;
+      }
       if (this.chance.happens(this.focus.renames ?? 0.3)) this.#renameHistory();
       const { ended } = this.oracle;
       // Another epoch says that this is another history: devices forget the old one, their own messages too.
@@ -321,16 +354,21 @@ export class World {
 
   /** From here on everything is kept, and what was begun is gone on with, also where the server that was asked is gone. */
   endHousekeeping(): void {
-    if (this.groups.has("retention")) for (const id of this.oracle.logs.keys()) this.#keepAll(id);
+    for (const id of this.oracle.logs.keys()) {
+      if (this.groups.has("retention")) this.#insist(this.keeping, id, (chat) => chat.setRetention(id, {}));
+      if (!this.#rowsWerePutBack) continue;
+      this.#insist(this.behind, id, (chat) => chat.system.send(id, `operator#${++this.#said}`));
+    }
     for (const userId of this.erasing) this.erase(userId);
   }
 
-  #keepAll(conversationId: string): void {
-    this.keeping.add(conversationId);
-    const again = (): void => this.later(2_000, () => this.#keepAll(conversationId));
+  /** Has the operator do something for a conversation until it is done. @param open those for which it is not */
+  #insist(open: Set<string>, id: string, act: (chat: ChatServer) => Promise<unknown>): void {
+    open.add(id);
+    const again = (): void => this.later(2_000, () => this.#insist(open, id, act));
     const chat = this.#anyServer();
     if (chat === undefined) return again();
-    chat.setRetention(conversationId, {}).then(() => this.keeping.delete(conversationId), again);
+    act(chat).then(() => open.delete(id), again);
   }
 
   #anyServer(): ChatServer | undefined {
