@@ -182,7 +182,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "sync/receipts.ts",
     "const isAnswered = mark !== undefined && replica.mark === mark;",
     "const isAnswered = true;",
-    { only: ["store"], more: { "store is slow": 10 }, devices: 3 },
+    { only: ["store"], more: { "store is slow": 10 }, devices: 3, marksUnread: 0.4 },
   ),
   client(
     "what was redacted stays in the cache",

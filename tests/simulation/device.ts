@@ -18,6 +18,8 @@ export interface DeviceOptions {
   readonly oracle: Oracle;
   readonly network: Network;
   readonly catchUpEntries: number;
+  /** The probability that a message which is told is marked as unread, unless it is read. */
+  readonly marksUnread: number;
   /** False once the history was lost, so that what is held may be wrong for a while. */
   readonly isStrict: () => boolean;
 }
@@ -220,13 +222,13 @@ export class Device {
 
   /** Checks what the application is told. */
   #watch(client: ChatClient): void {
-    const { trace, oracle, isStrict } = this.options;
+    const { trace, oracle, isStrict, marksUnread } = this.options;
     const last = new Map<string, number>();
     const reads = this.options.chance.fork(`reads ${this.#runs}`);
     client.on("message", ({ conversation, message }) => {
       const id = message.messageId ?? 0;
       if (reads.happens(0.3)) this.act(() => conversation.markRead(id));
-      else if (reads.happens(0.03)) this.act(() => conversation.markUnread(Math.max(1, id - 2)));
+      else if (reads.happens(marksUnread)) this.act(() => conversation.markUnread(Math.max(1, id - 2)));
       if (isStrict() && id <= (last.get(conversation.id) ?? 0)) {
         trace.fail("each message is told once and in order", `${this.name} in ${conversation.id}: ${id}`);
       }

@@ -17,6 +17,8 @@ export interface Focus {
   readonly renames?: number;
   /** Devices that each user has. */
   readonly devices?: number;
+  /** The probability that a message which is told is marked as unread. */
+  readonly marksUnread?: number;
 }
 
 /** Somebody writes, and is removed and comes back meanwhile. */

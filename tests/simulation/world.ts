@@ -251,6 +251,7 @@ export class World {
       oracle,
       network,
       catchUpEntries: this.#catchUpEntries,
+      marksUnread: this.focus.marksUnread ?? 0.03,
       isStrict: () => !this.hasLostHistory,
     });
     this.devices.push(device);
