@@ -248,16 +248,19 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
 
   it("refuses a text that PostgreSQL can't keep, and stores what came with it", async () => {
     const schema = await newSchema();
-    const store = await openPostgres(schema.pool());
+    const pool = schema.pool({ max: 2 });
+    const statements = new Statements(pool);
+    const store = await openPostgres(pool);
     await groupOf(store, "d", 1);
     const update = { name: "a\0b" };
     const renamed = draft({ conversationId: "d", senderId: "u1", kind: "updated", data: update, update });
-    const outcomes = await Promise.all([
-      store.messages.append([draft()]),
-      store.messages.append([renamed]),
-      store.messages.append([draft()]),
-    ]);
-    expect(outcomes.flat().map(result)).toEqual(["stored", "data_invalid", "stored"]);
+    const count = await statements.of(async () => {
+      const drafts = [...upTo(9).map(() => draft()), renamed, draft()];
+      const outcomes = await Promise.all(drafts.map((each) => store.messages.append([each])));
+      expect(outcomes.flat().map(result)).toEqual([...upTo(9).map(() => "stored"), "data_invalid", "stored"]);
+    });
+    // All together, the others together, and the one that can't be: begin, lock, what is written, end.
+    expect(count).toBe(3 * 4);
     await expect(store.conversations.setUser({ userId: "ana", name: "\0" })).rejects.toMatchObject({
       code: "data_invalid",
     });

@@ -134,7 +134,10 @@ export class AppendQueue {
       ? thrown
       : new ChatError("internal", "Storing this failed.", { cause: thrown });
     if (error.code !== "store_unavailable" && batch.length > 1) {
-      for (const queued of batch) queued.alone = true;
+      // What an engine can't keep stands in names and the like more often than in messages.
+      const special = batch.filter(({ draft }) => !isPlain(draft));
+      const suspects = special.length > 0 ? special : batch;
+      for (const queued of suspects) queued.alone = true;
       this.#waiting.unshift(...batch);
       return;
     }
