@@ -379,6 +379,20 @@ describe("Deliverer", () => {
     expect(bo.resyncs).toBe(1);
   });
 
+  it("names once more what was delivered before the feed told of it: a row that was listed meanwhile may not have seen it", async () => {
+    const { deliverer, log } = await withLog(2);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    deliverer.receive(hint(log[0]!));
+    deliverer.receive(hint(log[1]!));
+    const { runs } = deliverer;
+    expect(deliverer.movedSince("bo", runs, 9).heads).toEqual([]);
+    await deliverer.reach("room", 1);
+    expect(deliverer.movedSince("bo", runs, 9).heads).toEqual([]);
+    await deliverer.reach("room", 2);
+    expect(deliverer.movedSince("bo", runs, 9).heads).toEqual([{ conversationId: "room", head: 2 }]);
+  });
+
   it("delivers a run that is longer than what may wait early", async () => {
     const { deliverer, log } = await withLog(700);
     const bo = new Collector();

@@ -190,6 +190,8 @@ export class Deliverer {
       const track = this.#tracks.get(conversationId);
       // What was read is older than what was delivered: the membership may have ended in between.
       if (track === undefined || track.head <= knownAt) break;
+      // It may be the row that is behind: whoever asks for the head has it brought up.
+      await this.#options.messages.heads([conversationId]);
       const now = await this.#options.conversations.participation(userId, conversationId);
       if (now?.member !== true) return;
       [knownAt, from] = [now.head, now.intervals[now.intervals.length - 1]!.from];
@@ -270,6 +272,9 @@ export class Deliverer {
       }
       return;
     }
+    // Where the log lies in another store, it may have been delivered before its row had seen it, and who connected in between was listed
+    // that row: the next pong tells them.
+    if (head === track.head) track.movedAt = ++this.#runs;
     if (head > track.wanted) track.wanted = head;
     // Again if need be: the read that is under way may have looked for the last time already.
     while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
