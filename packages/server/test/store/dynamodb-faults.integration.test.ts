@@ -94,6 +94,33 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     expect(reads).toBe(0);
   });
 
+  it("looks up with one read what a resend has got, and each alone where others wrote in between", async () => {
+    let [items, pages] = [0, 0];
+    const calls: Partial<Record<Name, Around>> = {
+      getItem: async (call) => (items++, call()),
+      query: async (call) => (pages++, call()),
+    };
+    const store = await newStore(calls, { repairInterval: 600_000 });
+    const sent = Array.from({ length: 30 }, () => draft("c"));
+    const ids = (outcomes: readonly AppendOutcome[]): unknown[] =>
+      outcomes.map((outcome) => outcome.status !== "refused" && outcome.entry.messageId);
+    const stored = ids(await store.messages.append(sent));
+    items = pages = 0;
+    const resent = await store.messages.append([...sent, draft("c")]);
+    expect(resent.map(said)).toEqual([...Array<string>(30).fill("duplicate"), "stored"]);
+    expect(ids(resent).slice(0, 30)).toEqual(stored);
+    expect([items, pages]).toEqual([0, 1]);
+    for (let count = 0; count < 4; count++)
+      await store.messages.append(Array.from({ length: 49 }, () => draft("c")));
+    const last = draft("c");
+    const [, id] = [await store.messages.append([last]), stored[0]];
+    items = pages = 0;
+    const both = await store.messages.append([sent[0]!, last]);
+    expect(both.map(said)).toEqual(["duplicate", "duplicate"]);
+    expect(ids(both)).toEqual([id, 229]);
+    expect([items, pages]).toEqual([2, 0]);
+  });
+
   it("tries again what is throttled, in conflict or under way, with the same token", async () => {
     const tokens: unknown[] = [];
     const failures = [

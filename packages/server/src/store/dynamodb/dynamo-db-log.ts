@@ -33,8 +33,17 @@ const APPEND_DEADLINE = 15_000;
 /** How long `open` waits for DynamoDB that can't be reached, ms, and how long between two tries. */
 const OPEN_DEADLINE = 10_000;
 const OPEN_PAUSE = 250;
+/** Entries and bytes of a read that brings what a resend has got. */
+const ENTRIES_AT_ONCE = 200;
+const BYTES_AT_ONCE = 1_048_576;
 /** Ids hold no control character: no conversation's partition is this one. */
 const EPOCH_PLACE = { c: text("\n"), i: number(0) };
+
+/** A key that was taken, and its item. */
+interface TakenKey {
+  readonly key: IdempotencyKey;
+  readonly item: FoundItem;
+}
 
 /**
  * The logs of all conversations in DynamoDB, for `combineStores`. docs/backends/dynamodb.md says which tables and rights it wants.
@@ -154,14 +163,34 @@ class DynamoDbLog implements MessageLog {
     reasons: readonly { readonly Code?: string; readonly Item?: FoundItem; readonly Message?: string }[],
     known: Map<string, StoredEntry | undefined>,
   ): Promise<void> {
+    const taken: TakenKey[] = [];
     for (const [at, entry] of entries.entries()) {
       const [ofEntry, ofKey] = [reasons[2 * at], reasons[2 * at + 1]];
       for (const { Code, Message } of [ofEntry ?? {}, ofKey ?? {}]) {
         if (Code === "ValidationError") throw unavailable(`DynamoDB refuses an item: ${Message}`);
       }
       if (ofKey?.Code !== "ConditionalCheckFailed") continue;
-      known.set(keyText(entry), ofKey.Item && (await this.#entryOfKey(entry, ofKey.Item)));
+      known.set(keyText(entry), undefined);
+      if (ofKey.Item !== undefined) taken.push({ key: entry, item: ofKey.Item });
     }
+    for (const entry of await this.#entriesOfKeys(taken)) known.set(keyText(entry), entry);
+  }
+
+  /** What was sent together mostly stands together: one read brings all of a resend, and one each what it leaves. */
+  async #entriesOfKeys(taken: readonly TakenKey[]): Promise<readonly StoredEntry[]> {
+    const ids = taken.map(({ item }) => numberIn(item, "i"));
+    const [low, high] = [Math.min(...ids), Math.max(...ids)];
+    const limit = high - low + 1;
+    const page = new Map<number, StoredEntry>();
+    if (taken.length > 1 && limit <= ENTRIES_AT_ONCE) {
+      const { conversationId } = taken[0]!.key;
+      const span = { conversationId, after: low - 1, before: high + 1, order: "ascending" } as const;
+      for (const entry of await this.read({ ...span, limit, maxBytes: BYTES_AT_ONCE }))
+        page.set(entry.messageId, entry);
+    }
+    return Promise.all(
+      taken.map(async ({ key, item }, at) => page.get(ids[at]!) ?? this.#entryOfKey(key, item)),
+    );
   }
 
   /** The writes of an entry and of its key. */
