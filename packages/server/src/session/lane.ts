@@ -13,18 +13,27 @@ const BATCH = 128;
 export class Lane {
   #waiting: SendMessageFrame[] = [];
   #running = false;
-  #blocked = false;
+  #blocked: boolean;
 
   /**
    * @param limit messages that may wait
    * @param send stores a batch, one outcome per message; never rejects
    * @param answer tells the device
+   * @param isBlocked something may have failed before: refuses what does not say `first`
    */
   constructor(
     private readonly limit: number,
     private readonly send: (messages: readonly SendMessageFrame[]) => Promise<readonly AppendOutcome[]>,
     private readonly answer: (message: SendMessageFrame, outcome: AppendOutcome) => void,
-  ) {}
+    isBlocked = false,
+  ) {
+    this.#blocked = isBlocked;
+  }
+
+  /** True while messages wait to be stored, or are. */
+  get isRunning(): boolean {
+    return this.#running;
+  }
 
   /** True if the lane holds nothing that must be remembered. */
   get isIdle(): boolean {
