@@ -201,6 +201,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     receiptsMoved: (moved) => deliverer.receipts.publish(moved),
     blockedBy: (userId) => deliverer.blockedBy(userId),
     privacyChanged: (userId, privacy) => deliverer.privacyChanged(userId, privacy),
+    watchUsers: (session, userIds) => deliverer.watchProfiles(session, userIds),
     userChanged: (profile) => deliverer.profiles.changed(profile),
   };
 

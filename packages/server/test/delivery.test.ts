@@ -341,6 +341,17 @@ describe("Deliverer", () => {
     expect(deliverer.headOf("room")).toBe(4);
   });
 
+  it("watches no profile for a session that has ended while it was asked about", async () => {
+    const { deliverer } = await withLog(1);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    deliverer.watchProfiles(bo, ["cy"]);
+    expect(deliverer.profiles.watchedAmong(["cy"])).toEqual(["cy"]);
+    deliverer.detach(bo);
+    deliverer.watchProfiles(bo, ["cy"]);
+    expect(deliverer.profiles.watchedAmong(["cy"])).toEqual([]);
+  });
+
   it("reaches a head that it hears of at any moment of an earlier read", async () => {
     for (let moment = 0; moment < 20; moment++) {
       const { deliverer, log } = await withLog(3, 1);

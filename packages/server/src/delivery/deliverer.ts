@@ -207,11 +207,15 @@ export class Deliverer {
   /** Ends delivery to a session. */
   detach(recipient: Recipient): void {
     const user = this.#users.get(recipient.userId);
-    if (user?.recipients.includes(recipient) === true) {
+    if (user !== undefined && this.#isAttached(recipient)) {
       user.recipients = user.recipients.filter((other) => other !== recipient);
       if (user.recipients.length === 0) this.#forget(user);
     }
     this.profiles.forget(recipient);
+  }
+
+  #isAttached(recipient: Recipient): boolean {
+    return this.#users.get(recipient.userId)?.recipients.includes(recipient) === true;
   }
 
   #forget({ userId, tracks }: LocalUser): void {
@@ -342,6 +346,12 @@ export class Deliverer {
     if (concerned.length === 0) return;
     const privacies = await this.#options.conversations.privacies(concerned);
     for (const [userId, privacy] of privacies) this.privacyChanged(userId, privacy);
+  }
+
+  /** Tells a session of changes to these users' profiles from now on, unless it has ended. */
+  watchProfiles(recipient: Recipient, userIds: readonly string[]): void {
+    // Nobody would forget it again.
+    if (this.#isAttached(recipient)) this.profiles.watch(recipient, userIds);
   }
 
   /** Tells the other members who are here that one is writing, but those of two of whom one has blocked the other. */

@@ -1,6 +1,7 @@
 import type { Runtime, UserPrivacy, UserProfile } from "@chat/protocol";
 import type { MovedReceipts } from "../delivery/receipt-sender.js";
 import type { Presence } from "../delivery/presence/presence.js";
+import type { Recipient } from "../delivery/recipient.js";
 import type { Typing } from "../delivery/typing.js";
 import type { ServerDirectory } from "../discovery/server-directory.js";
 import type { PushProvider } from "../push/push-provider.js";
@@ -41,6 +42,8 @@ export interface OperationContext {
   blockedBy(userId: string): readonly string[] | undefined;
   /** Tells a user's devices what the user tells others now. */
   privacyChanged(userId: string, privacy: UserPrivacy): void;
+  /** Tells a session of changes of these users' profiles from now on. */
+  watchUsers(session: Recipient, userIds: readonly string[]): void;
   /** Tells whom it concerns of a changed profile. */
   userChanged(profile: UserProfile): void;
 }

@@ -7,19 +7,23 @@ import {
   type UserProfile,
   utf8Length,
 } from "@chat/protocol";
+import type { Recipient } from "../delivery/recipient.js";
 import type { Caller, OperationContext } from "./operation-context.js";
 
 /**
- * Those of the profiles whose version is not the one that the caller holds. A user without a profile has version 0.
+ * Those of the profiles whose version is not the one that the caller holds. A user without a profile has version 0. A session is told of changes
+ * from now on.
  * @throws ChatError `store_unavailable`
  */
 export async function getUsers(
   context: OperationContext,
-  caller: Caller,
+  caller: Caller | (Caller & Recipient),
   users: readonly { readonly userId: string; readonly version?: number }[],
 ): Promise<readonly UserProfile[]> {
   const members = users.map(({ userId }) => userId);
   await context.hooks.authorize(caller, { operation: "get-users", members });
+  // Before they are read, so that no change falls in between.
+  if ("deliver" in caller) context.watchUsers(caller, members);
   const profiles = await context.conversations.users(members);
   const byId = new Map(profiles.map((profile) => [profile.userId, profile]));
   return users

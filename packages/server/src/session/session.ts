@@ -279,13 +279,6 @@ export class Session implements Recipient {
       const operation = classOf(frame);
       const refusal = this.#allowance.take(operation);
       if (refusal !== undefined) return this.#answerError(frame.requestId, refusal);
-      // From now on, so that no change falls between the answer and the watching.
-      if (frame.type === "get-users") {
-        this.#environment.deliverer.profiles.watch(
-          this,
-          frame.users.map(({ userId }) => userId),
-        );
-      }
       this.#underWay++;
       if (operation === "write") void this.#answer(frame);
       else void this.#environment.reads.run(this.#userId, () => this.#answer(frame));

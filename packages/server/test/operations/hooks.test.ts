@@ -157,6 +157,21 @@ describe("authorize", () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  it("has nobody hear later of the profiles that it kept from them", async () => {
+    const { server, clock } = await openRoom({
+      authorize: ({ operation, userId }) => operation !== "get-users" || userId === "bo",
+    });
+    const users = [{ userId: "cy" }];
+    const ana = await RawDevice.open(server, "ana");
+    const bo = await RawDevice.open(server, "bo");
+    expect(await ana.ask({ type: "get-users", users })).toMatchObject({ code: "forbidden" });
+    await bo.expect("users", { type: "get-users", users });
+    await server.as("cy").setProfile({ name: "Cy" });
+    await bo.until(({ type }) => type === "user-changed");
+    await clock.settle();
+    expect(ana.received.filter(({ type }) => type === "user-changed")).toEqual([]);
+  });
+
   it("is not asked again about what was done: whoever repeats it gets the first answer, whatever the hook says now", async () => {
     let asked = 0;
     let isOpen = true;
