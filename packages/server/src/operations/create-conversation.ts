@@ -5,6 +5,7 @@ import {
   type ConversationType,
   ENTRY_KINDS,
   LIMITS,
+  newUuid,
 } from "@chat/protocol";
 import type { ConversationUpdate } from "../store/message-store.js";
 import { appendAuthorized } from "./append-authorized.js";
@@ -54,22 +55,28 @@ export async function createConversation(
     );
   }
   const { type, name, data, historyVisibility } = request;
-  const held = await context.conversations.reserve({
-    conversationId: request.conversationId,
-    type,
-    creatorId: caller.userId,
-    createdAt,
-    ...(type === "direct" && { pair: [members[0]!, members[1]!] as const }),
-    ...(name !== undefined && { name }),
-    ...(data !== undefined && { data }),
-    ...(historyVisibility !== undefined && { historyVisibility }),
-  });
+  const reserve = (conversationId: string) =>
+    context.conversations.reserve({
+      conversationId,
+      type,
+      creatorId: caller.userId,
+      createdAt,
+      ...(type === "direct" && { pair: [members[0]!, members[1]!] as const }),
+      ...(name !== undefined && { name }),
+      ...(data !== undefined && { data }),
+      ...(historyVisibility !== undefined && { historyVisibility }),
+    });
+  const held = await reserve(request.conversationId);
   const { conversationId } = held;
   if (!held.reserved) {
     const row = await context.conversations.row(viewerOf(caller), conversationId);
     if (row !== undefined) return row;
-    const mayGoOn = held.type === type && (type === "direct" || held.creatorId === caller.userId);
-    if (!mayGoOn) throw conflict();
+    // Mostly it was interrupted here. But the id may be another pair's: by any other id this pair is given what is its own.
+    const isOwn = async (): Promise<boolean> =>
+      type === "group"
+        ? held.creatorId === caller.userId
+        : (await reserve(newUuid(context.runtime.random))).conversationId === conversationId;
+    if (held.type !== type || !(await isOwn())) throw conflict();
   }
   await assertNoneBlocks(context, caller, others, type === "direct");
   const add = members.map((userId, index) => ({
