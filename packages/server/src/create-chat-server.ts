@@ -14,7 +14,7 @@ import { Door } from "./admission/door.js";
 import { FairReads } from "./admission/fair-reads.js";
 import { guardedLog } from "./admission/guarded-log.js";
 import { loggableDefect, loggableError } from "./admission/loggable-error.js";
-import { countedReads, measuredMessages } from "./admission/metrics.js";
+import { countedReads, guardedMetrics, measuredMessages } from "./admission/metrics.js";
 import { OperationRates } from "./admission/operation-rates.js";
 import { reportTally, Tally } from "./admission/tally.js";
 import { createActor } from "./api/chat-actor.js";
@@ -80,7 +80,8 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   assertSettings(settings);
   const { clock, random, log } = options.runtime ?? nodeRuntime(options.log);
   const runtime: Runtime = { clock, random, log: guardedLog(log) };
-  const { store, fanout, metrics, clientAddress } = options;
+  const { store, fanout, clientAddress } = options;
+  const metrics = options.metrics && guardedMetrics(options.metrics, runtime.log);
   const isAllowedOrigin = originCheck(options.allowedOrigins);
   const door = new Door(settings);
   const rates = new OperationRates(clock, settings);

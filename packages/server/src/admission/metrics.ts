@@ -1,5 +1,6 @@
-import type { Clock } from "@chat/protocol";
+import type { Clock, Logger } from "@chat/protocol";
 import type { MessageStore } from "../store/message-store.js";
+import { loggableError } from "./loggable-error.js";
 
 /** What is counted, upwards only. */
 export type CounterName =
@@ -33,6 +34,24 @@ export interface Metrics {
   counter(name: CounterName, increment: number, labels?: { readonly code: string }): void;
   gauge(name: GaugeName, value: number): void;
   histogram(name: HistogramName, value: number): void;
+}
+
+/** The application's metrics, whatever they throw: figures must not cost an answer, nor end the process. Logged once. */
+export function guardedMetrics(metrics: Metrics, log: Logger): Metrics {
+  let isTold = false;
+  const guarded = (report: () => void): void => {
+    try {
+      report();
+    } catch (error) {
+      if (!isTold) log("warn", "metrics_failed", { ...loggableError(error) });
+      isTold = true;
+    }
+  };
+  return {
+    counter: (...figure) => guarded(() => metrics.counter(...figure)),
+    gauge: (...figure) => guarded(() => metrics.gauge(...figure)),
+    histogram: (...figure) => guarded(() => metrics.histogram(...figure)),
+  };
 }
 
 /** The message store, with the time that it takes to append. */

@@ -118,6 +118,30 @@ describe("metrics", () => {
     expect(metrics.histograms["chat_event_loop_delay_milliseconds"]).toEqual([250]);
   });
 
+  it("may throw, without anybody noticing but the log, and that once", async () => {
+    const clock = new VirtualClock();
+    const events: string[] = [];
+    let throws = true;
+    let calls = 0;
+    const fail = (): void => {
+      calls++;
+      if (throws) throw new Error("no such series");
+    };
+    const metrics: Metrics = { counter: fail, gauge: fail, histogram: fail };
+    const log = (_level: string, event: string): void => void events.push(event);
+    const server = await openServer({ runtime: { ...clock.runtime, log }, metrics });
+    const ana = await RawDevice.open(server, "ana");
+    await createRoom(ana, []);
+    expect(await ana.send("room", "stored, and told so")).toMatchObject({ type: "message-stored" });
+    expect(await ana.send("room", "the lane goes on")).toMatchObject({ type: "message-stored" });
+    clock.advance(3_000);
+    expect(events.filter((event) => event === "metrics_failed")).toHaveLength(1);
+    throws = false;
+    const before = calls;
+    clock.advance(1_000);
+    expect(calls).toBeGreaterThan(before);
+  });
+
   it("do not keep a closed server going, and lose nothing of its end", async () => {
     const clock = new VirtualClock();
     const metrics = new Recorder();
