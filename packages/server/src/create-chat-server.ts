@@ -376,7 +376,12 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     } catch (error) {
       runtime.log("warn", "leave_failed", { ...loggableError(error) });
     }
-    await fanout?.close();
+    try {
+      await fanout?.close();
+    } catch (error) {
+      // What it has opened goes with the process; the store's commits do not.
+      runtime.log("warn", "fanout_not_closed", { ...loggableError(error) });
+    }
     await store.close();
   }
 

@@ -219,6 +219,20 @@ describe("closing", () => {
     expect(ana.received.some(({ type }) => type === "going-away")).toBe(true);
     expect(ana.received).toContainEqual(expect.objectContaining({ type: "error", code: "shutting_down" }));
   });
+
+  it("lets go of the store also where the fan-out does not end in order", async () => {
+    const events: string[] = [];
+    const fanout: Fanout = {
+      publish() {},
+      subscribe: async () => () => {},
+      close: () => Promise.reject(new Error("the connection was lost")),
+    };
+    const store = sqlite(new Database(join(temporaryFolder(), "chat.db")));
+    const server = await openServer({ store, fanout, log: (_level, event) => void events.push(event) });
+    await server.close();
+    expect(events).toContain("fanout_not_closed");
+    await expect(store.conversations.position()).rejects.toMatchObject({ code: "closed" });
+  });
 });
 
 describe("Deliverer", () => {
