@@ -21,6 +21,8 @@ export class RegistryLease {
   readonly #options: RegistryLeaseOptions;
   #cancel: Cancel = () => {};
   #ended = false;
+  /** False from the loss of the lease until every session is registered again, which may take several tries. */
+  #isComplete = true;
 
   constructor(options: RegistryLeaseOptions) {
     this.#options = options;
@@ -72,11 +74,16 @@ export class RegistryLease {
 
   async #renew(): Promise<void> {
     const { runtime, registry, identity, duration, records } = this.#options;
-    if (await registry.renew(identity)) return;
+    const holds = await registry.renew(identity);
+    if (holds && this.#isComplete) return;
     // It has left meanwhile, or is about to.
     if (this.#ended) return;
-    runtime.log("warn", "lease_lost", { serverId: identity.serverId });
-    await registry.join(identity, duration);
+    this.#isComplete = false;
+    if (!holds) {
+      runtime.log("warn", "lease_lost", { serverId: identity.serverId });
+      await registry.join(identity, duration);
+    }
     for (const record of records()) await registry.register(identity, record);
+    this.#isComplete = true;
   }
 }

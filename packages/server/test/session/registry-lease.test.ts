@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import { inProcessRegistry } from "../../src/index.js";
+import { inProcessRegistry, type Registry } from "../../src/index.js";
 import { RawDevice } from "../raw-device.js";
+import { RegistryLease } from "../../src/session/registry-lease.js";
 import { openServer } from "../open-server.js";
 import { VirtualClock } from "../virtual-clock.js";
 
@@ -40,3 +41,65 @@ it("closes though the registry answers no more", async () => {
   await clock.settle();
   expect([isClosed, ana.closedWith?.reason]).toEqual([true, "goingAway"]);
 });
+
+it.each(["join", "register"] as const)(
+  "registers every session again although the registry fails at %s when the lease is lost",
+  async (step) => {
+    const clock = new VirtualClock();
+    const registry = inProcessRegistry(clock.runtime.clock);
+    const identity = { serverId: "one", incarnation: crypto.randomUUID() };
+    const records = ["a", "b", "c"].map((userId) => ({ userId, deviceId: userId, connectionId: userId }));
+    const registered = new Set<string>();
+    let isAway = false;
+    /** What is done is done, and nobody hears of it. */
+    const unheard = (at: string): void => {
+      if (isAway && at === step) throw new Error("The connection was lost.");
+    };
+    const lease = new RegistryLease({
+      runtime: clock.runtime,
+      identity,
+      duration: 3_000,
+      records: () => records,
+      registry: {
+        ...pass(registry),
+        async join(server, duration) {
+          await registry.join(server, duration);
+          registered.clear();
+          unheard("join");
+        },
+        async register(server, session) {
+          if (session.userId === "b") unheard("register");
+          await registry.register(server, session);
+          registered.add(session.userId);
+        },
+      },
+    });
+    await lease.begin();
+    await registry.leave(identity);
+    isAway = true;
+    clock.advance(1_000);
+    await clock.settle();
+    expect(registered.size).toBeLessThan(3);
+    isAway = false;
+    clock.advance(1_000);
+    await clock.settle();
+    expect([...registered].sort()).toEqual(["a", "b", "c"]);
+    registered.clear();
+    clock.advance(1_000);
+    await clock.settle();
+    expect(registered.size, "once is enough").toBe(0);
+    lease.end();
+  },
+);
+
+function pass(registry: Registry): Registry {
+  return {
+    join: (...given) => registry.join(...given),
+    renew: (...given) => registry.renew(...given),
+    leave: (...given) => registry.leave(...given),
+    register: (...given) => registry.register(...given),
+    unregister: (...given) => registry.unregister(...given),
+    serversOf: (...given) => registry.serversOf(...given),
+    servers: () => registry.servers(),
+  };
+}
