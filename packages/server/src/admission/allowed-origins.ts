@@ -16,7 +16,8 @@ export function originCheck(allowed: AllowedOrigins | undefined): OriginCheck {
   if (typeof allowed === "function") {
     return (origin) => {
       try {
-        return allowed(origin);
+        // The promise of an async check is no answer.
+        return (allowed(origin) as unknown) === true;
       } catch {
         // A check that fails must neither let somebody in nor end the process.
         return false;

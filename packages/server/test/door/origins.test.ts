@@ -55,6 +55,12 @@ describe("the check of an origin", () => {
     expect(check("https://app.example", "app.example")).toBe(false);
   });
 
+  it("counts anything but true as a no: an async check must not let everybody in", () => {
+    for (const answer of [Promise.resolve(false), Promise.resolve(true), 1, "yes", {}]) {
+      expect(originCheck((() => answer) as unknown as () => boolean)("https://app.example", "x")).toBe(false);
+    }
+  });
+
   it("is made when the server is", () => {
     const options = { authenticate: () => ({ userId: "ana" }), allowedOrigins: ["*"] };
     // The store is not reached.
