@@ -1,9 +1,9 @@
-import { type ChatError, isChatError, type Runtime, SUBPROTOCOL, systemRuntime } from "@chat/protocol";
+import { ChatError, isChatError, type Runtime, SUBPROTOCOL, systemRuntime } from "@chat/protocol";
 import type { ChatServer } from "../chat-server.js";
 import { createChatServer } from "../create-chat-server.js";
 import type { ChatServerOptions } from "../chat-server-options.js";
 import type { ChatStore } from "../store/chat-store.js";
-import type { Draft } from "../store/message-store.js";
+import type { AppendOutcome, Draft, MessageStore } from "../store/message-store.js";
 
 /** How a test server and its network misbehave. All may be set and changed at any time. */
 export interface TestFaults {
@@ -118,13 +118,17 @@ export function testServer(options: TestServerOptions): TestServer {
   };
 }
 
-/** The store, but for what is refused. A key that is known is answered all the same, as it would be behind any refusal. */
+/**
+ * The store, but for what is refused. A key that is known is answered all the same, and nothing of a device is stored behind what may be stored
+ * later, as with any store.
+ */
 function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
   const { messages } = store;
   return {
     conversations: store.conversations,
     housekeeping: store.housekeeping,
     pushes: store.pushes,
+    ...(store.outbox && { outbox: store.outbox }),
     open: (options) => store.open(options),
     watch: (listener) => store.watch(listener),
     close: () => store.close(),
@@ -133,16 +137,38 @@ function withFaults(store: ChatStore, faults: TestFaults): ChatStore {
       read: (query) => messages.read(query),
       wipe: (query) => messages.wipe(query),
       heads: (conversationIds) => messages.heads(conversationIds),
-      async append(drafts) {
-        const refusals = drafts.map((draft) => faults.append?.(draft));
-        const kept = drafts.filter((_, at) => refusals[at] === undefined);
-        const outcomes = [...(kept.length > 0 ? await messages.append(kept) : [])];
-        return refusals.map((error) => {
-          if (error === undefined) return outcomes.shift()!;
-          if (!isChatError(error)) throw new TypeError("A fault is a ChatError.");
-          return { status: "refused", error };
-        });
-      },
+      append: (drafts) =>
+        faults.append === undefined
+          ? messages.append(drafts)
+          : appendOneByOne(messages, drafts, (draft) => faults.append?.(draft)),
     },
   };
+}
+
+async function appendOneByOne(
+  messages: MessageStore,
+  drafts: readonly Draft[],
+  refusalOf: (draft: Draft) => ChatError | undefined,
+): Promise<readonly AppendOutcome[]> {
+  const outcomes: AppendOutcome[] = [];
+  const failed = new Set<string>();
+  for (const draft of drafts) {
+    const stream = JSON.stringify([draft.conversationId, draft.senderId, draft.deviceId]);
+    const error = failed.has(stream) ? outOfOrder() : refusalOf(draft);
+    const outcome =
+      error === undefined ? (await messages.append([draft]))[0]! : await refused(messages, draft, error);
+    if (outcome.status === "refused" && outcome.error.retryable) failed.add(stream);
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+async function refused(messages: MessageStore, draft: Draft, error: ChatError): Promise<AppendOutcome> {
+  if (!isChatError(error)) throw new TypeError("A fault is a ChatError.");
+  const entry = await messages.find(draft);
+  return entry === undefined ? { status: "refused", error } : { status: "duplicate", entry };
+}
+
+function outOfOrder(): ChatError {
+  return new ChatError("out_of_order", "A message before this one failed; send all of them again, in order.");
 }
