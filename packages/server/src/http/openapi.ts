@@ -11,6 +11,7 @@ const COMMON: readonly ErrorCode[] = [
   "forbidden",
   "rate_limited",
   "internal",
+  "overloaded",
   "store_unavailable",
   "shutting_down",
 ];

@@ -82,7 +82,8 @@ async function changeMembers(
 
 /**
  * Adds members to a group; see {@link assertMay} for who may. Who is a member already stays one; if all are, nothing is stored.
- * @throws ChatError `not_found`, `forbidden`, `invalid_argument`, `limit_exceeded`, `membership_moved`, `store_unavailable`
+ * @throws ChatError `not_found`, `forbidden`, `blocked`, `conflict` (the key was used for another request), `invalid_argument`, `limit_exceeded`,
+ * `membership_moved`, `store_unavailable`
  */
 export function addMembers(
   context: OperationContext,

@@ -30,7 +30,8 @@ export interface CreateConversationRequest extends ConversationUpdate {
  * then append the `created` entry. Of two who race for a pair, one creates it, and both get it.
  * An id that the caller is a member of already is answered with what is there.
  * @param createdAt wall-clock ms; other than now of what is imported
- * @throws ChatError `invalid_argument`, `data_invalid`, `limit_exceeded`, `conflict` (the id is somebody else's), `store_unavailable`
+ * @throws ChatError `invalid_argument`, `data_invalid`, `limit_exceeded`, `conflict` (the id is somebody else's), `blocked`,
+ * `unblock_first` (a direct one), `store_unavailable`
  */
 export async function createConversation(
   context: OperationContext,

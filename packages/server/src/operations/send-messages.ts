@@ -77,7 +77,7 @@ export function distinctMentions(mentions: readonly string[] | undefined): reado
 /**
  * Stores messages of one device into one conversation, in their order. One outcome per message; never rejects.
  * Refusals: `text_empty`, `text_too_long`, `text_malformed`, `data_invalid`, `invalid_argument`, `limit_exceeded` (mentions),
- * `mention_unknown`, `not_found`, `forbidden` (no member any more), and those of {@link MessageStore.append}.
+ * `mention_unknown`, `not_found`, `forbidden` (no member any more), `blocked`, `unblock_first`, and those of {@link MessageStore.append}.
  */
 export async function sendMessages(
   context: OperationContext,

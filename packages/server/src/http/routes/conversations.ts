@@ -61,7 +61,7 @@ export const conversationRoutes = [
       ),
     },
     answer: answerOf("ConversationRow"),
-    errors: ["conflict", "limit_exceeded", "data_invalid"],
+    errors: ["blocked", "unblock_first", "conflict", "limit_exceeded", "data_invalid"],
     counts: "write",
     run: ({ context, caller, body }) =>
       createConversation(context, caller, {

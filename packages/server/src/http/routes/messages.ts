@@ -64,6 +64,8 @@ export const messageRoutes = [
     errors: [
       "not_found",
       "forbidden",
+      "blocked",
+      "unblock_first",
       "conflict",
       "text_empty",
       "text_too_long",
@@ -91,7 +93,7 @@ export const messageRoutes = [
     parameters: { conversationId, messageId: integer("The message.") },
     body: { clientMessageId },
     answer: answerOf("ConversationRow"),
-    errors: ["not_found", "forbidden", "membership_moved"],
+    errors: ["not_found", "forbidden", "conflict", "membership_moved"],
     counts: "write",
     run: ({ context, caller, path, body }) => redactMessage(context, caller, { ...path, ...body }),
   }),
