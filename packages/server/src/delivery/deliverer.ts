@@ -44,6 +44,12 @@ export interface DelivererOptions {
   readonly announceReceipts?: (moved: MovedReceipts) => void;
 }
 
+/** How far a log was delivered here, and the first id of it that a user may see who is a member there. */
+export interface DeliveredTo {
+  readonly head: number;
+  readonly from: number;
+}
+
 /** A user with sessions on this server. */
 interface LocalUser extends RowReceiver {
   recipients: readonly Recipient[];
@@ -428,10 +434,7 @@ export class Deliverer {
   }
 
   /** How far a conversation was delivered whose new entries are kept, and the first id that a user may see who is here and a member. */
-  recentTo(
-    userId: string,
-    conversationId: string,
-  ): { readonly head: number; readonly from: number } | undefined {
+  recentTo(userId: string, conversationId: string): DeliveredTo | undefined {
     const track = this.#tracks.get(conversationId);
     const from = track?.visibleFrom(userId);
     return track?.recent === undefined || from === undefined ? undefined : { head: track.head, from };

@@ -1,14 +1,9 @@
 import type { Runtime } from "@chat/protocol";
+import type { DeliveredTo } from "../delivery/deliverer.js";
 import type { ConversationStore, Participation } from "../store/conversation-store.js";
 
 /** What a member may see, and of what. */
 export type Visibility = Pick<Participation, "intervals" | "head" | "firstId" | "lastRedaction">;
-
-/** How far a log was delivered here, and the first id of it that a user may see who is a member there. */
-export interface DeliveredTo {
-  readonly head: number;
-  readonly from: number;
-}
 
 /** Authorizes the many who ask at about the same time for what is new in one conversation: by one read of the store in each turn. */
 export class SharedParticipations {

@@ -28,28 +28,19 @@ export class FloodGuard {
 
   /** Bytes off the network, before they are decoded. @throws ChatError `rate_limited` */
   takeBytes(bytes: number): void {
-    const { fullAt, wait } = takeTokens(this.#bytesFullAt, this.clock.monotonic(), this.rates.bytes, bytes);
-    this.#bytesFullAt = fullAt;
-    refuseAfter(wait, "bytes");
+    this.#bytesFullAt = this.#take("bytes", this.#bytesFullAt, bytes);
   }
 
   /** The frames in them; a message without frames, and a ping of WebSocket itself, count as one. @throws ChatError `rate_limited` */
   takeFrames(frames: number): void {
-    const tokens = Math.max(1, frames);
-    const { fullAt, wait } = takeTokens(
-      this.#framesFullAt,
-      this.clock.monotonic(),
-      this.rates.frames,
-      tokens,
-    );
-    this.#framesFullAt = fullAt;
-    refuseAfter(wait, "frames");
+    this.#framesFullAt = this.#take("frames", this.#framesFullAt, Math.max(1, frames));
   }
-}
 
-function refuseAfter(wait: number, what: string): void {
-  if (wait === 0) return;
-  throw new ChatError("rate_limited", `This connection sent too many ${what} in too short a time.`, {
-    retryAfter: Math.ceil(wait),
-  });
+  #take(what: keyof FloodRates, before: number, tokens: number): number {
+    const { fullAt, wait } = takeTokens(before, this.clock.monotonic(), this.rates[what], tokens);
+    if (wait === 0) return fullAt;
+    throw new ChatError("rate_limited", `This connection sent too many ${what} in too short a time.`, {
+      retryAfter: Math.ceil(wait),
+    });
+  }
 }
