@@ -70,7 +70,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     `
       this.#connection.transact(() => {
         const context = this.#begin();
-        for (const { job } of batch) job.run(context);
+        for (running of batch) running.job.run(context);
+        running = undefined;
         context.flush();
       });`,
     EARLY_ACKNOWLEDGEMENT,
@@ -79,23 +80,19 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "store: what a rolled back transaction has read is taken for true",
     "store/sqlite/group-commit.ts",
     `        const context = this.#begin();
-        for (const { job } of batch) job.run(context);
+        for (running of batch) running.job.run(context);
+        running = undefined;
         context.flush();
       });
-    } catch (thrown) {
-      this.#failed(batch, thrown);
-      return;
-    }`,
+    } catch (thrown) {`,
     `        const kept = this as unknown as { context?: Context };
         const context = (kept.context ??= this.#begin());
-        for (const { job } of batch) job.run(context);
+        for (running of batch) running.job.run(context);
+        running = undefined;
         context.flush();
       });
       delete (this as { context?: Context }).context;
-    } catch (thrown) {
-      this.#failed(batch, thrown);
-      return;
-    }`,
+    } catch (thrown) {`,
     { only: ["contention", "network"] },
   ),
   server(

@@ -1,3 +1,4 @@
+import { LIMITS } from "@chat/protocol";
 import type Database from "better-sqlite3";
 import { expect, it, onTestFinished } from "vitest";
 import type { SqliteDatabase } from "../../src/store/sqlite/index.js";
@@ -83,6 +84,22 @@ it("lets a draft that makes SQLite fail, fail alone", async () => {
   expect(concurrent.map(([outcome]) => result(outcome))).toEqual(["stored", "store_unavailable", "stored"]);
   expect(await logIds(store)).toEqual(upTo(5));
   expect((await store.conversations.row("ana", "c"))?.headOrdinal).toBe(4);
+});
+
+it("has what fails cost those who share its commit no commit each: anybody may ask for what is refused", async () => {
+  const { database, runs } = counting(newFile().handle());
+  const store = await openStore(database);
+  const block = upTo(LIMITS.blockedUsers + 1).map((index) => `u${index}`);
+  runs.clear();
+  const appends = upTo(100).map((index) => {
+    const refused = index === 50 ? store.conversations.setPrivacy("ana", { block }) : undefined;
+    return { refused, appended: store.messages.append([draft()]) };
+  });
+  await expect(appends[49]!.refused).rejects.toMatchObject({ code: "limit_exceeded" });
+  const outcomes = await Promise.all(appends.map(({ appended }) => appended));
+  expect(outcomes.map(([outcome]) => result(outcome))).toEqual(Array(100).fill("stored"));
+  expect(await logIds(store)).toEqual(upTo(101));
+  expect(runs.get("COMMIT")).toBe(2);
 });
 
 it("refuses data that can't be stored without touching what shares the commit", async () => {

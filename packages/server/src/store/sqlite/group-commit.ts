@@ -34,8 +34,8 @@ interface SharedContext {
 
 /**
  * Lets the writes of one turn of the event loop share one transaction: with synchronous=FULL each commit waits for the
- * disk, so this is worth 10×. Jobs run in the order in which they came. When one fails unexpectedly, all are run again,
- * each in a transaction of its own, so that it fails alone.
+ * disk, so this is worth 10×. Jobs run in the order in which they came. When one fails, all are run again, that one in a transaction of
+ * its own, so that it fails alone; each of them where it is not known which it was.
  */
 export class GroupCommit<Context extends SharedContext> {
   readonly #connection: SqliteConnection;
@@ -96,14 +96,16 @@ export class GroupCommit<Context extends SharedContext> {
   #commit(): void {
     this.#scheduled = false;
     const batch = this.#nextBatch();
+    let running: Waiting<Context> | undefined;
     try {
       this.#connection.transact(() => {
         const context = this.#begin();
-        for (const { job } of batch) job.run(context);
+        for (running of batch) running.job.run(context);
+        running = undefined;
         context.flush();
       });
     } catch (thrown) {
-      this.#failed(batch, thrown);
+      this.#failed(batch, thrown, running === undefined ? batch : [running]);
       return;
     }
     this.#waiting.splice(0, batch.length);
@@ -118,7 +120,8 @@ export class GroupCommit<Context extends SharedContext> {
     return firstAlone === -1 ? batch : batch.slice(0, firstAlone);
   }
 
-  #failed(batch: readonly Waiting<Context>[], thrown: unknown): void {
+  /** @param suspects those of the batch that may have failed */
+  #failed(batch: readonly Waiting<Context>[], thrown: unknown, suspects: readonly Waiting<Context>[]): void {
     const failure = failureOf(thrown);
     if (failure.kind === "busy") {
       this.#refuseOverdue(thrown);
@@ -128,7 +131,7 @@ export class GroupCommit<Context extends SharedContext> {
         return;
       }
     } else if (failure.kind === "statement" && batch.length > 1) {
-      for (const waiting of batch) waiting.alone = true;
+      for (const waiting of suspects) waiting.alone = true;
     } else {
       this.#waiting.splice(0, batch.length);
       for (const { job } of batch) job.refused(failure.error);
