@@ -188,6 +188,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       deliverer.recentTo(userId, conversationId),
     ),
     contested: new OneAtATime(),
+    lookBacks: new OneAtATime(),
     directory,
     hooks: new Hooks(runtime, options, settings.hookDeadline),
     presence,

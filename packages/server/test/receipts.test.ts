@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import type { ServerFrame } from "@chat/protocol";
+import { LIMITS, type ServerFrame } from "@chat/protocol";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { type ChatServer, type Fanout, inProcessFanout, inProcessRegistry } from "../src/index.js";
+import { sqlite } from "../src/store/sqlite/index.js";
 import { openServer, temporaryFolder } from "./open-server.js";
 import { RawDevice } from "./raw-device.js";
 import { VirtualClock } from "./virtual-clock.js";
@@ -143,6 +145,34 @@ describe("receipts", () => {
     await bo.sendReceipt("room", { unreadFrom: 2 });
     await bo.send("room", "another");
     expect((await bo.conversation("room")).unread).toEqual({ version: 4 });
+  });
+
+  it("look through some pages at the most for all marks of a request, and let others through meanwhile", async () => {
+    const store = sqlite(new Database(join(temporaryFolder(), "chat.db")));
+    const read = store.messages.read.bind(store.messages);
+    let pages = 0;
+    store.messages.read = (query) => {
+      if (query.limit === LIMITS.rangeEntries) pages++;
+      return read(query);
+    };
+    const server = await openServer({ store });
+    const text = "x".repeat(4_000);
+    await roomOf(server, ["ana", "bo"]);
+    await Promise.all(Array.from({ length: 130 }, () => server.as("ana").send("room", text)));
+    const [ana, bo] = [await RawDevice.open(server, "ana"), await RawDevice.open(server, "bo")];
+    // Each of them is behind half a megabyte.
+    const receipts = Array.from({ length: 200 }, () => ({
+      conversationId: "room",
+      mark: { version: 0, from: 3 },
+    }));
+    const answered = bo.expect("receipts", { type: "send-receipts", receipts });
+    await ana.send("room", "in between");
+    expect(pushes(bo, "receipts")).toEqual([]);
+    const answer = await answered;
+    expect(pages).toBeLessThanOrEqual(20);
+    expect(answer.receipts.length).toBeGreaterThan(5);
+    expect(new Set(answer.refused.map(({ code }) => code))).toEqual(new Set(["limit_exceeded"]));
+    expect(answer.refused.length + answer.receipts.length).toBe(200);
   });
 
   it("stand on what is no longer kept", async () => {

@@ -27,6 +27,8 @@ export interface OperationContext {
   readonly participations: Pick<SharedParticipations, "of">;
   /** Appends that a membership change overtook take turns here, by conversation. */
   readonly contested: OneAtATime;
+  /** Looks through what was said last take turns here, by user. */
+  readonly lookBacks: OneAtATime;
   readonly hooks: Hooks;
   /** Which servers a device may connect to. */
   readonly directory: ServerDirectory;

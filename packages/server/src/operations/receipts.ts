@@ -34,6 +34,13 @@ export interface ReceiptsAnswer {
 
 /** Entries above a mark that are looked at for one's own. */
 const MARKED_ENTRIES = 1_000;
+/** Pages of entries that all marks of one request may look at: a page takes as long as a read of history. */
+const MARKED_PAGES = 20;
+
+/** What the marks of one request may look at still. */
+interface LookBack {
+  pages: number;
+}
 
 /**
  * Moves the caller's watermarks on in several conversations, durably. What lies below them changes nothing.
@@ -49,10 +56,11 @@ export async function sendReceipts(
     throw new ChatError("invalid_argument", `Send at most ${LIMITS.receiptsPerRequest} receipts at once.`);
   }
   const refused: { conversationId: string; code: string }[] = [];
+  const lookBack = { pages: MARKED_PAGES };
   const advances = await Promise.all(
     steps.map(async (step) => {
       try {
-        return await authorizeStep(context, caller, step);
+        return await authorizeStep(context, caller, step, lookBack);
       } catch (error) {
         if (!isChatError(error) || error.retryable) throw error;
         refused.push({ conversationId: step.conversationId, code: error.code });
@@ -72,14 +80,14 @@ export async function sendReceipts(
 /**
  * Moves the caller's watermarks in one conversation on, durably.
  * @throws ChatError `not_found`, `forbidden`, `diverged` (beyond the head), `limit_exceeded` (a mark more than 1,000
- * entries back), `invalid_argument` (of the system), `store_unavailable`
+ * entries back, or behind some megabytes), `invalid_argument` (of the system), `store_unavailable`
  */
 export async function sendReceipt(
   context: OperationContext,
   caller: Caller,
   step: ReceiptStep,
 ): Promise<OwnReceipt> {
-  return storeReceipt(context, await authorizeStep(context, caller, step));
+  return storeReceipt(context, await authorizeStep(context, caller, step, { pages: MARKED_PAGES }));
 }
 
 /** As {@link storeReceipts}, of one. @throws ChatError `forbidden` for a user who was removed since, `store_unavailable` */
@@ -111,6 +119,7 @@ async function authorizeStep(
   context: OperationContext,
   caller: Caller,
   { conversationId, delivered, read, mark }: ReceiptStep,
+  lookBack: LookBack,
 ): Promise<ReceiptAdvance> {
   if (caller.userId === SYSTEM_USER) {
     throw new ChatError("invalid_argument", "The system reads nothing: receipts are of users.");
@@ -131,7 +140,7 @@ async function authorizeStep(
       mark: {
         version,
         ...(mark?.from !== undefined && {
-          from: await markOf(context, caller, conversationId, participation, mark.from),
+          from: await markOf(context, caller, conversationId, participation, mark.from, lookBack),
         }),
       },
     }),
@@ -168,20 +177,29 @@ async function markOf(
   conversationId: string,
   participation: Participation,
   from: number,
+  lookBack: LookBack,
 ): Promise<LogPlace> {
   const { head } = participation;
   if (from < 1 || head - from >= MARKED_ENTRIES) {
     throw new ChatError("limit_exceeded", `Mark one of the newest ${MARKED_ENTRIES} entries.`);
   }
   const before = await placeOf(context, conversationId, participation, from - 1);
-  let own = 0;
-  for (let after = from - 1; after < head;) {
-    const query = { after, before: head + 1, order: "ascending", limit: LIMITS.rangeEntries } as const;
-    const entries = await context.messages.read({ conversationId, ...query, maxBytes: LIMITS.rangeBytes });
-    if (entries.length === 0) break;
-    own += entries.filter(({ senderId, kind }) => senderId === userId && isSendableKind(kind)).length;
-    after = entries[entries.length - 1]!.messageId;
-  }
+  const countOwn = async (): Promise<number> => {
+    let own = 0;
+    for (let after = from - 1; after < head;) {
+      if (lookBack.pages-- <= 0)
+        throw new ChatError("limit_exceeded", "Too much was said since; mark a newer one.");
+      // A page at a time, and others in between.
+      await new Promise<void>((resolve) => context.runtime.clock.nextTurn(resolve));
+      const query = { after, before: head + 1, order: "ascending", limit: LIMITS.rangeEntries } as const;
+      const entries = await context.messages.read({ conversationId, ...query, maxBytes: LIMITS.rangeBytes });
+      if (entries.length === 0) break;
+      own += entries.filter(({ senderId, kind }) => senderId === userId && isSendableKind(kind)).length;
+      after = entries[entries.length - 1]!.messageId;
+    }
+    return own;
+  };
+  const own = await context.lookBacks.run(userId, countOwn);
   return { messageId: from, ordinal: before.ordinal + own };
 }
 
