@@ -9,7 +9,8 @@ interface Subscription {
 }
 
 /**
- * Fan-out among the servers of one process: the default, and all that one process needs. Share one among several servers.
+ * Fan-out among the servers of one process: the default, and all that one process needs. Share one among several servers,
+ * and close these together: the first that closes closes it for all, and the others then hear of each other by the change feed.
  * Envelopes are handed over in a later turn of the event loop, so a handler never runs inside somebody's publish.
  */
 export function inProcessFanout(runtime: Pick<Runtime, "clock" | "log"> = systemRuntime()): Fanout {
