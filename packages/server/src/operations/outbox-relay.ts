@@ -84,13 +84,16 @@ export class OutboxRelay {
       if (this.#closed || !(await this.#claim())) return false;
       const queued = await this.#options.outbox.queued(DRAFTS_AT_ONCE, after);
       const streams = [...groupByStream(queued)].filter(([name]) => !stuck.has(name));
-      await Promise.all(
+      // All of them, so that none is still under way in the next look, or when the store is closed.
+      const outcomes = await Promise.allSettled(
         streams.map(async ([name, stream]) => {
           const count = await this.#store(stream);
           settled += count;
           if (count < stream.length) stuck.add(name);
         }),
       );
+      const failed = outcomes.find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected") throw failed.reason;
       if (queued.length < DRAFTS_AT_ONCE) return false;
       after = queued[queued.length - 1]!.number;
     }
