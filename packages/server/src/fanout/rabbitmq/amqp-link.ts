@@ -4,6 +4,8 @@ import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 /** Between two tries to connect, ms: half of the pause is chance. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
+/** How long a connection may take to be made, ms: amqplib waits for as long as a broker that says nothing holds the line. */
+const CONNECT_DEADLINE = 10_000;
 /** How long a connection may take to close in order, ms. */
 const CLOSE_DEADLINE = 2_000;
 
@@ -102,7 +104,7 @@ export class AmqpLink {
   async #open(): Promise<void> {
     let connection: AmqpConnection | undefined;
     try {
-      connection = await this.#connect();
+      connection = await this.#connectInTime();
       await this.#use(connection);
     } catch (error) {
       this.#runtime.log("warn", "fanout_connect_failed", { broker: "RabbitMQ", error: String(error) });
@@ -111,9 +113,30 @@ export class AmqpLink {
     }
   }
 
+  /** One that is made too late is closed. */
+  #connectInTime(): Promise<AmqpConnection> {
+    let isLate = false;
+    let cancelDeadline: Cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancelDeadline = this.#runtime.clock.schedule(CONNECT_DEADLINE, () => {
+        isLate = true;
+        reject(new Error("RabbitMQ does not answer."));
+      });
+    });
+    const connecting = (async () => {
+      const connection = await this.#connect();
+      if (!isLate) return connection;
+      connection.on("error", () => {});
+      await this.#end(connection);
+      return connection;
+    })();
+    return Promise.race([connecting, late]).finally(cancelDeadline);
+  }
+
   /** @throws what fails before the channel stands */
   async #use(connection: AmqpConnection): Promise<void> {
     let lost = false;
+    let standingSince = Infinity;
     const waiting = new Set<() => void>();
     connection.on("error", (error) => {
       this.#runtime.log("warn", "fanout_connection_failed", { broker: "RabbitMQ", error: String(error) });
@@ -124,6 +147,8 @@ export class AmqpLink {
       for (const wake of waiting) wake();
       if (this.#connection === connection) this.#connection = this.#channel = undefined;
       for (const kept of this.#kept) kept.undo = undefined;
+      // One that breaks as soon as it stands is no reason to ask again at once.
+      if (this.#runtime.clock.monotonic() - standingSince >= LONGEST_PAUSE) this.#pause = FIRST_PAUSE;
       this.#later();
     };
     connection.on("close", lose);
@@ -155,10 +180,11 @@ export class AmqpLink {
       },
     };
     for (const kept of [...this.#kept]) await this.#setUp(kept, channel);
+    if (lost) return;
     // What came while the others were set up.
     this.#channel = open;
+    standingSince = this.#runtime.clock.monotonic();
     for (const kept of [...this.#kept]) if (kept.undo === undefined) void this.#setUp(kept, channel);
-    this.#pause = FIRST_PAUSE;
   }
 
   async #setUp(kept: Kept, channel: AmqpChannel): Promise<void> {
