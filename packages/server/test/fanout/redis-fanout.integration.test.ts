@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { ioredis, nodeRedis, type RedisConnection, redisFanout } from "@chat/server/redis";
 import { fanoutFaultSuite, fanoutSuite } from "@chat/server/testing";
@@ -41,6 +42,36 @@ const DRIVERS: Record<string, (url: string) => Promise<Client>> = {
 };
 
 const program = programOf("redis-server");
+
+/** Clients that refuse what comes while they have no connection. */
+const REFUSING: Record<string, () => Promise<Client>> = {
+  "ioredis 6": async () => {
+    const client = new Redis(ENGINE_URLS.redis, { enableOfflineQueue: false });
+    await once(client, "ready");
+    return { connection: ioredis(client), close: () => client.disconnect() };
+  },
+  "ioredis 5": async () => {
+    const client = new Redis5(ENGINE_URLS.redis, { enableOfflineQueue: false });
+    await once(client, "ready");
+    return { connection: ioredis(client), close: () => client.disconnect() };
+  },
+};
+
+for (const [driver, connect] of Object.entries(REFUSING)) {
+  describe.skipIf(!(await isUp("redis")))(`Redis fan-out with ${driver}, which has no offline queue`, () => {
+    it.each([false, true])("listens all the same, buffered: %s", async (buffered) => {
+      const client = await connect();
+      const prefix = `test-${newUuid(runtime.random)}`;
+      const fanout = redisFanout(client.connection, { prefix, buffered });
+      await new Promise<void>((resolve, reject) => {
+        fanout.subscribe("a", () => resolve()).then(() => fanout.publish(["a"], Uint8Array.of(1)), reject);
+      });
+      await fanout.close();
+      await client.connection.command(["DEL", `${prefix}:stream:a`]);
+      client.close();
+    });
+  });
+}
 
 for (const [driver, connect] of Object.entries(DRIVERS)) {
   for (const [kind, buffered] of [

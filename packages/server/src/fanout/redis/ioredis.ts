@@ -3,7 +3,7 @@ import type { RedisConnection } from "./redis-connection.js";
 /** What is called of a client of the package `ioredis`. */
 export interface IoredisClient {
   call(command: string, ...args: (string | Buffer)[]): Promise<unknown>;
-  duplicate(): IoredisSubscriber;
+  duplicate(override: { readonly enableOfflineQueue: true; readonly keepAlive: number }): IoredisSubscriber;
 }
 
 /** What is called of the client that listens, or blocks. */
@@ -17,6 +17,12 @@ export interface IoredisSubscriber {
 }
 
 /**
+ * What differs for whoever listens. It waits for its connection where the client is set to refuse what comes before; and it says nothing by
+ * itself, so that the system has to ask, after so many ms, whether the other side is still there: with ioredis 5 it does after two hours.
+ */
+const LISTENING = { enableOfflineQueue: true, keepAlive: 10_000 } as const;
+
+/**
  * Takes a client of the package `ioredis`.
  * @param client stays open; for listening a duplicate of it is opened, and closed again
  */
@@ -24,7 +30,7 @@ export function ioredis(client: IoredisClient): RedisConnection {
   return {
     command: ([command, ...args]) => client.call(String(command), ...args),
     subscriber() {
-      const duplicate = client.duplicate();
+      const duplicate = client.duplicate(LISTENING);
       const listeners = new Map<string, (message: Uint8Array) => void>();
       // It reconnects by itself; the application hears of the outage from its own client.
       duplicate.on("error", () => {});
@@ -42,7 +48,7 @@ export function ioredis(client: IoredisClient): RedisConnection {
       };
     },
     reader() {
-      const duplicate = client.duplicate();
+      const duplicate = client.duplicate(LISTENING);
       duplicate.on("error", () => {});
       return {
         command: ([command, ...args]) => duplicate.callBuffer(String(command), ...args),
