@@ -1,5 +1,4 @@
 import type { Runtime } from "@chat/protocol";
-import type { StoreInfo } from "../chat-store.js";
 import { type ServerDialect, ServerEngine } from "../sql/server-engine.js";
 import type { SqlValue } from "../sql/sql-engine.js";
 import { assertDurable } from "./durability.js";
@@ -39,10 +38,11 @@ export class PostgresEngine extends ServerEngine<PostgresClient, string> {
     this.#pool = pool;
   }
 
-  override open(runtime: Runtime): Promise<StoreInfo> {
-    // A pool that nobody listens to ends the process when PostgreSQL ends an idle connection.
+  override attach(runtime: Runtime): Promise<void> {
+    // A pool that nobody listens to ends the process when PostgreSQL ends an idle connection. Once, however often this is tried.
+    this.#pool.off("error", this.#onPoolError);
     this.#pool.on("error", this.#onPoolError);
-    return super.open(runtime);
+    return super.attach(runtime);
   }
 
   override async close(): Promise<void> {
