@@ -13,6 +13,8 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [source]]) => ({
 }));
 
 const integration = ["{packages,tests}/**/*.integration.test.ts", "tests/integration/**/*.test.ts"];
+/** Of these what bounds a ratio or a rate: nothing else may run beside it. */
+const measured = ["tests/flood/*.integration.test.ts", "tests/integration/large-groups.test.ts"];
 
 export default defineConfig({
   resolve: { alias },
@@ -38,7 +40,25 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "integration", include: integration, testTimeout: 30_000, hookTimeout: 30_000 },
+        test: {
+          name: "integration",
+          include: integration,
+          exclude: measured,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "measured",
+          include: measured,
+          // Behind all others, one file at a time.
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
       },
       {
         extends: true,

@@ -6,11 +6,11 @@ let ending = false;
 
 /**
  * Runs a command to its end and owns it: whatever ends this process ends the command and all that it started.
- * With `capture` the output is collected in place of being shown.
+ * With `capture` the output is collected in place of being shown, with `onLine` it is handed on line by line.
  * @returns {Promise<{ code: number, output: string }>}
  */
-export function run(command, args, { cwd, env, capture = false, limitMinutes } = {}) {
-  const output = capture ? "pipe" : "inherit";
+export function run(command, args, { cwd, env, capture = false, onLine, limitMinutes } = {}) {
+  const output = capture || onLine ? "pipe" : "inherit";
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -23,14 +23,20 @@ export function run(command, args, { cwd, env, capture = false, limitMinutes } =
   running.add(child);
 
   let text = "";
-  const collect = (chunk) => (text += chunk);
+  const collect = (chunk) => {
+    text += chunk;
+    if (!onLine) return;
+    const lines = text.split("\n");
+    text = lines.pop();
+    for (const line of lines) onLine(line);
+  };
   child.stdout?.setEncoding("utf8").on("data", collect);
   child.stderr?.setEncoding("utf8").on("data", collect);
   const limit =
     limitMinutes &&
     setTimeout(() => {
       const line = `\nended after ${limitMinutes} minutes, its limit\n`;
-      if (capture) collect(line);
+      if (output === "pipe") collect(line);
       else console.error(line);
       signal(child, "SIGKILL");
     }, limitMinutes * 60_000);

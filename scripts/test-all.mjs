@@ -1,4 +1,4 @@
-// Every check and every test, each a named step; two at a time where a step leaves a core free.
+// Every check and every test, each a named step; two at a time where a step leaves a core free, the others alone.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -14,6 +14,8 @@ const nothingSkipped = process.env.CHAT_REQUIRE_ENGINES === "1";
 const reports = mkdtempSync(join(tmpdir(), "chat-test-"));
 
 const steps = [
+  // Most of it waits for engines, so that all the others of this kind are done beside it.
+  tests("integration"),
   check("format check", "npm run --silent format:check"),
   check("lint", "npm run --silent lint"),
   check("typecheck", "npm run --silent typecheck"),
@@ -22,19 +24,18 @@ const steps = [
   check("API reference", "npm run --silent reference -- --emit none"),
   check("packages", "npm run --silent check:packages"),
   check("size", "npm run --silent check:size"),
-  tests("unit"),
-  tests("integration"),
   tests("docs snippets", "docs"),
-  tests("simulation"),
   tests("e2e"),
-  { ...check("bench smoke", "npm run --silent bench -- --smoke"), alone: true, needs: "benchmarks" },
-  { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), alone: true, needs: "tests/replay" },
-  {
+  { ...check("bench smoke", "npm run --silent bench -- --smoke"), needs: "benchmarks" },
+  { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), needs: "tests/replay" },
+  alone(tests("unit")),
+  alone(tests("measured")),
+  alone(tests("simulation")),
+  alone({
     ...check("chaos", "npm run --silent chaos -- --messages 40000 --rounds one --patient"),
-    alone: true,
     needs: "tests/chaos",
     limitMinutes: 20,
-  },
+  }),
 ];
 
 /** A command that passes or fails as one. */
@@ -47,18 +48,24 @@ function check(name, command) {
   };
 }
 
-/** A vitest project: its tests are counted one by one. It has both cores for itself. */
+/** A step that keeps both cores busy, or measures. */
+function alone(step) {
+  return { ...step, alone: true };
+}
+
+/** A vitest project: its tests are counted one by one. */
 function tests(name, project = name) {
   const report = join(reports, `${project}.json`);
   return {
     name,
     command: `vitest run --project ${project} --reporter=default --reporter=json --outputFile.json=${report}`,
-    alone: true,
     limitMinutes: 30,
+    isLong: true,
     needs: {
       docs: "tests/docs",
       e2e: "tests/e2e",
       integration: "tests/integration",
+      measured: "tests/flood",
       simulation: "tests/simulation",
     }[project],
     count(code) {
@@ -87,17 +94,19 @@ async function perform(step) {
   if (step.alone) console.log(`\n▸ ${step.name}`);
   const started = performance.now();
   const [command, ...args] = step.command.split(" ");
-  const { code, output } = await run(command, args, {
-    capture: !step.alone,
-    limitMinutes: step.limitMinutes,
-  });
+  // What runs beside another tells nothing until it is over, or names itself in each line.
+  const shown = step.alone
+    ? {}
+    : step.isLong
+      ? { onLine: (line) => console.log(`${step.name} │ ${line}`) }
+      : { capture: true };
+  const { code, output } = await run(command, args, { ...shown, limitMinutes: step.limitMinutes });
   const { passed, failed, skipped } = step.count(code);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   total.passed += passed;
   total.failed += failed;
   total.skipped.push(...skipped);
   if (failed > 0) failedSteps.push(step.name);
-  // Every line of a step that ran beside another stays with its step.
   console.log(`${failed ? `\n${output}✗` : "✓"} ${step.name} (${seconds} s)`);
 }
 
