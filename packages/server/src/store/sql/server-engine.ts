@@ -97,12 +97,12 @@ export class ServerEngine<Client, Text> implements SqlEngine {
     let isCommitting = false;
     const attempt = async (client: Client): Promise<T | OtherInstance> => {
       isCommitting = false;
-      const instance = await this.#dialect.begin(client);
-      if (!this.isSameInstance(instance)) {
-        await this.#dialect.end(client, "ROLLBACK");
-        return OTHER_INSTANCE;
-      }
       try {
+        const instance = await this.#dialect.begin(client);
+        if (!this.isSameInstance(instance)) {
+          await this.#dialect.end(client, "ROLLBACK");
+          return OTHER_INSTANCE;
+        }
         const result = await work(this.#transactionOn(client));
         isCommitting = true;
         await this.#dialect.end(client, "COMMIT");
@@ -130,18 +130,21 @@ export class ServerEngine<Client, Text> implements SqlEngine {
 
   /** One of which nobody knows whether it was committed does no harm beside the next. */
   async #beginBoot(client: Client): Promise<void> {
-    const found = await this.#dialect.begin(client);
     try {
+      const found = await this.#dialect.begin(client);
       await this.#dialect.beginBoot(client, newUuid(this.runtime.random));
       await this.#dialect.end(client, "COMMIT");
+      this.#instance = found;
     } catch (thrown) {
       await this.#rollBack(client, thrown);
       throw thrown;
     }
-    this.#instance = found;
   }
 
-  /** Whoever takes the connection next, the application itself perhaps, must find no transaction open: also after a commit that was refused. */
+  /**
+   * Whoever takes the connection next, the application itself perhaps, must find no transaction open: also after a commit that was
+   * refused, or a beginning that was cancelled half-way.
+   */
   async #rollBack(client: Client, thrown: unknown): Promise<void> {
     if (this.#dialect.failureOf(thrown).kind !== "lost") await this.#dialect.end(client, "ROLLBACK");
   }
