@@ -93,15 +93,17 @@ class ZooKeeperDiscovery implements Discovery {
 
   async #run<T>(work: (client: ZooKeeperClient) => Promise<T>): Promise<T> {
     let cancel: Cancel = () => {};
+    const connected = this.#connected();
+    const client = this.#client;
     const late = new Promise<never>((_, reject) => {
       cancel = this.#clock.schedule(CALL_DEADLINE, () => {
-        // The client does not notice by itself that a line is dead.
-        this.#forget();
+        // The client does not notice by itself that a line is dead. One that was opened since is another line.
+        if (this.#client === client) this.#forget();
         reject(new Error("ZooKeeper did not answer in time."));
       });
     });
     try {
-      return await Promise.race([this.#connected().then(work), late]);
+      return await Promise.race([connected.then(work), late]);
     } catch (cause) {
       throw new ChatError("store_unavailable", "The discovery in ZooKeeper does not answer.", { cause });
     } finally {
