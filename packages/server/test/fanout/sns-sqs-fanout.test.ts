@@ -1,6 +1,7 @@
 import { type SqsClient, snsSqsFanout } from "@chat/server/sns-sqs";
 import { expect, it } from "vitest";
 import { packEnvelopes } from "../../src/fanout/packet.js";
+import { QueueNames } from "../../src/fanout/sns-sqs/queue-names.js";
 import { VirtualClock } from "../virtual-clock.js";
 
 type Received = Awaited<ReturnType<SqsClient["receiveMessage"]>>;
@@ -14,6 +15,8 @@ function open() {
     published: 0,
     received: 0,
     heard: [] as number[],
+    /** Of the topic, by the queue's ARN. */
+    subscriptions: new Map<string, string>(),
     publish: (): Promise<object> => Promise.resolve({}),
     receive: (): Promise<Received> => unanswered(),
   };
@@ -21,8 +24,16 @@ function open() {
     createTopic: async () => ({ TopicArn: "topic" }),
     publishBatch: () => (world.published++, world.publish()),
     subscribe: async () => ({ SubscriptionArn: "subscription" }),
-    listSubscriptionsByTopic: async () => ({}),
-    unsubscribe: async () => ({}),
+    listSubscriptionsByTopic: async () => ({
+      Subscriptions: [...world.subscriptions].map(([Endpoint, SubscriptionArn]) => ({
+        Endpoint,
+        SubscriptionArn,
+      })),
+    }),
+    async unsubscribe({ SubscriptionArn }: { SubscriptionArn: string }) {
+      for (const [endpoint, arn] of world.subscriptions)
+        if (arn === SubscriptionArn) world.subscriptions.delete(endpoint);
+    },
   };
   const sqs = {
     createQueue: async () => ({ QueueUrl: `queue ${++world.queues}` }),
@@ -33,7 +44,12 @@ function open() {
     deleteMessageBatch: async () => ({}),
     deleteQueue: async () => ({}),
   };
-  const fanout = snsSqsFanout({ sns, sqs, registry: { servers: async () => ["a"] }, runtime: clock.runtime });
+  const fanout = snsSqsFanout({
+    sns,
+    sqs,
+    registry: { servers: async () => ["a", "b"] },
+    runtime: clock.runtime,
+  });
   return Object.assign(world, {
     fanout,
     subscribe: () => fanout.subscribe("a", (envelope) => world.heard.push(envelope[0]!)),
@@ -91,4 +107,14 @@ it("makes its queue anew at once when AWS is back without it, however long it wa
   expect(world.queues).toBe(1);
   await world.after(200);
   expect(world.queues).toBe(2);
+});
+
+it("ends the subscriptions of queues that are gone, of those who are not there and of nobody else", async () => {
+  const world = open();
+  const names = new QueueNames("chat");
+  const endpoint = (serverId: string) => `arn:aws:sqs:eu:1:${names.nameFor(serverId, "0123456789")}`;
+  world.subscriptions.set(endpoint("gone"), "1").set(endpoint("b"), "2").set("arn:aws:sqs:eu:1:mail", "3");
+  await world.subscribe();
+  await world.after(0);
+  expect([...world.subscriptions.values()]).toEqual(["2", "3"]);
 });

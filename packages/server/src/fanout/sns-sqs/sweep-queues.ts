@@ -36,17 +36,23 @@ export async function sweepQueues({
   const subscriptions = await listSubscriptions(sns, topicArn);
   for (const queue of queues.keys()) await queue.check(new Set(subscriptions.keys()));
 
+  // A queue may be gone and its subscription not: nobody else ends that, and a topic takes only so many.
+  const endpoints = [...subscriptions.keys()].map((endpoint) =>
+    endpoint.slice(endpoint.lastIndexOf(":") + 1),
+  );
+  const known = [...new Set([...urls.keys(), ...endpoints])];
   // Those of a server whose queue is being made can't be told apart yet.
   const left = [...queues].flatMap(([{ name: own }, id]) =>
-    own === undefined ? [] : [...urls.keys()].filter((name) => name !== own && names.isOf(id, name)),
+    own === undefined ? [] : known.filter((name) => name !== own && names.isOf(id, name)),
   );
-  const dead = names.ofOthers([...urls.keys()], [...(await registry.servers()), ...queues.values()]);
+  const dead = names.ofOthers(known, [...(await registry.servers()), ...queues.values()]);
   for (const name of [...left, ...dead]) {
     const { signal: abortSignal } = new AbortController();
     for (const [endpoint, SubscriptionArn] of subscriptions) {
       if (endpoint.endsWith(`:${name}`)) await sns.unsubscribe({ SubscriptionArn }, { abortSignal });
     }
-    await sqs.deleteQueue({ QueueUrl: urls.get(name)! }, { abortSignal });
+    const url = urls.get(name);
+    if (url !== undefined) await sqs.deleteQueue({ QueueUrl: url }, { abortSignal });
     runtime.log("info", "fanout_queue_removed", { broker: "SQS", queue: name });
   }
 }
