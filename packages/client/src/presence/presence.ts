@@ -101,7 +101,10 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
       const forget = [...asked].filter((id) => !wanted.has(id)).slice(0, LIMITS.presencesPerRequest);
       if (!online || userIds.length + forget.length === 0) return undefined;
       for (const id of userIds) asked.add(id);
-      for (const id of forget) asked.delete(id);
+      for (const id of forget) {
+        asked.delete(id);
+        known.delete(id);
+      }
       look();
       return askFor(userIds, forget);
     });
@@ -132,10 +135,7 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
       for (const id of ids) {
         const left = wanted.get(id)! - 1;
         if (left > 0) wanted.set(id, left);
-        else {
-          wanted.delete(id);
-          known.delete(id);
-        }
+        else wanted.delete(id);
       }
       look();
     };
@@ -212,7 +212,8 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
   connectionChanged();
 
   return {
-    get: (userId) => known.get(userId),
+    // Of whom nobody wants any more, something is known until that is said: perhaps another one wants it in the same turn.
+    get: (userId) => (wanted.has(userId) ? known.get(userId) : undefined),
     watch(userIds, listener) {
       const ends = [want(userIds), ...(listener ? [topic.subscribe(listener)] : [])];
       return () => ends.forEach((end) => end());

@@ -71,6 +71,21 @@ describe("presence", () => {
     expect(asked().at(-1)).toEqual([[], ["user 1"]]);
   });
 
+  test("is still known where who shows it gives way to another in the same turn", async () => {
+    world = createWorld();
+    const { clock } = world;
+    const [ana] = [present("ana"), present("bo")];
+    const end = ana.presence.watch(["bo"]);
+    await clock.advance(1_000);
+    expect(statusOf(ana.presence, "bo")).toBe("online");
+    // As React does when it mounts one component in place of another.
+    end();
+    ana.presence.watch(["bo"]);
+    expect(statusOf(ana.presence, "bo")).toBe("online");
+    await clock.advance(1_000);
+    expect(statusOf(ana.presence, "bo")).toBe("online");
+  });
+
   test("knows of nobody while offline, and asks anew", async () => {
     world = createWorld();
     const { clock, server } = world;
