@@ -10,6 +10,11 @@ export interface Pager {
   load(options?: PagingOptions): Promise<void>;
 }
 
+/** As many messages as may be asked for: a whole number, or else what is read would seem to end where it does not. */
+export function pageSize(limit: number = CLIENT_LIMITS.pageEntries): number {
+  return Math.max(Math.min(limit, LIMITS.rangeEntries) | 0, 1);
+}
+
 /**
  * @param loadPage the signal fires once nobody waits for the page any more
  * @param changed called when `loading` has
@@ -23,11 +28,11 @@ export function createPager(
     get loading() {
       return current !== undefined;
     },
-    async load({ limit = CLIENT_LIMITS.pageEntries, signal } = {}) {
+    async load({ limit, signal } = {}) {
       if (signal?.aborted) throw aborted(signal);
       if (current === undefined) {
         const controller = new AbortController();
-        const page = loadPage(Math.min(Math.max(limit, 1), LIMITS.rangeEntries), controller.signal);
+        const page = loadPage(pageSize(limit), controller.signal);
         const load = { page, controller, waiting: 0 };
         load.page = page.finally(() => {
           current = undefined;

@@ -1,5 +1,4 @@
-import { ChatError, type Entry, isChatError, LIMITS } from "@chat/protocol";
-import * as CLIENT_LIMITS from "../client-limits.js";
+import { ChatError, type Entry, isChatError } from "@chat/protocol";
 import type { CustomData, TimelineWindow, WindowOptions } from "../public-types.js";
 import { abortable, aborted } from "../runtime/abortable.js";
 import type { Topic } from "../runtime/notifier.js";
@@ -8,7 +7,7 @@ import { obeying } from "../sync/obey.js";
 import { isShown } from "../sync/is-shown.js";
 import { isCaughtUp, type Replica } from "../sync/replica.js";
 import type { View } from "../sync/view.js";
-import { createPager } from "./create-pager.js";
+import { createPager, pageSize } from "./create-pager.js";
 import { createScreen } from "./create-screen.js";
 import type { TimelineEnvironment } from "./timeline-environment.js";
 
@@ -25,9 +24,10 @@ export async function openWindow<C extends CustomData>(
   replica: Replica,
   topic: Topic,
   open: () => Promise<void>,
-  { around, limit = CLIENT_LIMITS.pageEntries, signal }: WindowOptions,
+  { around, limit, signal }: WindowOptions,
 ): Promise<TimelineWindow<C>> {
   const { id } = replica;
+  const first = pageSize(limit);
   const closing = new AbortController();
   const subscriptions = new Set<() => void>();
   /** All that is to be shown of [from, to], ascending. */
@@ -129,7 +129,7 @@ export async function openWindow<C extends CustomData>(
     isLive = false;
     const middle = entries[entries.length >> 1]?.messageId ?? around;
     entries = entries.filter(({ messageId }) => rangeOf(messageId));
-    reloading = load(middle, Math.max(limit, entries.length), closing.signal)
+    reloading = load(middle, Math.max(first, entries.length), closing.signal)
       .catch((error: unknown) => {
         isLost = !isChatError(error) || !error.retryable;
         if (isLost) entries = [];
@@ -183,7 +183,7 @@ export async function openWindow<C extends CustomData>(
   );
   const [olderPager, newerPager] = pagers as [(typeof pagers)[0], (typeof pagers)[0]];
 
-  await load(around, Math.min(Math.max(limit, 1), LIMITS.rangeEntries), signal);
+  await load(around, first, signal);
   subscriptions.add(topic.subscribe(keepUp));
 
   return {

@@ -2,6 +2,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { ChatClient, TimelineWindow, WindowOptions } from "../../src/public-types.js";
 // What is loaded only where it is needed is here already, so that no clock has to wait for it.
 import "../../src/timeline/open-window.js";
+import type { Cache } from "../../src/cache/cache.js";
+import { memoryCache } from "../../src/cache/memory-cache.js";
+import { seededRandom } from "../../src/testing/virtual-clock.js";
 import { createWorld, type World } from "../world.js";
 
 let world: World;
@@ -190,6 +193,28 @@ describe("a window", () => {
     expect(told).toBe(0);
     await expect(soon(window.loadOlder())).rejects.toMatchObject({ code: "aborted" });
   });
+
+  test.each([12.5, NaN, Infinity])(
+    "and the timeline page by whole messages where %d are asked for",
+    async (limit) => {
+      const memory = memoryCache({ random: seededRandom(3) });
+      // As IndexedDB takes a number.
+      const read: Cache["read"] = (id, { limit, ...query }) =>
+        memory.read(id, { ...query, limit: Math.floor(limit) });
+      const ana = await start(20, { cache: { ...memory, read } });
+      say(300);
+      await world.clock.advance(1_000);
+      const backTo = async (view: TimelineWindow | ChatClient["conversations"]["items"][0]["timeline"]) => {
+        await soon(view.loadOlder({ limit }));
+        await soon(view.loadOlder({ limit }));
+        const all = ids(view);
+        expect(all).toEqual(range(all[0]!, all.at(-1)!));
+        expect(view.hasOlder).toBe(all[0] !== 1);
+      };
+      await backTo(timelineOf(ana));
+      await backTo(await open(ana, { around: 250, limit }));
+    },
+  );
 
   test("does not make the timeline forget where it was", async () => {
     const ana = await start(500);
