@@ -146,7 +146,7 @@ export async function openWindow<C extends CustomData>(
   async function loadPage(older: boolean, size: number, given: AbortSignal): Promise<void> {
     while (!isLost && (older ? hasOlder() : hasNewer())) {
       await reloading;
-      if (given.aborted) throw aborted(given);
+      if (given.aborted || closing.signal.aborted) throw aborted(given);
       const range = rangeOf(older ? from : to);
       const current = view;
       if (range === undefined || current === undefined) return;

@@ -216,6 +216,41 @@ describe("a window", () => {
     },
   );
 
+  test("that is closed while it pages reads no more once the log was replaced", async () => {
+    const memory = memoryCache({ random: seededRandom(3) });
+    let reads = 0;
+    let hold: Promise<void> | undefined;
+    const cache: Cache = {
+      ...memory,
+      async read(...query) {
+        reads++;
+        const held = hold;
+        hold = undefined;
+        await held;
+        return memory.read(...query);
+      },
+    };
+    const ana = await start(100, { cache });
+    const backup = world.server.backup();
+    say(20);
+    await world.clock.advance(1_000);
+    const window = await open(ana, { around: 102, limit: 10 });
+    let go = (): void => {};
+    hold = new Promise((resolve) => (go = resolve));
+    const given = expect(window.loadOlder({ limit: 10 })).rejects.toMatchObject({ code: "aborted" });
+    await world.clock.advance(10);
+    window.close();
+    await given;
+    world.server.restore(backup);
+    say(1);
+    await world.clock.advance(60_000);
+    expect(timelineOf(ana).messages.at(-1)?.messageId).toBe(102);
+    reads = 0;
+    go();
+    await world.clock.advance(1_000);
+    expect(reads).toBe(0);
+  });
+
   test("does not make the timeline forget where it was", async () => {
     const ana = await start(500);
     const timeline = timelineOf(ana);
