@@ -12,6 +12,7 @@ import {
   type Role,
 } from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
+import type { OutboxItem } from "./cache/cache.js";
 import type { Outbox } from "./outbox/outbox.js";
 import type {
   Conversation,
@@ -70,9 +71,13 @@ export function createConversation<C extends CustomData>(
   let summarized: ConversationRow | undefined;
   let summary!: ConversationSummary<C>;
 
-  async function send(content: MessageContent<C>, { signal }: SendOptions = {}): Promise<SentMessage<C>> {
+  async function send(
+    content: MessageContent<C>,
+    { signal }: SendOptions = {},
+    failed?: OutboxItem,
+  ): Promise<SentMessage<C>> {
     typing.set(conversationId, false);
-    const { clientMessageId, stored } = await outbox.add(conversationId, content, signal);
+    const { clientMessageId, stored } = await outbox.add(conversationId, content, signal, failed);
     const line = stored.then((entry) => lineOf(entry));
     line.catch(() => {});
     return { clientMessageId, stored: line };
@@ -106,10 +111,8 @@ export function createConversation<C extends CustomData>(
     send: (content, options) => send(typeof content === "string" ? { text: content } : content, options),
 
     async retry(key, options) {
-      const { text, kind, data, replyTo, mentions } = outbox.failed(key);
-      const sent = await send({ text, kind, data, replyTo, mentions } as MessageContent<C>, options);
-      await outbox.remove(key);
-      return sent;
+      const failed = outbox.failed(key);
+      return send(failed as MessageContent<C>, options, failed);
     },
     discard: (key) => outbox.remove(key),
 

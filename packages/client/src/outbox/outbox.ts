@@ -16,8 +16,13 @@ interface Sent {
 
 /** Messages that wait to be stored by the server: in order in each conversation, over restarts, each until it is answered. */
 export interface Outbox {
-  /** Resolves once the message is kept durably. @param signal takes it out again before that @throws ChatError */
-  add(conversationId: string, content: Content, signal?: AbortSignal): Promise<Sent>;
+  /**
+   * Resolves once the message is kept durably.
+   * @param signal takes it out again before that
+   * @param failed a message that it takes the place of
+   * @throws ChatError
+   */
+  add(conversationId: string, content: Content, signal?: AbortSignal, failed?: OutboxItem): Promise<Sent>;
   /** A failed message. @throws ChatError `not_found` */
   failed(clientMessageId: string): OutboxItem;
   /** Removes a failed message. @throws ChatError `not_found` */
@@ -92,6 +97,14 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     if (slot) take(slot);
   }
 
+  function mirror({
+    putOutbox = [],
+    removeOutbox = [],
+  }: Pick<CacheChanges, "putOutbox" | "removeOutbox">): void {
+    putOutbox.forEach(put);
+    removeOutbox.forEach(drop);
+  }
+
   function take(slot: Slot): void {
     const { clientMessageId, conversationId } = slot.item;
     slot.ticket = 0;
@@ -108,7 +121,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
   }
 
   return {
-    async add(conversationId, content, signal) {
+    async add(conversationId, content, signal, failed) {
       if (signal?.aborted) throw aborted(signal);
       if (closed) throw new ChatError("closed", "This client was closed.");
       checkContent(content, environment.textCharacters());
@@ -127,10 +140,14 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
         ...(data !== undefined && { data: structuredClone(data) }),
       };
       const slot = enqueue(item, "saving");
-      await commit({ putOutbox: [item] }, "strict");
+      // At once, so that nobody else takes its place.
+      const removeOutbox = failed ? [failed.clientMessageId] : [];
+      mirror({ removeOutbox });
+      await commit({ putOutbox: [item], removeOutbox }, "strict");
       if (signal?.aborted && slot.state === "saving") {
-        take(slot);
-        await commit({ removeOutbox: [item.clientMessageId] }, "strict");
+        const back = { putOutbox: failed ? [failed] : [], removeOutbox: [item.clientMessageId] };
+        mirror(back);
+        await commit(back, "strict");
         throw aborted(signal);
       }
       if (slot.state === "saving") slot.state = "waiting";
@@ -156,10 +173,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
 
     all: () => [...slots.values()].map(({ item }) => item),
 
-    mirror({ putOutbox = [], removeOutbox = [] }) {
-      putOutbox.forEach(put);
-      removeOutbox.forEach(drop);
-    },
+    mirror,
 
     load(items) {
       const kept = new Set(items.map(({ clientMessageId }) => clientMessageId));

@@ -2,6 +2,8 @@ import { ChatError, type ClientFrame } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import type { MessageContent, SentMessage } from "../../src/public-types.js";
+import { memoryCache } from "../../src/cache/memory-cache.js";
+import { seededRandom } from "../../src/testing/virtual-clock.js";
 import { createWorld, texts, type World } from "../world.js";
 
 let world: World;
@@ -240,6 +242,46 @@ describe("a refusal", () => {
     await clock.advance(1_000);
     expect(texts(client, room)).toEqual(["m2"]);
     expect(await again.stored).toMatchObject({ text: "m2", kind: "x-note", data: { a: 1 }, replyTo: 1 });
+  });
+
+  test("of a failed message that is tried again twice at once sends it once", async () => {
+    const { clock, server, room, client, send } = await begin();
+    const conversation = client.conversations.get(room)!;
+    server.faults.incoming = (frame) =>
+      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
+    const { clientMessageId } = await send("m1");
+    await clock.advance(1_000);
+    server.faults.incoming = undefined;
+    const [first, second] = [conversation.retry(clientMessageId), conversation.retry(clientMessageId)];
+    // In the place of the failed one at once.
+    expect(texts(client, room)).toEqual(["(m1)"]);
+    await expect(second).rejects.toMatchObject({ code: "not_found" });
+    await first;
+    await clock.advance(1_000);
+    expect(stored(room)).toEqual(["m1"]);
+    expect(texts(client, room)).toEqual(["m1"]);
+  });
+
+  test("of a failed message that is given up while it is tried again leaves it as it was", async () => {
+    const cache = memoryCache({ random: seededRandom(3) });
+    const { clock, server, room, client, send } = await begin({ cache });
+    const conversation = client.conversations.get(room)!;
+    server.faults.incoming = (frame) =>
+      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
+    const { clientMessageId } = await send("m1");
+    await clock.advance(1_000);
+    server.faults.incoming = undefined;
+    const controller = new AbortController();
+    const retrying = conversation.retry(clientMessageId, { signal: controller.signal });
+    controller.abort();
+    await expect(retrying).rejects.toMatchObject({ code: "aborted" });
+    await clock.advance(1_000);
+    expect(texts(client, room)).toEqual(["m1!"]);
+    expect((await cache.load()).outbox).toMatchObject([{ clientMessageId, failure: { code: "forbidden" } }]);
+    await conversation.retry(clientMessageId);
+    await clock.advance(1_000);
+    expect(texts(client, room)).toEqual(["m1"]);
+    expect((await cache.load()).outbox).toEqual([]);
   });
 
   test("for now takes those behind it back, and all go again in order, first first", async () => {
