@@ -13,6 +13,7 @@ import {
 } from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
 import type { OutboxItem } from "./cache/cache.js";
+import { assertMessageId } from "./outbox/check-content.js";
 import type { Outbox } from "./outbox/outbox.js";
 import type {
   Conversation,
@@ -117,6 +118,7 @@ export function createConversation<C extends CustomData>(
     discard: (key) => outbox.remove(key),
 
     async redact(messageId, { signal } = {}) {
+      assertMessageId(messageId, "messageId");
       const request = { conversationId, clientMessageId: newUuid(random), messageId };
       row((await ask({ type: "redact-message", ...request }, { signal })).row);
     },
@@ -130,6 +132,7 @@ export function createConversation<C extends CustomData>(
       await mark({ type: "mark", conversationId, read: upTo });
     },
     async markUnread(from) {
+      assertMessageId(from, "from");
       await mark({ type: "mark", conversationId, unread: from });
     },
     async mute(until = Infinity, { signal, mentionsMuted } = {}) {
@@ -145,6 +148,7 @@ export function createConversation<C extends CustomData>(
       for (const own of receipts) receipt(own);
     },
     async receiptCounts(messageId, { signal } = {}) {
+      assertMessageId(messageId, "messageId");
       const request = { type: "count-receipts", conversationId, messageId } as const;
       const { members, delivered, read } = await ask(request, { signal });
       return { members, delivered, read };

@@ -313,6 +313,7 @@ export interface Conversation<C extends CustomData = CustomData> {
   /**
    * Shows the conversation as unread from a message on, one of the newest 1,000, on all of the user's devices, until it is
    * marked as read or the user writes. Others are told nothing. Resolves once that is kept on this device.
+   * @throws ChatError `invalid_argument` (no messageId)
    */
   markUnread(from: number): Promise<void>;
   /**

@@ -16,6 +16,13 @@ export interface Content {
   readonly mentions?: readonly string[];
 }
 
+/** @throws ChatError `invalid_argument` for what is the id of no message, that of a pending one for instance */
+export function assertMessageId(id: number, name: string): void {
+  if (!Number.isSafeInteger(id) || id < 1) {
+    throw new ChatError("invalid_argument", `${name} must be the messageId of a message.`);
+  }
+}
+
 /**
  * Checks a message before it is kept, by the rules of the server.
  * @param textCharacters code points that the server accepts
@@ -28,8 +35,6 @@ export function checkContent(content: Content, textCharacters: number): void {
   if (kind !== undefined && !isSendableKind(kind)) {
     throw new ChatError("invalid_argument", "kind must be text or x-…, of at most 30 a–z, 0–9 and hyphens.");
   }
-  if (replyTo !== undefined && !(Number.isSafeInteger(replyTo) && replyTo > 0)) {
-    throw new ChatError("invalid_argument", "replyTo must be the messageId of a message.");
-  }
+  if (replyTo !== undefined) assertMessageId(replyTo, "replyTo");
   if (mentions !== undefined) assertMentions(mentions);
 }

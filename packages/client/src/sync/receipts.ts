@@ -106,7 +106,7 @@ export function createReceipts(environment: ReceiptsEnvironment): Receipts {
 
     async markRead(replica, upTo = Infinity) {
       const { head, headOrdinal } = replica.row;
-      const messageId = Math.min(upTo, head);
+      const messageId = Math.min(Math.floor(upTo), head);
       const [entry] = messageId < head ? await held(replica, messageId - 1, messageId + 1) : [];
       const { row } = replica;
       const { from, version = 0 } = row.unread ?? {};

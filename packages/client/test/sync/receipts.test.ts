@@ -160,6 +160,24 @@ describe("unread counts", () => {
     for (const device of [ana, phone]) expect(unread(device, room)).toEqual([0, undefined]);
   });
 
+  test("are not touched by a mark that begins at no message", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["ana", "bo"], "room");
+    const ana = world.device("ana");
+    await clock.advance(SAID);
+    server.post(room, "bo", "one");
+    await clock.advance(SAID);
+    const { timeline, ...conversation } = ana.conversations.get(room)!;
+    // A line that is pending has no messageId.
+    for (const from of [0, -1, 1.5, NaN, undefined as unknown as number]) {
+      await expect(conversation.markUnread(from)).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+    expect(timeline.messages).toEqual([]);
+    await clock.advance(SAID);
+    expect(unread(ana, room)).toEqual([1, 2]);
+  });
+
   test("are said again to a server that has lost them, and given up where it never knew them", async () => {
     world = createWorld();
     const { clock, server } = world;
