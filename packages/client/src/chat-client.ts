@@ -15,7 +15,7 @@ import type {
 import { abortable } from "./runtime/abortable.js";
 import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
-import { type Device, openDevice, soleDevice } from "./tabs/device.js";
+import { type Device, openDevice, soleDevice, type TabRequest } from "./tabs/device.js";
 
 /**
  * Creates the chat of one user on this device. It opens what the device holds and connects by itself.
@@ -106,12 +106,18 @@ export function createChatClient<C extends CustomData = CustomData>(
     placing.then(opened.resolve, opened.reject);
   }
 
+  /** Once what is held has been taken over: what it does is done to that. */
+  async function answer(request: TabRequest): Promise<unknown> {
+    await placing;
+    return core.answer(request);
+  }
+
   const device: Device = options.cache
-    ? soleDevice(options.cache, moved)
+    ? soleDevice(options.cache, { answer, moved })
     : openDevice(
         { server: url, userId, runtime },
         {
-          answer: (request) => opened.promise.then(() => core.answer(request)),
+          answer,
           heard: (notice) => core.heard(notice),
           status: () => core.status,
           moved,

@@ -472,11 +472,13 @@ export function createClientCore<C extends CustomData>(
     load,
 
     answer: async (request) =>
-      request.type === "online"
-        ? environment.wanted(request.wanted)
-        : request.type === "typing"
-          ? typing.set(request.conversationId, request.typing)
-          : tabSync.answer(request),
+      leader
+        ? device.ask(request)
+        : request.type === "online"
+          ? environment.wanted(request.wanted)
+          : request.type === "typing"
+            ? typing.set(request.conversationId, request.typing)
+            : tabSync.answer(request),
 
     heard({ status, changes, arrived, typing: notice, pushed, error }) {
       if (pushed) environment.pushed(pushed);

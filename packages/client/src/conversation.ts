@@ -113,7 +113,7 @@ export function createConversation<C extends CustomData>(
 
     async retry(key, options) {
       const failed = outbox.failed(key);
-      return send(failed as MessageContent<C>, options, failed);
+      return send(failed, options, failed);
     },
     discard: (key) => outbox.remove(key),
 

@@ -66,7 +66,10 @@ export interface Device {
   readonly leads: boolean;
   /** The how manieth leader of this device; absent where there are no others. */
   readonly leader: number | undefined;
-  /** Asks the leading tab. @throws ChatError `disconnected` if another one leads before it has answered */
+  /**
+   * Asks the leading tab, which may be this one, and the next one if it is gone before it has answered. What is for the server it asks
+   * for once. @throws ChatError `disconnected` if another tab leads before the server's answer came
+   */
   ask(request: TabRequest): Promise<unknown>;
   /** As the leader: tells the other tabs. */
   tell(notice: TabNotice): void;
@@ -115,8 +118,11 @@ function readable<T>(read: () => T): T | undefined {
   }
 }
 
-/** A device without other tabs: its cache is the application's own, or memory. @param moved see {@link DeviceHandlers} */
-export function soleDevice(cache: Cache, moved: () => void): Device {
+/** A device without other tabs: its cache is the application's own, or memory. */
+export function soleDevice(
+  cache: Cache,
+  { answer, moved }: Pick<DeviceHandlers, "answer" | "moved">,
+): Device {
   let leads = false;
   function move(leading: boolean): void {
     if (leads === leading) return;
@@ -138,7 +144,7 @@ export function soleDevice(cache: Cache, moved: () => void): Device {
       return leads;
     },
     leader: undefined,
-    ask: async () => {},
+    ask: async (request) => leads && answer(request),
     tell() {},
     replace(storage) {
       cache.close().catch(() => {});
@@ -155,13 +161,13 @@ export function soleDevice(cache: Cache, moved: () => void): Device {
  */
 export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): Device {
   const { server, userId, runtime } = options;
+  const Channel = readable(() => BroadcastChannel);
   const {
     indexedDB = readable(() => globalThis.indexedDB),
     locks = readable(() => navigator.locks as Locks),
-    openChannel = readable(() => BroadcastChannel) &&
-      ((name: string) => new BroadcastChannel(name) as TabChannel),
+    openChannel = Channel && ((name: string) => new Channel(name) as TabChannel),
   } = options;
-  if (!indexedDB || !locks || !openChannel) return soleDevice(memoryCache(runtime), handlers.moved);
+  if (!indexedDB || !locks || !openChannel) return soleDevice(memoryCache(runtime), handlers);
   const name = `chat ${JSON.stringify([server, userId])}`;
   /** As the leader: what this tab writes to. */
   let storage: Promise<Cache> | undefined;
@@ -249,7 +255,9 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     get leader() {
       return tabs.number;
     },
-    ask: tabs.ask,
+    // Who asks the server does so again by itself, once it hears of the next connection.
+    ask: (request) =>
+      request.type === "ask" ? tabs.ask(request) : anywhere(() => handlers.answer(request), request),
     tell: tabs.tell,
 
     cache: {

@@ -174,6 +174,7 @@ describe("unread counts", () => {
       await expect(conversation.markUnread(from)).rejects.toMatchObject({ code: "invalid_argument" });
     }
     expect(timeline.messages).toEqual([]);
+    await conversation.markRead(1.5);
     await clock.advance(SAID);
     expect(unread(ana, room)).toEqual([1, 2]);
   });

@@ -1,6 +1,7 @@
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChatError } from "@chat/protocol";
+import { memoryCache } from "../../src/cache/memory-cache.js";
 import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import "../../src/timeline/open-window.js";
 import { createChatClient } from "../../src/index.js";
@@ -300,6 +301,59 @@ describe("another tab leads", () => {
     expect(stored()).toEqual(["m1", "m2", "m3"]);
     expect(devices()).toHaveLength(1);
     expect(browser.locks.thefts).toBe(1);
+  });
+
+  test("and keeps what is marked as read while it takes over, in it and in a third", async () => {
+    const [leader, follower] = await openTwo();
+    const third = open();
+    await pass(300);
+    for (let id = 2; id <= 4; id++) server.post("room", "bo", `m${id}`);
+    await pass(500);
+    expect(devices()).toHaveLength(1);
+    // As a page does that becomes visible when the one before it is closed.
+    let marked = 0;
+    const mark = ({ client }: Opened, upTo: number): void =>
+      void client.conversations
+        .get("room")!
+        .markRead(upTo)
+        .then(() => marked++);
+    mark(follower, 2);
+    void leader.client.close();
+    for (let turn = 0; turn < 30; turn++) {
+      await Promise.resolve();
+      if (turn % 10 === 9) mark(third, 3);
+    }
+    for (let turn = 0; turn < 3; turn++) {
+      mark(follower, 4);
+      await new Promise(setImmediate);
+    }
+    await pass(1_000);
+    expect(marked).toBe(7);
+    await pass(10_000);
+    for (const { client } of [follower, third]) {
+      expect(client.conversations.get("room")!.summary.unreadCount).toBe(0);
+    }
+    // It was not robbed by itself, for want of an answer.
+    expect(browser.locks.thefts).toBe(0);
+    const elsewhere = open({ cache: memoryCache(virtualRuntime(clock, 99)) });
+    await pass(500);
+    expect(elsewhere.client.conversations.get("room")!.summary.unreadCount).toBe(0);
+  });
+
+  test("and is not robbed by itself where it is told to go online before it has begun", async () => {
+    const { client } = open();
+    let connections = 0;
+    client.subscribe(() => (connections += client.status.connection === "online" ? 0 : 1));
+    for (let turn = 0; turn < 4; turn++) {
+      client.connect();
+      await new Promise(setImmediate);
+    }
+    await pass(300);
+    expect(client.status.connection).toBe("online");
+    connections = 0;
+    await pass(10_000);
+    expect(browser.locks.thefts).toBe(0);
+    expect(connections).toBe(0);
   });
 
   test("of five, one after the other", async () => {
