@@ -43,6 +43,7 @@ export function createChatClient<C extends CustomData = CustomData>(
   let moves = 0;
   let placing: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  let wiping: Promise<void> | undefined;
   let error: ChatError | undefined;
   let status: ClientStatus | undefined;
 
@@ -148,7 +149,7 @@ export function createChatClient<C extends CustomData = CustomData>(
   const unsubscribe = signals.subscribe(device.resume, device.suspend);
 
   function end(letGo: () => Promise<void>): Promise<void> {
-    closing ??= core.close().then(letGo);
+    closing = (closing ?? core.close()).then(letGo);
     unsubscribe();
     opened.reject(new ChatError("closed", "This client was closed."));
     changed();
@@ -199,7 +200,7 @@ export function createChatClient<C extends CustomData = CustomData>(
       changed();
     },
     close: () => end(() => device.cache.close()),
-    logout: () => end(() => device.cache.wipe()),
+    logout: () => (wiping ??= end(() => device.cache.wipe())),
   };
   device.resume();
   return client;

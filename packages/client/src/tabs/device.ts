@@ -274,6 +274,8 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
         }, outboxRequest(changes)),
 
       async wipe() {
+        // It may have left.
+        tabs.join();
         tabs.logOut();
         while (!tabs.leads) await new Promise<void>((resolve) => awaiting.push(resolve));
         await (await (storage ??= open())).wipe();

@@ -438,6 +438,19 @@ describe("logging out", () => {
     },
   );
 
+  test("removes everything also after the client was closed", async () => {
+    const [leader, follower] = await openTwo();
+    await leader.client.close();
+    let done = 0;
+    void leader.client.logout().then(() => done++);
+    void leader.client.logout().then(() => done++);
+    await pass(1_000);
+    expect(done).toBe(2);
+    expect(follower.client.status.connection).toBe("closed");
+    expect(await browser.indexedDB.databases()).toEqual([]);
+    expect(browser.locks.held).toEqual([]);
+  });
+
   test("reaches a tab that was frozen when it thaws", async () => {
     const [leader, follower] = await openTwo();
     leader.tab.freeze();
