@@ -1,13 +1,14 @@
 import { ChatError, type Entry, type UserPrivacy, type UserProfile } from "@chat/protocol";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
 import type { StoreName, Stores } from "./apply-changes.js";
-import type { CachedConversation, OutboxItem } from "./cache.js";
+import { defined } from "../runtime/defined.js";
+import type { CachedConversation, CacheMeta, CacheSnapshot, OutboxItem } from "./cache.js";
 
 /** Rises with every change of the stores; `upgrade` brings older databases up to it. */
 export const SCHEMA_VERSION = 1;
 
 interface Schema extends DBSchema {
-  /** `deviceId`, `epoch`, `cursor`, `privacy`; `generation` names this database for as long as it exists; `leader`, a number; `probe`. */
+  /** `deviceId`, `epoch`, `cursor`, `privacy`; `generation` names this database for as long as it exists; `leader`, a number. */
   meta: { key: string; value: string | UserPrivacy };
   conversations: { key: string; value: CachedConversation };
   entries: { key: [conversationId: string, messageId: number]; value: Entry };
@@ -75,8 +76,24 @@ function storesIn(transaction: Transaction<"readwrite">, requests: Promise<unkno
   };
 }
 
+/** All that is read at start. */
+export async function snapshotIn(transaction: Transaction<"readonly">): Promise<CacheSnapshot> {
+  const meta = transaction.objectStore("meta");
+  const [deviceId, epoch, cursor, privacy, conversations, outbox, users] = await Promise.all([
+    meta.get("deviceId"),
+    meta.get("epoch"),
+    meta.get("cursor"),
+    meta.get("privacy"),
+    transaction.objectStore("conversations").getAll(),
+    transaction.objectStore("outbox").index("sequence").getAll(),
+    transaction.objectStore("users").getAll(),
+  ]);
+  const known = defined({ deviceId, epoch, cursor, privacy }) as CacheMeta;
+  return { meta: known, conversations, outbox, users };
+}
+
 /** The number of the newest leader; 0 before the first. */
-export async function leaderOf(transaction: Transaction<"readwrite">): Promise<number> {
+export async function leaderOf(transaction: Transaction<"readonly" | "readwrite">): Promise<number> {
   return Number((await transaction.objectStore("meta").get("leader")) ?? 0);
 }
 
@@ -94,18 +111,18 @@ export async function settle(
 
 /**
  * Carries a change out, wholly or not at all.
- * @param leader of this tab; undefined where there is none
+ * @param leader of this tab
  * @throws ChatError `conflict` if another tab leads, `storage_failed` if a value can't be stored
  */
 export async function write(
   database: Database,
   durability: "strict" | "relaxed",
-  leader: number | undefined,
+  leader: number,
   change: (stores: Stores) => void,
 ): Promise<void> {
   const transaction = begin(database, "readwrite", durability);
   const requests: Promise<unknown>[] = [];
-  if (leader !== undefined && (await leaderOf(transaction)) !== leader) {
+  if ((await leaderOf(transaction)) !== leader) {
     transaction.abort();
     throw new ChatError("conflict", "Another tab leads now, and writes.");
   }

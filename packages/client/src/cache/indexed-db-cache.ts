@@ -1,8 +1,7 @@
 import { ChatError, type Clock, isChatError, newUuid, type Random } from "@chat/protocol";
 import { wrap } from "idb";
-import { defined } from "../runtime/defined.js";
 import { applyChanges } from "./apply-changes.js";
-import type { Cache, CacheChanges, CacheMeta, CacheReadQuery } from "./cache.js";
+import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "./cache.js";
 import {
   begin,
   between,
@@ -10,6 +9,7 @@ import {
   leaderOf,
   SCHEMA_VERSION,
   settle,
+  snapshotIn,
   STORES,
   upgrade,
   write,
@@ -29,6 +29,8 @@ export interface IndexedDbCacheOptions {
   readonly indexedDB: Pick<IDBFactory, "open" | "deleteDatabase">;
   readonly clock: Clock;
   readonly random: Random;
+  /** The newest leader that is known of; 0 by default. */
+  readonly known?: number;
 }
 
 function deleted(): ChatError {
@@ -44,11 +46,8 @@ function storageFailed(cause: unknown): ChatError {
 
 /** A {@link Cache} of which several may be open, in one tab each. */
 export interface IndexedDbCache extends Cache {
-  /**
-   * From now on this cache writes, and any other that did is refused with `conflict`, whenever it wakes up.
-   * @returns the number of this leader, above that of all others and above `known`
-   */
-  lead(known: number): Promise<number>;
+  /** Its number as the leader, above that of all others: any other that wrote is refused with `conflict`, whenever it wakes up. */
+  readonly leader: number;
 }
 
 /**
@@ -56,11 +55,14 @@ export interface IndexedDbCache extends Cache {
  * @throws ChatError `storage_failed` where the database can't be opened, written and read back in time.
  */
 export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<IndexedDbCache> {
-  const { name, indexedDB, clock, random } = options;
+  const { name, indexedDB, clock, random, known = 0 } = options;
   let current: Database | undefined;
   /** Of the database that this cache began with. */
   let generation: string | undefined;
-  let leader: number | undefined;
+  /** 0 before the first connection. */
+  let leader = 0;
+  /** What it began with, until something is written. */
+  let first: Promise<CacheSnapshot> | undefined;
   let closed = false;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -73,7 +75,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
     });
   }
 
-  /** Opens, and proves by writing and reading back that the database is of use and still the same. */
+  /** Opens, and proves that the database is of use, by writing and reading back at first, and still the same. */
   async function connect(): Promise<Database> {
     const request = indexedDB.open(name, SCHEMA_VERSION);
     let isGone = false;
@@ -91,20 +93,28 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
     try {
       const transaction = begin(connection, "readwrite");
       const meta = transaction.objectStore("meta");
-      const found = (await meta.get("generation")) as string | undefined;
+      const [given, newest] = await Promise.all([meta.get("generation"), leaderOf(transaction)]);
+      const found = given as string | undefined;
       if (generation !== undefined && found !== generation) {
         // Nothing is written to it: what this page holds belongs to another database.
         throw deleted();
       }
       generation = found ?? newUuid(random);
-      const [probe, last] = [newUuid(random), await meta.get("probe")];
-      const written: Promise<unknown>[] = [meta.put(probe, "probe")];
+      if (leader > 0) return connection;
+      leader = Math.max(newest, known) + 1;
+      const written: Promise<unknown>[] = [meta.put(String(leader), "leader")];
       if (found === undefined) {
         written.push(meta.put(generation, "generation"), meta.put(newUuid(random), "deviceId"));
       }
+      // Begun at once, and carried out behind it: a page that starts waits for each turn.
+      const reading = begin(connection, "readonly");
+      const kept = leaderOf(reading);
+      first = snapshotIn(reading);
+      // Where the writing fails, nobody waits for them.
+      Promise.all([kept, first]).catch(() => {});
       await settle(transaction, written);
-      // Another tab may have written its own meanwhile.
-      if ((await begin(connection, "readonly").objectStore("meta").get("probe")) === last) {
+      // Another tab may have begun to lead meanwhile.
+      if ((await kept) < leader) {
         throw new ChatError("storage_failed", "IndexedDB does not keep what is written.");
       }
       return connection;
@@ -116,7 +126,7 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
 
   function disconnect(connection = current): void {
     connection?.close();
-    if (current === connection) current = undefined;
+    if (current === connection) current = first = undefined;
   }
 
   async function open(): Promise<Database> {
@@ -155,27 +165,14 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
 
   return {
     persistent: true,
+    leader,
 
     load: () =>
       enqueue(() =>
-        run(async (database) => {
-          const transaction = begin(database, "readonly");
-          const meta = transaction.objectStore("meta");
-          const [deviceId, epoch, cursor, privacy, conversations, outbox, users] = await Promise.all([
-            meta.get("deviceId"),
-            meta.get("epoch"),
-            meta.get("cursor"),
-            meta.get("privacy"),
-            transaction.objectStore("conversations").getAll(),
-            transaction.objectStore("outbox").index("sequence").getAll(),
-            transaction.objectStore("users").getAll(),
-          ]);
-          return {
-            meta: defined({ deviceId, epoch, cursor, privacy }) as CacheMeta,
-            conversations,
-            outbox,
-            users,
-          };
+        run((database) => {
+          const begun = first;
+          first = undefined;
+          return begun ?? snapshotIn(begin(database, "readonly"));
         }),
       ),
 
@@ -197,20 +194,12 @@ export async function indexedDbCache(options: IndexedDbCacheOptions): Promise<In
         }),
       ),
 
-    commit: (changes: CacheChanges, durability: "strict" | "relaxed") =>
-      enqueue(() =>
+    commit(changes: CacheChanges, durability: "strict" | "relaxed") {
+      first = undefined;
+      return enqueue(() =>
         run((database) => write(database, durability, leader, (stores) => applyChanges(changes, stores))),
-      ),
-
-    lead: (known) =>
-      enqueue(() =>
-        run(async (database) => {
-          const transaction = begin(database, "readwrite", "strict");
-          const next = Math.max(await leaderOf(transaction), known) + 1;
-          await settle(transaction, [transaction.objectStore("meta").put(String(next), "leader")]);
-          return (leader = next);
-        }),
-      ),
+      );
+    },
 
     wipe() {
       const wiped = enqueue(async () => {

@@ -1,7 +1,6 @@
 import {
   ChatError,
   type Entry,
-  isChatError,
   type PresenceChangedFrame,
   type Runtime,
   type UserPrivacy,
@@ -10,6 +9,7 @@ import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cach
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
 import type { Request } from "../connection/requests.js";
+import { codeOf } from "../runtime/code-of.js";
 import type { TypingNotice } from "../users/typing.js";
 import { createTabs, type Locks, type TabChannel } from "./tabs.js";
 
@@ -209,9 +209,9 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     // What another tab went on with in memory is newer than any storage.
     if (persistent && !tabs.alone) {
       try {
-        const database = await indexedDbCache({ name, indexedDB: indexedDB!, ...runtime });
-        tabs.number = await database.lead(tabs.number);
-        tabs.tell({ status: handlers.status() });
+        const given = { name, indexedDB: indexedDB!, ...runtime, known: tabs.number };
+        const database = await indexedDbCache(given);
+        tabs.number = database.leader;
         return database;
       } catch (error) {
         runtime.log("warn", "cache_refused", { error: String(error) });
@@ -219,8 +219,12 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     }
     persistent = false;
     tabs.number++;
-    tabs.tell({ status: handlers.status() });
     return memoryCache(runtime);
+  }
+
+  /** Lets the others know by the number who leads now. */
+  function tellStatus(): void {
+    tabs.tell({ status: handlers.status() });
   }
 
   /** Does it here, or asks the leading tab; again, whenever another one leads before it is done. */
@@ -232,10 +236,10 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       if (closed) throw new ChatError("closed", "This client was closed.");
       const { leads, term } = tabs;
       try {
-        if (leads) return await local(await (storage ??= open()));
+        if (leads) return await local(await (storage ??= open().finally(tellStatus)));
         return (await (request && tabs.ask(request))) as T;
       } catch (error) {
-        if (isChatError(error) && error.code === "conflict") tabs.depose();
+        if (codeOf(error) === "conflict") tabs.depose();
         if (term === tabs.term) throw error;
       }
     }
@@ -278,7 +282,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
         tabs.join();
         tabs.logOut();
         while (!tabs.leads) await new Promise<void>((resolve) => awaiting.push(resolve));
-        await (await (storage ??= open())).wipe();
+        await (await (storage ??= open().finally(tellStatus))).wipe();
         await close();
       },
       close,
@@ -289,7 +293,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       letGo();
       storage = Promise.resolve(next);
       ({ persistent } = next);
-      tabs.tell({ status: handlers.status() });
+      tellStatus();
     },
     suspend: tabs.leave,
     resume() {

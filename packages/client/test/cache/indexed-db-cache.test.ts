@@ -234,6 +234,7 @@ describe("IndexedDB cache", () => {
     it("is noticed after an eviction too, which closes the connection first", async () => {
       const browser = new Browser();
       const cache = await browser.cache();
+      await cache.load();
       terminate(browser.connection);
       await succeeded(browser.deleteDatabase(NAME));
       await expect(cache.load()).rejects.toMatchObject({ code: "storage_failed", retryable: false });
