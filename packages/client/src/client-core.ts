@@ -35,7 +35,7 @@ import type {
 } from "./public-types.js";
 import { defined } from "./runtime/defined.js";
 import type { Notifier, Topic } from "./runtime/notifier.js";
-import type { Device, MarkRequest, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
+import type { Device, TabNotice, TabRequest, TabStatus } from "./tabs/device.js";
 import { createTabSync } from "./tab-sync.js";
 import { acknowledge } from "./sync/acknowledge.js";
 import { createCacheWriter } from "./sync/cache-writer.js";
@@ -287,8 +287,12 @@ export function createClientCore<C extends CustomData>(
     };
   const isOnline = (): boolean => status().connection === "online";
 
-  function mark(request: MarkRequest): Promise<unknown> {
-    return leader ? device.ask(request) : tabSync.answer(request);
+  /** Does what this tab or another one asks for, as the leader; else has that done. */
+  async function answer(request: TabRequest): Promise<unknown> {
+    if (leader) return device.ask(request);
+    if (request.type === "online") return environment.wanted(request.wanted);
+    if (request.type === "typing") return typing.set(request.conversationId, request.typing);
+    return tabSync.answer(request);
   }
 
   const handles = createConversationHandles<C>(
@@ -304,7 +308,7 @@ export function createClientCore<C extends CustomData>(
           row: listSync.row,
           receipt: replicas.ownReceipt,
           lineOf,
-          mark,
+          mark: answer,
           typing,
         },
         replica,
@@ -438,7 +442,7 @@ export function createClientCore<C extends CustomData>(
         subscription === undefined ? { type: "get-push" } : { type: "set-push", ...subscription },
         settings,
       );
-      return { providers, ...(provider && { provider }) };
+      return defined({ providers, provider });
     },
     async setPrivacy(change, settings) {
       const answer = await ask({ type: "set-privacy", ...change }, settings);
@@ -471,14 +475,7 @@ export function createClientCore<C extends CustomData>(
     follow: () => follow({ ...status(), connection: "connecting", synced: false }),
     load,
 
-    answer: async (request) =>
-      leader
-        ? device.ask(request)
-        : request.type === "online"
-          ? environment.wanted(request.wanted)
-          : request.type === "typing"
-            ? typing.set(request.conversationId, request.typing)
-            : tabSync.answer(request),
+    answer,
 
     heard({ status, changes, arrived, typing: notice, pushed, error }) {
       if (pushed) environment.pushed(pushed);

@@ -1,6 +1,12 @@
 import { assertId, type ConversationRow, type HistoryVisibility, newUuid, type Random } from "@chat/protocol";
 import type { Ask } from "./connection/requests.js";
-import type { Completeness, Conversation, ConversationList, CustomData } from "./public-types.js";
+import type {
+  Completeness,
+  Conversation,
+  ConversationList,
+  CustomData,
+  RequestOptions,
+} from "./public-types.js";
 import type { Topic } from "./runtime/notifier.js";
 import type { Replica } from "./sync/replica.js";
 import type { Replicas } from "./sync/replicas.js";
@@ -31,7 +37,10 @@ export function createConversationList<C extends CustomData>(
   let items: readonly Conversation<C>[] | undefined;
 
   async function create(
-    request: {
+    {
+      id: conversationId = newUuid(random),
+      ...request
+    }: {
       readonly conversationType: "direct" | "group";
       readonly members: readonly string[];
       readonly id?: string;
@@ -39,24 +48,14 @@ export function createConversationList<C extends CustomData>(
       readonly data?: C["conversation"] | undefined;
       readonly historyVisibility?: HistoryVisibility;
     },
-    signal: AbortSignal | undefined,
+    { signal }: RequestOptions = {},
   ): Promise<Conversation<C>> {
-    const { conversationType, members, id: conversationId = newUuid(random), name, data } = request;
-    const { historyVisibility } = request;
     assertId(conversationId, "id");
-    for (const member of members) assertId(member, "A member's user id");
-    checkProfile(name, data);
+    for (const member of request.members) assertId(member, "A member's user id");
+    checkProfile(request.name, request.data);
+    const clientMessageId = newUuid(random);
     const answer = await ask(
-      {
-        type: "create-conversation",
-        conversationType,
-        conversationId,
-        clientMessageId: newUuid(random),
-        members,
-        name,
-        data,
-        historyVisibility,
-      },
+      { ...request, type: "create-conversation", conversationId, clientMessageId },
       { signal },
     );
     return handleOf(row(answer.row));
@@ -90,12 +89,9 @@ export function createConversationList<C extends CustomData>(
           handleOf(row((await ask({ type: "get-conversation", conversationId: id }, { signal })).row))
         );
       },
-      createGroup: (group, { signal } = {}) => create({ conversationType: "group", ...group }, signal),
-      createDirect: (userId, { data, signal } = {}) =>
-        create(
-          { conversationType: "direct", members: [userId], ...(data !== undefined && { data }) },
-          signal,
-        ),
+      createGroup: (group, options) => create({ ...group, conversationType: "group" }, options),
+      createDirect: (userId, options) =>
+        create({ conversationType: "direct", members: [userId], data: options?.data }, options),
     },
     changed() {
       items = undefined;

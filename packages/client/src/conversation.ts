@@ -54,12 +54,27 @@ export interface ConversationEnvironment<C extends CustomData> {
 type Change =
   | { readonly type: "add-members" | "remove-members"; readonly members: readonly string[] }
   | { readonly type: "set-role"; readonly members: readonly string[]; readonly role: Role }
+  | { readonly type: "redact-message"; readonly messageId: number }
   | {
       readonly type: "update-conversation";
       readonly name?: string;
       readonly data?: JsonObject;
       readonly historyVisibility?: HistoryVisibility;
     };
+
+/** What sets something of the user's own, but for the conversation. */
+type Setting =
+  | {
+      readonly type: "mute-conversation";
+      readonly until: number;
+      readonly mentionsMuted: boolean | undefined;
+    }
+  | {
+      readonly type: "set-conversation-privacy";
+      readonly typing: Choice;
+      readonly readReceipts: Choice;
+    };
+type Choice = "on" | "off" | "default" | undefined;
 
 /** The application's handle of a replica. @param topic changes with the row */
 export function createConversation<C extends CustomData>(
@@ -75,7 +90,7 @@ export function createConversation<C extends CustomData>(
   async function send(
     content: MessageContent<C>,
     { signal }: SendOptions = {},
-    failed?: OutboxItem,
+    failed?: readonly [OutboxItem],
   ): Promise<SentMessage<C>> {
     typing.set(conversationId, false);
     const { clientMessageId, stored } = await outbox.add(conversationId, content, signal, failed);
@@ -89,8 +104,14 @@ export function createConversation<C extends CustomData>(
     row((await ask({ ...request, conversationId, clientMessageId }, { signal })).row);
   }
 
+  /** Sets what is of this user alone. */
+  async function set(request: Setting, { signal }: RequestOptions = {}): Promise<void> {
+    const { receipts } = await ask({ ...request, conversationId }, { signal });
+    for (const own of receipts) receipt(own);
+  }
+
   async function changeMembers(
-    request: Exclude<Change, { type: "update-conversation" }>,
+    request: Extract<Change, { members: unknown }>,
     options?: RequestOptions,
   ): Promise<void> {
     for (const member of request.members) assertId(member, "A member's user id");
@@ -113,14 +134,13 @@ export function createConversation<C extends CustomData>(
 
     async retry(key, options) {
       const failed = outbox.failed(key);
-      return send(failed, options, failed);
+      return send(failed, options, [failed]);
     },
     discard: (key) => outbox.remove(key),
 
-    async redact(messageId, { signal } = {}) {
+    async redact(messageId, options) {
       assertMessageId(messageId, "messageId");
-      const request = { conversationId, clientMessageId: newUuid(random), messageId };
-      row((await ask({ type: "redact-message", ...request }, { signal })).row);
+      return change({ type: "redact-message", messageId }, options);
     },
 
     get typing() {
@@ -135,18 +155,19 @@ export function createConversation<C extends CustomData>(
       assertMessageId(from, "from");
       await mark({ type: "mark", conversationId, unread: from });
     },
-    async mute(until = Infinity, { signal, mentionsMuted } = {}) {
+    async mute(until = Infinity, options) {
       const time = Math.min(+until, Number.MAX_SAFE_INTEGER);
-      const request = { type: "mute-conversation", conversationId, until: time, mentionsMuted } as const;
-      const { receipts } = await ask(request, { signal });
-      for (const own of receipts) receipt(own);
+      return set({ type: "mute-conversation", until: time, mentionsMuted: options?.mentionsMuted }, options);
     },
-    async setPrivacy({ typing, readReceipts }, { signal } = {}) {
-      const choices = { typing: choiceOf(typing), readReceipts: choiceOf(readReceipts) };
-      const request = { type: "set-conversation-privacy", conversationId, ...choices } as const;
-      const { receipts } = await ask(request, { signal });
-      for (const own of receipts) receipt(own);
-    },
+    setPrivacy: ({ typing, readReceipts }, options) =>
+      set(
+        {
+          type: "set-conversation-privacy",
+          typing: choiceOf(typing),
+          readReceipts: choiceOf(readReceipts),
+        },
+        options,
+      ),
     async receiptCounts(messageId, { signal } = {}) {
       assertMessageId(messageId, "messageId");
       const request = { type: "count-receipts", conversationId, messageId } as const;
@@ -164,14 +185,14 @@ export function createConversation<C extends CustomData>(
     leave: (options) => change({ type: "remove-members", members: [userId] }, options),
     setRole: (members, role, options) => changeMembers({ type: "set-role", members, role }, options),
 
-    async update({ name, data, historyVisibility }, options) {
-      checkProfile(name, data);
-      return change({ type: "update-conversation", name, data, historyVisibility } as Change, options);
+    async update(changes, options) {
+      checkProfile(changes.name, changes.data);
+      return change({ ...changes, type: "update-conversation" }, options);
     },
   };
 }
 
-function choiceOf(value: boolean | "default" | undefined): "on" | "off" | "default" | undefined {
+function choiceOf(value: boolean | "default" | undefined): Choice {
   return typeof value === "boolean" ? (value ? "on" : "off") : value;
 }
 

@@ -19,10 +19,15 @@ export interface Outbox {
   /**
    * Resolves once the message is kept durably.
    * @param signal takes it out again before that
-   * @param failed a message that it takes the place of
+   * @param failed what it takes the place of
    * @throws ChatError
    */
-  add(conversationId: string, content: Content, signal?: AbortSignal, failed?: OutboxItem): Promise<Sent>;
+  add(
+    conversationId: string,
+    content: Content,
+    signal?: AbortSignal,
+    failed?: readonly OutboxItem[],
+  ): Promise<Sent>;
   /** A failed message. @throws ChatError `not_found` */
   failed(clientMessageId: string): OutboxItem;
   /** Removes a failed message. @throws ChatError `not_found` */
@@ -121,7 +126,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
   }
 
   return {
-    async add(conversationId, content, signal, failed) {
+    async add(conversationId, content, signal, failed = []) {
       if (signal?.aborted) throw aborted(signal);
       if (closed) throw new ChatError("closed", "This client was closed.");
       checkContent(content, environment.textCharacters());
@@ -141,11 +146,11 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       };
       const slot = enqueue(item, "saving");
       // At once, so that nobody else takes its place.
-      const removeOutbox = failed ? [failed.clientMessageId] : [];
+      const removeOutbox = failed.map((old) => old.clientMessageId);
       mirror({ removeOutbox });
       await commit({ putOutbox: [item], removeOutbox }, "strict");
       if (signal?.aborted && slot.state === "saving") {
-        const back = { putOutbox: failed ? [failed] : [], removeOutbox: [item.clientMessageId] };
+        const back = { putOutbox: failed, removeOutbox: [item.clientMessageId] };
         mirror(back);
         await commit(back, "strict");
         throw aborted(signal);

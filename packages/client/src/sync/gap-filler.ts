@@ -12,6 +12,7 @@ import type { OutboxItem } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
+import { codeOf } from "../runtime/code-of.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
@@ -309,8 +310,4 @@ function isShort(replica: Replica): boolean {
   if (!view?.loaded || ranges.length === 0 || trust === "unsure") return false;
   const isFull = view.entries.length >= CLIENT_LIMITS.prefetchEntries && view.entries.some(isShown);
   return !isFull && hasBelow(replica);
-}
-
-function codeOf(error: unknown): string {
-  return isChatError(error) ? error.code : "internal";
 }

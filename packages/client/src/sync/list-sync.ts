@@ -3,6 +3,7 @@ import type { CacheMeta } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
+import { codeOf } from "../runtime/code-of.js";
 import type { CacheWriter } from "./cache-writer.js";
 import type { GapFiller } from "./gap-filler.js";
 import { deriveRow } from "./derive-row.js";
@@ -170,7 +171,7 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
         return await prefetch(mine);
       } catch (error) {
         if (mine !== runs) return;
-        if (isChatError(error) && error.code === "cursor_invalid") {
+        if (codeOf(error) === "cursor_invalid") {
           cursor = undefined;
           // What the store has lost may be anywhere.
           for (const replica of replicas.all()) if (replica.trust === "unsure") replica.trust = "suspect";
@@ -207,11 +208,11 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
           },
           (error: unknown) => {
             const replica = replicas.get(conversationId);
-            if (isChatError(error) && error.code === "not_found") {
+            if (codeOf(error) === "not_found") {
               if (replica) replicas.drop(replica);
               return true;
             }
-            if (isChatError(error) && error.code !== "disconnected") report(error);
+            if (codeOf(error) !== "disconnected") report(error);
             return false;
           },
         )

@@ -1,7 +1,8 @@
-import { ChatError, isChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
+import { ChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
 import type { Ask } from "../connection/requests.js";
 import type { CustomData, RequestOptions, User, UserDirectory } from "../public-types.js";
 import { checkProfile } from "./check-profile.js";
+import { codeOf } from "../runtime/code-of.js";
 import { defined } from "../runtime/defined.js";
 import type { Topic } from "../runtime/notifier.js";
 
@@ -69,7 +70,7 @@ export function createUsers<C extends CustomData>({
         take((await ask({ type: "get-users", users }, { mode: "session" })).profiles);
       } catch (error) {
         // All are asked for again with the next connection.
-        if (isChatError(error) && ["disconnected", "closed"].includes(error.code)) return;
+        if (["disconnected", "closed"].includes(codeOf(error))) return;
         for (const userId of asked) wanted.delete(userId);
         report(error);
       }
@@ -99,11 +100,11 @@ export function createUsers<C extends CustomData>({
         return profile && userOf(profile);
       },
       subscribe: (listener) => topic.subscribe(listener),
-      async setProfile({ name, avatarUrl, data }, { signal }: RequestOptions = {}) {
-        checkProfile(name, data);
+      async setProfile(profile, { signal }: RequestOptions = {}) {
+        checkProfile(profile.name, profile.data);
         const {
           profiles: [own],
-        } = await ask({ type: "set-profile", name, avatarUrl, data }, { signal });
+        } = await ask({ ...profile, type: "set-profile" }, { signal });
         if (own === undefined) throw new ChatError("internal", "The server left the profile out.");
         take([own]);
         want(own.userId);
