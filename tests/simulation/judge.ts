@@ -207,18 +207,20 @@ function judgeList(world: World, device: Device, fresh: Device): void {
   }
 }
 
-/** What the list of a new device shows of a conversation is the newest message that the user may see, without what was taken away. */
-function judgeLatest({ oracle, trace }: World, device: Device): void {
-  const { userId, name } = device;
-  for (const [id, { latest, member }] of summaries(device)) {
-    const messages = oracle.visible(userId, id).filter(({ kind }) => isSendableKind(kind));
-    const newest = messages.at(-1);
-    if (!member) continue;
+/** A row shows the newest message that the user may see, without what was taken away. */
+async function judgeLatest(world: World, store: ChatStore, { userId, name, client }: Device): Promise<void> {
+  const { oracle, trace } = world;
+  for (const { id } of client?.conversations.items ?? []) {
+    if (!oracle.isMember(userId, id)) continue;
+    const row = await within(world, store.conversations.row(userId, id), 1_000);
+    const newest = oracle
+      .visible(userId, id)
+      .filter(({ kind }) => isSendableKind(kind))
+      .at(-1);
     const isKept = newest !== undefined && newest.messageId >= oracle.firstId(id);
     const should = isKept ? `${newest.messageId}:${newest.text ?? ""}` : undefined;
-    const is = latest && `${latest.messageId}:${latest.snippet ?? ""}`;
-    if (is !== should)
-      trace.fail("a list shows the newest message", `${name} in ${id}: ${is}, not ${should}`);
+    const is = row?.latest && `${row.latest.messageId}:${row.latest.snippet ?? ""}`;
+    if (is !== should) trace.fail("a row shows the newest message", `${name} in ${id}: ${is}, not ${should}`);
   }
 }
 
@@ -270,7 +272,7 @@ export async function judge(world: World): Promise<void> {
     () => judgeStore(world, store),
     () => judgeWritten(world),
     () => judgeOwed(world),
-    ...fresh.map((device) => () => judgeLatest(world, device)),
+    ...fresh.map((device) => () => judgeLatest(world, store, device)),
     ...fresh.map((device) => () => judgeUnread(world, store, device)),
     ...devices.map((device) => () => judgeList(world, device, fresh[world.users.indexOf(device.userId)]!)),
     ...[...devices, ...fresh].map((device) => () => judgeTimelines(world, device)),
