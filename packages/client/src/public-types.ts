@@ -10,7 +10,10 @@ import type { Cache } from "./cache/cache.js";
 import type { NetworkSignals } from "./connection/network-signals.js";
 import type { Transport } from "./connection/socket.js";
 
-/** The application's own data, typed once: `createChatClient<{ entry: …; conversation: …; user: … }>`. */
+/**
+ * The application's own data, typed once: `createChatClient<{ entry: …; conversation: …; user: … }>`. Name each by a `type`: an `interface`
+ * may be added to elsewhere, so TypeScript takes none for JSON.
+ */
 export interface CustomData {
   readonly entry?: JsonObject;
   readonly conversation?: JsonObject;
