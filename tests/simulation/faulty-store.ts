@@ -174,7 +174,7 @@ export function faultyStore(options: FaultyStoreOptions): FollowingStore {
     advance: (entries, owner) => call("advance", () => advance(entries, owner)),
     standings: (id, userIds) => call("standings", () => behind.standings(id, userIds)),
     wiped: (query) => call("wiped", () => behind.wiped(query)),
-    pruned: (id, firstId) => call("pruned", () => behind.pruned(id, firstId)),
+    pruned: (...place) => call("pruned", () => behind.pruned(...place)),
     spans: (query) => call("spans", () => behind.spans(query)),
   };
   return {

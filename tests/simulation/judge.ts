@@ -233,10 +233,7 @@ async function judgeUnread(world: World, store: ChatStore, device: Device): Prom
     // Marked unread by hand, it counts from the mark on.
     if (!member || row === undefined || row.unread?.from !== undefined) continue;
     const unread = oracle.unreadAbove(userId, id, row.read);
-    // What was deleted before anybody read it counts until something later is read.
-    const most = unread + oracle.goneAbove(userId, id, row.read);
-    const isRight = unread <= unreadCount && unreadCount <= most;
-    if (!isRight || (firstUnreadId !== undefined) !== unreadCount > 0) {
+    if (unreadCount !== unread || (firstUnreadId !== undefined) !== unreadCount > 0) {
       const is = `${unreadCount} from ${firstUnreadId} on`;
       trace.fail(
         "what is unread is what nobody has read",

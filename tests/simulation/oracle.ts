@@ -144,17 +144,7 @@ export class Oracle {
 
   /** How many messages of others that are kept lie above an id, for a user who sees them. */
   unreadAbove(userId: string, conversationId: string, messageId: number): number {
-    return this.#ofOthers(userId, conversationId, Math.max(messageId, this.firstId(conversationId) - 1));
-  }
-
-  /** How many messages of others lay above an id and are kept no more. */
-  goneAbove(userId: string, conversationId: string, messageId: number): number {
-    return (
-      this.#ofOthers(userId, conversationId, messageId) - this.unreadAbove(userId, conversationId, messageId)
-    );
-  }
-
-  #ofOthers(userId: string, conversationId: string, above: number): number {
+    const above = Math.max(messageId, this.firstId(conversationId) - 1);
     return this.visible(userId, conversationId).filter(
       (entry) => entry.messageId > above && entry.senderId !== userId && isSendableKind(entry.kind),
     ).length;

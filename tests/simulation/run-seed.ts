@@ -2,7 +2,7 @@ import { ACTIONS, type Action, drawAction, LATER_ACTIONS } from "./actions.js";
 import type { Focus } from "./focus.js";
 import { judge } from "./judge.js";
 import { judgePresence } from "./judge-presence.js";
-import { DRAIN_BOUND, endFaults, loseTheTail, settle, speakEverywhere } from "./settle.js";
+import { DRAIN_BOUND, endFaults, loseTheTail, settle, hearOfRetention } from "./settle.js";
 import { World } from "./world.js";
 
 /** Which run. */
@@ -96,7 +96,7 @@ export async function runSeed({
     await scheduler.runUntil(schedule(world, steps, focus), isOver);
     if (!isOver()) await endFaults(world);
     if (!isOver()) drainMs = await settle(world, DRAIN_BOUND, "everything drains in time");
-    if (!isOver() && world.groups.has("retention")) await speakEverywhere(world);
+    if (!isOver() && world.groups.has("retention")) await hearOfRetention(world);
     if (!isOver()) tailMs = await loseTheTail(world);
     if (!isOver()) await judge(world);
     if (!isOver()) await judgePresence(world);

@@ -99,10 +99,12 @@ export class ChangeFollower {
         membershipMoved,
         receiptsMoved,
         redacted,
+        pruned,
       } of changes.conversations) {
         // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
         if (membershipMoved || redacted) await deliverer.discover(conversationId, redacted);
         await deliverer.reach(conversationId, head);
+        if (pruned) deliverer.pruned(conversationId);
         if (receiptsMoved) await deliverer.discoverReceipts(conversationId, this.#position);
       }
       await deliverer.discoverPrivacy(changes.users);

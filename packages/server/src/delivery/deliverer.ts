@@ -376,6 +376,15 @@ export class Deliverer {
     if (user !== undefined) this.#rows.send(user, conversationId, isMember);
   }
 
+  /** Something of a conversation was deleted: the members who are here get their rows, in the background. */
+  pruned(conversationId: string): void {
+    const members = [...(this.#tracks.get(conversationId)?.members.keys() ?? [])];
+    this.#rows.sendPaced(
+      members.flatMap((userId) => this.#users.get(userId) ?? []),
+      conversationId,
+    );
+  }
+
   /** Has every device sync anew: the store has lost history. */
   resyncAll(): void {
     for (const { recipients } of this.#users.values()) for (const recipient of recipients) recipient.resync();
@@ -384,6 +393,7 @@ export class Deliverer {
   /** Delivers nothing any more. */
   close(): void {
     this.#closed = true;
+    this.#rows.close();
     for (const track of this.#tracks.values()) track.end();
     this.#tracks.clear();
     this.#users.clear();

@@ -2,6 +2,7 @@ import type { Runtime, ServerCodec } from "@chat/protocol";
 import { LIMITS } from "@chat/protocol";
 import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore } from "../store/message-store.js";
+import { PacedRows } from "./paced-rows.js";
 import type { LocalRecipients } from "./recipient.js";
 
 /** A user to whom rows are sent. */
@@ -29,11 +30,15 @@ export class RowSender {
   readonly #stores: RowStores;
   readonly #encode: ServerCodec["encode"];
   readonly #due = new Map<string, DueRow[]>();
+  readonly #paced: PacedRows;
 
-  constructor(runtime: Pick<Runtime, "log">, stores: RowStores, encode: ServerCodec["encode"]) {
+  constructor(runtime: Pick<Runtime, "clock" | "log">, stores: RowStores, encode: ServerCodec["encode"]) {
     this.#runtime = runtime;
     this.#stores = stores;
     this.#encode = encode;
+    this.#paced = new PacedRows(runtime, async (users, conversationId) =>
+      this.#tell(users, await this.#rowsOf(users, conversationId)),
+    );
   }
 
   /** @param isMember whether the user is one by an entry that was just delivered */
@@ -54,36 +59,52 @@ export class RowSender {
     });
   }
 
+  /** As {@link send}, where nobody waits for it: see {@link PacedRows}. */
+  sendPaced(users: Iterable<RowReceiver>, conversationId: string): void {
+    this.#paced.send(users, conversationId);
+  }
+
+  /** Sends nothing any more that is not on its way. */
+  close(): void {
+    this.#paced.close();
+  }
+
   async #read(due: readonly DueRow[], conversationId: string): Promise<void> {
     const users = due.map(({ user }) => user);
-    const { conversations, messages } = this.#stores;
-    const read = (): ReturnType<ConversationStore["rows"]> =>
-      conversations.rows(
-        conversationId,
-        users.map(({ userId }) => userId),
-      );
     try {
-      let rows = await read();
+      let rows = await this.#rowsOf(users, conversationId);
       const isBehind = ({ user, isMember }: DueRow): boolean =>
         isMember !== undefined && (rows.get(user.userId)?.member ?? false) !== isMember;
       if (due.some(isBehind)) {
         // The log may lie in another store, and the row not have been moved on: whoever asks for the head has that done. The change feed
         // will not tell of it, as everybody concerned is known here.
-        await messages.heads([conversationId]);
-        rows = await read();
+        await this.#stores.messages.heads([conversationId]);
+        rows = await this.#rowsOf(users, conversationId);
       }
-      for (const { userId, recipients } of users) {
-        const row = rows.get(userId);
-        if (row === undefined) continue;
-        const frame = this.#encode({ type: "conversation-changed", row });
-        for (const recipient of recipients) recipient.deliver(frame);
-      }
+      this.#tell(users, rows);
     } catch (error) {
       this.#runtime.log("warn", "row_read_failed", { conversationId, error: String(error) });
       // Nothing else would tell the devices of it: they ask for what changed when they are back.
       for (const { recipients } of users) for (const recipient of recipients) recipient.resync();
     } finally {
       for (const user of users) user.rowsUnderWay--;
+    }
+  }
+
+  /** @throws ChatError `store_unavailable` */
+  #rowsOf(users: readonly RowReceiver[], conversationId: string): ReturnType<ConversationStore["rows"]> {
+    return this.#stores.conversations.rows(
+      conversationId,
+      users.map(({ userId }) => userId),
+    );
+  }
+
+  #tell(users: readonly RowReceiver[], rows: Awaited<ReturnType<ConversationStore["rows"]>>): void {
+    for (const { userId, recipients } of users) {
+      const row = rows.get(userId);
+      if (row === undefined) continue;
+      const frame = this.#encode({ type: "conversation-changed", row });
+      for (const recipient of recipients) recipient.deliver(frame);
     }
   }
 }

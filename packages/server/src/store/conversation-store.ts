@@ -159,7 +159,7 @@ export interface ConversationChanges {
 export interface StoreChanges {
   /**
    * Conversations whose log or row moved; each once, with the newest head, and whether members came or went,
-   * {@link ConversationStore.advanceReceipts} moved something, or something was redacted, since the cursor.
+   * {@link ConversationStore.advanceReceipts} moved something, or something was redacted or pruned, since the cursor.
    */
   readonly conversations: readonly {
     readonly conversationId: string;
@@ -167,6 +167,7 @@ export interface StoreChanges {
     readonly membershipMoved: boolean;
     readonly receiptsMoved: boolean;
     readonly redacted: boolean;
+    readonly pruned: boolean;
   }[];
   /** Users whose profile or privacy changed. */
   readonly users: readonly string[];

@@ -80,7 +80,8 @@ export interface Housekeeping {
 
   /**
    * Deletes the oldest entries of a conversation: from the first on, those with a lower id than `keepFrom` or a lower
-   * createdAt than `keepSince`, up to the first that is neither; at most `limit`. `firstId` moves up behind them. Ids and idempotency keys
+   * createdAt than `keepSince`, up to the first that is neither; at most `limit`. `firstId` moves up behind them, and the feed says so (`pruned`).
+   * What went is unread no more: in rows `readOrdinal` is not below the ordinal of the last entry that went, and a mark from before it moves up to `firstId`, with a higher version. Ids and idempotency keys
    * stay taken: a resend is a `duplicate`, of which ordinal and fingerprint are 0, and which is `redacted`.
    * @returns how many went
    */

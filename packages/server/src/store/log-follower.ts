@@ -79,8 +79,8 @@ export interface LogFollower {
     readonly through: number;
   }): Promise<void>;
 
-  /** Entries below an id were deleted. Monotonic. */
-  pruned(conversationId: string, firstId: number): Promise<void>;
+  /** Entries below an id were deleted, the last of which has this ordinal. Monotonic. */
+  pruned(conversationId: string, firstId: number, ordinal: number): Promise<void>;
 
   /**
    * What rows have been moved by since a position of the store-wide feed; from the beginning without one.

@@ -191,7 +191,7 @@ function methodsOf(follower: LogFollower): LogFollower {
     advance: (entries, owner) => follower.advance(entries, owner),
     standings: (conversationId, userIds) => follower.standings(conversationId, userIds),
     wiped: (query) => follower.wiped(query),
-    pruned: (conversationId, firstId) => follower.pruned(conversationId, firstId),
+    pruned: (...place) => follower.pruned(...place),
     spans: (query) => follower.spans(query),
   };
 }

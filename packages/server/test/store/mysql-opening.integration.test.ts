@@ -4,6 +4,7 @@ import { createPool, type Pool } from "mysql2/promise";
 import { createPool as createPool2, type Pool as Pool2 } from "mysql2-2/promise";
 import { describe, expect, expectTypeOf, it, onTestFinished } from "vitest";
 import { isUp } from "../engines/engine-urls.js";
+import { expectBroughtUp, takeOutPrivacy } from "./before-privacy.js";
 import { hastyRuntime } from "./hasty-runtime.js";
 import { MysqlDatabase } from "./mysql-database.js";
 import { openMysql } from "./mysql-drafts.js";
@@ -78,26 +79,12 @@ describe.skipIf(!(await isUp("mysql")))("MySQL store, opened", () => {
     const before = await openMysql(pool);
     await before.messages.append([draft()]);
     await before.close();
-    for (const table of ["chat_user", "chat_receipt"]) {
-      for (const column of ["privacy_version", "typing", "read_receipts"]) {
-        await pool.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
-      }
-    }
-    await pool.query("ALTER TABLE chat_receipt DROP COLUMN shown_read");
-    for (const table of ["chat_block", "chat_announcement"]) await pool.query(`DROP TABLE ${table}`);
+    await takeOutPrivacy((sql) => pool.query(sql));
+    await pool.query("DROP TABLE chat_announcement");
     await pool.query("UPDATE chat_store SET schema_version = 2");
     const after = mysql(database.pool());
     await after.open(OPTIONS);
-    expect((await after.messages.append([draft()])).map(result)).toEqual(["stored"]);
-    const { conversations } = after;
-    expect(await conversations.row("ana", "c")).toMatchObject({ head: 3, read: 3 });
-    expect((await conversations.receipts("c", { limit: 5 })).items).toMatchObject([
-      { userId: "ana", read: 3 },
-    ]);
-    expect(await conversations.setPrivacy("ana", { typing: false })).toMatchObject({
-      version: 1,
-      typing: false,
-    });
+    await expectBroughtUp(after);
     await after.close();
   });
 

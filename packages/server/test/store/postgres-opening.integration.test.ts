@@ -2,6 +2,7 @@ import { migratePostgres, postgres, type PostgresPool, POSTGRES_MIGRATIONS } fro
 import { Pool } from "pg";
 import { describe, expect, expectTypeOf, it, onTestFinished } from "vitest";
 import { isUp } from "../engines/engine-urls.js";
+import { expectBroughtUp, takeOutPrivacy } from "./before-privacy.js";
 import { hastyRuntime } from "./hasty-runtime.js";
 import { openPostgres } from "./postgres-drafts.js";
 import { PostgresSchema } from "./postgres-schema.js";
@@ -64,26 +65,11 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, opened", () => {
     const before = await openPostgres(pool);
     await before.messages.append([draft()]);
     await before.close();
-    for (const table of ["chat_user", "chat_receipt"]) {
-      for (const column of ["privacy_version", "typing", "read_receipts"]) {
-        await pool.query(`ALTER TABLE ${table} DROP COLUMN ${column}`);
-      }
-    }
-    await pool.query("ALTER TABLE chat_receipt DROP COLUMN shown_read");
-    await pool.query("DROP TABLE chat_block");
+    await takeOutPrivacy((sql) => pool.query(sql));
     await pool.query("UPDATE chat_store SET schema_version = 3");
     const after = postgres(schema.pool());
     await after.open(OPTIONS);
-    expect((await after.messages.append([draft()])).map(result)).toEqual(["stored"]);
-    const { conversations } = after;
-    expect(await conversations.row("ana", "c")).toMatchObject({ head: 3, read: 3 });
-    expect((await conversations.receipts("c", { limit: 5 })).items).toMatchObject([
-      { userId: "ana", read: 3 },
-    ]);
-    expect(await conversations.setPrivacy("ana", { typing: false })).toMatchObject({
-      version: 1,
-      typing: false,
-    });
+    await expectBroughtUp(after);
     await after.close();
   });
 

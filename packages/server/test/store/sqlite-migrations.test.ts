@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { sqlite } from "../../src/store/sqlite/index.js";
+import { expectBroughtUp, takeOutPrivacy, takeOutPruning } from "./before-privacy.js";
 import { createConversation, draft, openStore, result, runtime } from "./sqlite-drafts.js";
 import { SqliteFile } from "./sqlite-file.js";
 
@@ -10,25 +11,12 @@ it("brings up a file of the schema before, with what it holds", async () => {
   await before.messages.append([draft()]);
   await before.conversations.setUser({ userId: "ana", name: "Ana" });
   await before.close();
-  for (const table of ["chat_user", "chat_receipt"]) {
-    for (const column of ["privacy_version", "typing", "read_receipts"]) {
-      handle.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`);
-    }
-  }
-  handle.exec(
-    "DROP TABLE chat_block; DROP TABLE chat_announcement; ALTER TABLE chat_receipt DROP COLUMN shown_read; UPDATE chat_store SET schema_version = 2",
-  );
+  await takeOutPrivacy((sql) => handle.exec(sql));
+  handle.exec("DROP TABLE chat_announcement; UPDATE chat_store SET schema_version = 2");
   const after = sqlite(file.handle());
   await after.open({ runtime, groupMembers: 100 });
-  expect((await after.messages.append([draft()])).map(result)).toEqual(["stored"]);
-  const { conversations } = after;
-  expect(await conversations.row("ana", "c")).toMatchObject({ head: 3, read: 3 });
-  expect((await conversations.receipts("c", { limit: 5 })).items).toMatchObject([{ userId: "ana", read: 3 }]);
-  expect(await conversations.users(["ana"])).toEqual([{ userId: "ana", version: 1, name: "Ana" }]);
-  expect(await conversations.setPrivacy("ana", { typing: false })).toMatchObject({
-    version: 1,
-    typing: false,
-  });
+  expect(await after.conversations.users(["ana"])).toEqual([{ userId: "ana", version: 1, name: "Ana" }]);
+  await expectBroughtUp(after);
   await after.close();
   file.dispose();
 });
@@ -46,7 +34,9 @@ describe("a file of schema version 4, whose keys lie by their sender", () => {
     const before = await openStore(file.handle());
     expect((await before.messages.append(drafts)).map(result)).toEqual(Array(4).fill("stored"));
     await before.close();
-    file.handle().exec(`
+    const handle = file.handle();
+    await takeOutPruning((sql) => handle.exec(sql));
+    handle.exec(`
       CREATE TABLE old (conversation INTEGER NOT NULL, sender TEXT NOT NULL, device BLOB NOT NULL, client_message BLOB NOT NULL,
         message INTEGER NOT NULL, PRIMARY KEY (conversation, sender, device, client_message)) WITHOUT ROWID;
       INSERT INTO old SELECT conversation, sender, device, client_message, message FROM chat_key;

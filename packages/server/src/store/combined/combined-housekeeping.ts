@@ -63,7 +63,7 @@ export class CombinedHousekeeping implements Housekeeping {
     if (row === undefined) throw new ChatError("not_found", "There is no such conversation.");
     // What the row has not seen is not deleted: it would be missed when members are derived from it.
     const { pruned, firstId } = await this.#log.prune({ ...query, through: row.head });
-    if (firstId > row.firstId) await this.#rows.follower.pruned(conversationId, firstId);
+    if (firstId > row.firstId) await this.#repair.pruned(conversationId, { ...row, firstId });
     return pruned;
   }
 

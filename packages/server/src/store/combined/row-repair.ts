@@ -1,4 +1,4 @@
-import type { Runtime } from "@chat/protocol";
+import { isSendableKind, type Runtime } from "@chat/protocol";
 import type { FollowingStore } from "../chat-store.js";
 import type { MessageLog } from "../message-log.js";
 import type { Head } from "../message-store.js";
@@ -77,7 +77,7 @@ export class RowRepair {
         return missed;
       }
       if (row.firstId < log.firstId) {
-        await this.#rows.follower.pruned(conversationId, log.firstId);
+        await this.pruned(conversationId, log);
       }
       if (row.head >= log.head) return missed;
       const entries = await this.#log.read({
@@ -97,6 +97,14 @@ export class RowRepair {
       await this.#rows.follower.advance(entries);
       missed += entries.length;
     }
+  }
+
+  /** Has the row know where its log begins. @param log where it begins, and the ordinal of its end */
+  async pruned(conversationId: string, { firstId, ordinal }: Head): Promise<void> {
+    const place = { conversationId, after: firstId - 1, before: firstId + 1, order: "ascending" } as const;
+    const [first] = await this.#log.read({ ...place, limit: 1, maxBytes: 1 });
+    const before = first === undefined ? ordinal : first.ordinal - (isSendableKind(first.kind) ? 1 : 0);
+    await this.#rows.follower.pruned(conversationId, firstId, before);
   }
 
   /** A row that stays ahead of its log was kept while the log was put back to an earlier time. */

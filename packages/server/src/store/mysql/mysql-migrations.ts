@@ -253,4 +253,9 @@ export const MYSQL_MIGRATIONS: readonly (readonly string[])[] = [
     ),
   ],
   [table("chat_block", `user_id ${ID} NOT NULL`, `blocked ${ID} NOT NULL`, "PRIMARY KEY (user_id, blocked)")],
+  [
+    // How many of the entries that are deleted were messages, and when the last of them were.
+    `ALTER TABLE chat_conversation ADD COLUMN first_ordinal BIGINT NOT NULL DEFAULT 0,
+      ADD COLUMN prune_change BIGINT NOT NULL DEFAULT 0`,
+  ],
 ];

@@ -36,7 +36,7 @@ const IDS = (parameter: string): string => jsonTable(parameter, "wanted", { id: 
  * it may take away what they hold. `p` participation, `c` conversation.
  */
 const VIEW_CHANGE =
-  "CASE WHEN p.left_at IS NULL THEN GREATEST(c.view_change, p.changed) ELSE GREATEST(p.changed, c.redaction_change) END";
+  "CASE WHEN p.left_at IS NULL THEN GREATEST(c.view_change, p.changed) ELSE GREATEST(p.changed, c.redaction_change, c.prune_change) END";
 
 const RECEIPT_COLUMNS = `r.delivered AS "delivered", r.read_to AS "read", r.read_ordinal AS "readOrdinal",
   r.unread_version AS "unreadVersion", r.unread_from AS "unreadFrom", r.unread_ordinal AS "unreadOrdinal",
@@ -96,6 +96,7 @@ function rowColumns(receiptMembers: string): string {
   ) END AS "leftLatest",
   p.left_latest_id AS "leftLatestId",
   c.first_id AS "firstId",
+  c.first_ordinal AS "firstOrdinal",
   c.last_redaction AS "lastRedaction",
   ${RECEIPT_COLUMNS},
   CASE WHEN p.left_at IS NULL AND c.member_count <= ${receiptMembers} THEN (
@@ -169,7 +170,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   // the plan may cost: a scan of a small table would wait for other conversations.
   lock: `SELECT c.pk AS "key", ${text("c.id")} AS "id", c.head, c.fingerprint, c.ordinal,
       c.membership_version AS "membershipVersion", c.member_count AS "memberCount",
-      c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.activity, c.latest_id AS "latestId",
+      c.last_redaction AS "lastRedaction", c.first_id AS "firstId", c.first_ordinal AS "firstOrdinal", c.activity,
+      c.latest_id AS "latestId",
       ${IS_BLOCKED} AS "isBlocked",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.name END AS "name", CASE WHEN ${isIn("c.id", "$2")} THEN c.data END AS "data",
       CASE WHEN ${isIn("c.id", "$2")} THEN c.history END AS "history",
@@ -278,16 +280,18 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
   changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head,
       found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved",
-      found.redacted AS "redacted"
+      found.redacted AS "redacted", found.pruned AS "pruned"
     FROM feed LEFT JOIN (
       SELECT * FROM (
         SELECT c.changed AS moved, c.id, c.head, c.membership_change > $2 AS membership_moved,
-          c.receipts_change > $2 AS receipts_moved, c.redaction_change > $2 AS redacted
+          c.receipts_change > $2 AS receipts_moved, c.redaction_change > $2 AS redacted,
+          c.prune_change > $2 AS pruned
         FROM chat_conversation c WHERE c.changed > $2 ORDER BY c.changed LIMIT $3
       ) conversations
       UNION ALL
       SELECT * FROM (
-        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved, NULL AS redacted
+        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved, NULL AS redacted,
+          NULL AS pruned
         FROM chat_user u WHERE u.changed > $2 ORDER BY u.changed LIMIT $3
       ) profiles
       ORDER BY moved LIMIT $3
@@ -366,6 +370,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   oldest:
     "SELECT m.id, m.body FROM chat_message m WHERE m.conversation = $1 AND m.id >= $2 ORDER BY m.id LIMIT $3",
   prune: "DELETE FROM chat_message WHERE conversation = $1 AND id <= $2",
+  moveMarks: `UPDATE chat_receipt SET unread_version = unread_version + 1, unread_from = $2, unread_ordinal = $3
+    WHERE conversation = $1 AND unread_from < $2`,
   // Commits are taken while their entries fit; one at least. A commit's entries are looked up id by id: no join of MySQL's
   // goes by the bounds that another table says.
   log: `WITH RECURSIVE ${FEED},

@@ -55,17 +55,19 @@ export const MYSQL_WRITES = {
       is_redacted: "int",
       latest_moved: "int",
     },
-    ...{ latest: "long" },
+    ...{ first_ordinal: "int", is_pruned: "int", latest: "long" },
   } as const)}
     STRAIGHT_JOIN chat_conversation c ${BY_KEY} ON c.pk = moved.pk
     SET c.changed = moved.changed, c.head = moved.head, c.fingerprint = moved.fingerprint, c.ordinal = moved.ordinal,
       c.membership_version = moved.membership_version, c.member_count = moved.member_count,
       c.last_redaction = moved.last_redaction, c.first_id = moved.first_id, c.latest_id = moved.latest_id,
+      c.first_ordinal = moved.first_ordinal,
       c.activity = CASE WHEN moved.is_active THEN moved.changed ELSE c.activity END,
       c.view_change = CASE WHEN moved.view_moved THEN moved.changed ELSE c.view_change END,
       c.membership_change = CASE WHEN moved.members_moved THEN moved.changed ELSE c.membership_change END,
       c.receipts_change = CASE WHEN moved.receipts_moved THEN moved.changed ELSE c.receipts_change END,
       c.redaction_change = CASE WHEN moved.is_redacted THEN moved.changed ELSE c.redaction_change END,
+      c.prune_change = CASE WHEN moved.is_pruned THEN moved.changed ELSE c.prune_change END,
       c.latest = CASE WHEN moved.latest_moved THEN UNHEX(moved.latest) ELSE c.latest END`,
   participations: `INSERT INTO chat_participation (conversation, user_id, joined_at, visible_from, role, intervals,
       changed, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_latest_id, left_name,
@@ -198,7 +200,8 @@ export async function writeBatch(run: Run, writes: BatchWrites): Promise<void> {
         moved.isActive,
         moved.viewMoved,
       ],
-      ...[moved.membersMoved, moved.receiptsMoved, moved.isRedacted, moved.latestMoved, moved.latest],
+      ...[moved.membersMoved, moved.receiptsMoved, moved.isRedacted, moved.latestMoved],
+      ...[moved.firstOrdinal, moved.isPruned, moved.latest],
     ]),
   );
   await write(

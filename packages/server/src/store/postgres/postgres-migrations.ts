@@ -233,4 +233,10 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (user_id, blocked)
   );
   `,
+  `
+  -- How many of the entries that are deleted were messages, and when the last of them were.
+  ALTER TABLE chat_conversation
+    ADD COLUMN first_ordinal bigint NOT NULL DEFAULT 0,
+    ADD COLUMN prune_change bigint NOT NULL DEFAULT 0;
+  `,
 ];

@@ -21,7 +21,7 @@ export const FEED = `
  * it may take away what they hold. `p` participation, `c` conversation.
  */
 const VIEW_CHANGE =
-  "CASE WHEN p.left_at IS NULL THEN greatest(c.view_change, p.change) ELSE greatest(p.change, c.redaction_change) END";
+  "CASE WHEN p.left_at IS NULL THEN greatest(c.view_change, p.change) ELSE greatest(p.change, c.redaction_change, c.prune_change) END";
 
 /**
  * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (the user's receipt).
@@ -60,6 +60,7 @@ function rowColumns(receiptMembers: string): string {
   ) END AS "leftLatest",
   p.left_latest_id AS "leftLatestId",
   c.first_id AS "firstId",
+  c.first_ordinal AS "firstOrdinal",
   c.last_redaction AS "lastRedaction",
   r.delivered AS delivered,
   r.read AS read,
@@ -142,7 +143,8 @@ const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   // In the order of the keys, so that two transactions never wait for each other.
   lock: `SELECT key, id, head, fingerprint, ordinal, membership_version AS "membershipVersion",
-      member_count AS "memberCount", last_redaction AS "lastRedaction", first_id AS "firstId", activity,
+      member_count AS "memberCount", last_redaction AS "lastRedaction", first_id AS "firstId",
+      first_ordinal AS "firstOrdinal", activity,
       latest_id AS "latestId",
       ${IS_BLOCKED} AS "isBlocked",
       CASE WHEN id = ANY($2::text[]) THEN name END AS name,
@@ -243,10 +245,10 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
   position: `${FEED} SELECT * FROM feed`,
   changes: `${FEED} SELECT feed.*, all_changes.* FROM feed LEFT JOIN LATERAL (
       (SELECT change AS moved, id, head, membership_change > $2 AS "membershipMoved",
-          receipts_change > $2 AS "receiptsMoved", redaction_change > $2 AS "redacted"
+          receipts_change > $2 AS "receiptsMoved", redaction_change > $2 AS "redacted", prune_change > $2 AS "pruned"
         FROM chat_conversation WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       UNION ALL
-      (SELECT change, id, NULL, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
+      (SELECT change, id, NULL, NULL, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       ORDER BY moved LIMIT $3
     ) all_changes ON true ORDER BY moved`,
 
@@ -325,6 +327,8 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     "UPDATE chat_conversation SET retention_age = $1, retention_count = $2 WHERE id = $3 RETURNING key",
   oldest: "SELECT id, body FROM chat_message WHERE conversation = $1 AND id >= $2 ORDER BY id LIMIT $3",
   prune: "DELETE FROM chat_message WHERE conversation = $1 AND id <= $2",
+  moveMarks: `UPDATE chat_receipt SET unread_version = unread_version + 1, unread_from = $2, unread_ordinal = $3
+    WHERE conversation = $1 AND unread_from < $2`,
   // Commits are taken while their entries fit; one at least. OFFSET 0 has the entries looked up commit by commit.
   log: `${FEED} SELECT feed.*, logged.* FROM feed LEFT JOIN LATERAL (
       SELECT page.change AS moved, page.first_id AS "firstId", page.last_id AS "lastId", m.id, m.body,

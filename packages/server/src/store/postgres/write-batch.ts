@@ -19,10 +19,10 @@ function moving(last: string): string {
       SELECT state.*, nextval('chat_change') AS change
       FROM last, unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::boolean[], $12::boolean[], $13::boolean[],
-        $14::boolean[], $15::bigint[], $16::boolean[], $17::text[])
+        $14::boolean[], $15::bigint[], $16::boolean[], $17::bigint[], $18::boolean[], $19::text[])
         AS state(key, head, fingerprint, ordinal, membership_version, member_count, last_redaction, first_id,
           first_new, is_active, view_moved, members_moved, receipts_moved, is_redacted, latest_id, latest_moved,
-          latest)
+          first_ordinal, is_pruned, latest)
     ),
     logged AS (
       INSERT INTO chat_log (change, conversation, first_id, last_id)
@@ -31,12 +31,14 @@ function moving(last: string): string {
     UPDATE chat_conversation c SET head = moved.head, fingerprint = moved.fingerprint, ordinal = moved.ordinal,
       membership_version = moved.membership_version, member_count = moved.member_count,
       last_redaction = moved.last_redaction, first_id = moved.first_id, latest_id = moved.latest_id,
+      first_ordinal = moved.first_ordinal,
       change = moved.change,
       activity = CASE WHEN moved.is_active THEN moved.change ELSE c.activity END,
       view_change = CASE WHEN moved.view_moved THEN moved.change ELSE c.view_change END,
       receipts_change = CASE WHEN moved.receipts_moved THEN moved.change ELSE c.receipts_change END,
       membership_change = CASE WHEN moved.members_moved THEN moved.change ELSE c.membership_change END,
       redaction_change = CASE WHEN moved.is_redacted THEN moved.change ELSE c.redaction_change END,
+      prune_change = CASE WHEN moved.is_pruned THEN moved.change ELSE c.prune_change END,
       latest = CASE WHEN moved.latest_moved THEN decode(moved.latest, 'hex') ELSE c.latest END
     FROM moved WHERE c.key = moved.key RETURNING moved.key, moved.change`;
 }
@@ -54,13 +56,13 @@ export const POSTGRES_WRITES = {
   stored: moving(`message AS (
       INSERT INTO chat_message (conversation, id, bytes, body)
       SELECT conversation, id, bytes, decode(body, 'hex')
-      FROM unnest($18::bigint[], $19::bigint[], $20::integer[], $21::text[]) AS new(conversation, id, bytes, body)
+      FROM unnest($20::bigint[], $21::bigint[], $22::integer[], $23::text[]) AS new(conversation, id, bytes, body)
       RETURNING 1
     ),
     taken AS (
       INSERT INTO chat_key (conversation, message, sender, device, client_message)
       SELECT conversation, message, sender, decode(device, 'hex'), decode(client_message, 'hex')
-      FROM unnest($18::bigint[], $19::bigint[], $22::text[], $23::text[], $24::text[])
+      FROM unnest($20::bigint[], $21::bigint[], $24::text[], $25::text[], $26::text[])
         AS new(conversation, message, sender, device, client_message)
       RETURNING 1
     ),
@@ -68,7 +70,7 @@ export const POSTGRES_WRITES = {
       UPDATE chat_receipt r SET delivered = sent.message, read = sent.message, read_ordinal = sent.ordinal,
         unread_version = r.unread_version + (r.unread_from IS NOT NULL)::integer, unread_from = NULL,
         unread_ordinal = NULL, shown_read = NULL
-      FROM unnest($25::bigint[], $26::text[], $27::bigint[], $28::bigint[])
+      FROM unnest($27::bigint[], $28::text[], $29::bigint[], $30::bigint[])
         AS sent(conversation, user_id, message, ordinal)
       WHERE r.conversation = sent.conversation AND r.user_id = sent.user_id
       RETURNING 1
@@ -192,6 +194,8 @@ function conversationColumns(conversations: readonly MovedConversation[]): unkno
     "isRedacted",
     "latestId",
     "latestMoved",
+    "firstOrdinal",
+    "isPruned",
   ] as const;
   return [
     ...columns.map((column) => conversations.map((conversation) => conversation[column])),

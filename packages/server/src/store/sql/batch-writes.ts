@@ -29,6 +29,7 @@ export interface MovedConversation {
   readonly memberCount: number;
   readonly lastRedaction: number;
   readonly firstId: number;
+  readonly firstOrdinal: number;
   /** The first of the new entries; above `head` if there are none. */
   readonly firstNew: number;
   /** True if the activity is now this change. */
@@ -38,6 +39,7 @@ export interface MovedConversation {
   readonly membersMoved: boolean;
   readonly receiptsMoved: boolean;
   readonly isRedacted: boolean;
+  readonly isPruned: boolean;
   readonly latestId: number;
   readonly latestMoved: boolean;
   readonly latest: Uint8Array | null;

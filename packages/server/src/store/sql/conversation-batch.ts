@@ -22,6 +22,7 @@ export interface LockedConversation {
   readonly memberCount: number;
   readonly lastRedaction: number;
   readonly firstId: number;
+  readonly firstOrdinal: number;
   readonly activity: number;
   readonly latestId: number;
   /** Of a direct conversation: one of the two has blocked the other. */
@@ -43,6 +44,7 @@ interface State extends Mutable<LockedConversation> {
   membersMoved: boolean;
   receiptsMoved: boolean;
   isRedacted: boolean;
+  isPruned: boolean;
   infoMoved: boolean;
   latestMoved: boolean;
   latest: StoredEntry | undefined;
@@ -86,6 +88,7 @@ export class ConversationBatch {
         membersMoved: false,
         receiptsMoved: false,
         isRedacted: false,
+        isPruned: false,
         infoMoved: false,
         latestMoved: false,
         latest: undefined,
@@ -163,11 +166,11 @@ export class ConversationBatch {
     state.concealed = concealed(latest);
   }
 
-  /** Notes that the entries below an id are deleted. */
-  pruned(conversationId: string, firstId: number): void {
+  /** Notes that the entries below an id are deleted, the last of which has this ordinal. */
+  pruned(conversationId: string, firstId: number, ordinal: number): void {
     const state = this.#states.get(conversationId)!;
     touch(state);
-    state.firstId = firstId;
+    Object.assign(state, { firstId, firstOrdinal: ordinal, isPruned: true });
     if (state.latestId >= firstId) return;
     state.latestMoved = true;
     state.latest = undefined;
@@ -244,13 +247,14 @@ function changeInfo(state: State, { name, data, historyVisibility }: Conversatio
 }
 
 function toMoved(state: State): MovedConversation {
-  const { key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId } = state;
-  const { headBefore, isActive, viewMoved, membersMoved, receiptsMoved, isRedacted } = state;
-  const { latestId, latestMoved } = state;
+  const { key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction } = state;
+  const { headBefore, isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, isPruned } = state;
+  const { latestId, latestMoved, firstId, firstOrdinal } = state;
   const latest = latestMoved ? shownBy(state) : undefined;
   return {
-    ...{ key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction, firstId },
-    ...{ isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, latestId, latestMoved },
+    ...{ key, head, fingerprint, ordinal, membershipVersion, memberCount, lastRedaction },
+    ...{ isActive, viewMoved, membersMoved, receiptsMoved, isRedacted, isPruned },
+    ...{ latestId, latestMoved, firstId, firstOrdinal },
     firstNew: headBefore + 1,
     latest: latest === undefined ? null : encodeLatest(latest),
   };

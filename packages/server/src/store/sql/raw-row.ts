@@ -39,6 +39,8 @@ export interface RawRow {
   readonly leftLatest: Uint8Array | null;
   readonly leftLatestId: number | null;
   readonly firstId: number;
+  /** The ordinal of the last entry that is deleted; 0 if none is. */
+  readonly firstOrdinal: number;
   readonly lastRedaction: number;
   /** The user's own receipt; null of a former member. */
   readonly delivered: number | null;
@@ -79,6 +81,8 @@ export function toRow(raw: RawRow): ConversationRow {
     visibleFrom: raw.visibleFrom,
     createdAt: raw.createdAt,
     ...watermarks,
+    // What is deleted is unread no more.
+    readOrdinal: Math.min(headOrdinal, Math.max(watermarks.readOrdinal, raw.firstOrdinal)),
     ...(raw.name !== null && { name: raw.name }),
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),

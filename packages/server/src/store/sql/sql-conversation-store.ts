@@ -46,6 +46,7 @@ interface RawChange {
   readonly membershipMoved: number | boolean | null;
   readonly receiptsMoved: number | boolean | null;
   readonly redacted: number | boolean | null;
+  readonly pruned: number | boolean | null;
 }
 
 /** The conversation store on a SQL server, see {@link ConversationStore}. */
@@ -276,7 +277,7 @@ export class SqlConversationStore implements ConversationStore {
     const taken = rows.slice(0, limit);
     const more = rows.length > limit;
     return {
-      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted }) =>
+      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted, pruned }) =>
         head === null
           ? []
           : [
@@ -286,6 +287,7 @@ export class SqlConversationStore implements ConversationStore {
                 membershipMoved: Boolean(membershipMoved),
                 receiptsMoved: Boolean(receiptsMoved),
                 redacted: Boolean(redacted),
+                pruned: Boolean(pruned),
               },
             ],
       ),

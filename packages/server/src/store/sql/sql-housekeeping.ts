@@ -4,7 +4,8 @@ import type { Housekeeping, LogPage, Retention, RetentionCandidate } from "../ho
 import { decodeBody } from "./entry-body.js";
 import { encodeCursor } from "./feed-cursor.js";
 import { pageOf } from "./page-of.js";
-import type { SqlEngine } from "./sql-engine.js";
+import type { ConversationBatch } from "./conversation-batch.js";
+import type { SqlEngine, SqlTransaction } from "./sql-engine.js";
 import { cursorBehind, type FeedRows, feedRows } from "./sql-feed.js";
 import { lock } from "./sql-message-store.js";
 
@@ -15,6 +16,11 @@ interface CandidateRow {
   readonly firstId: number;
   readonly age: number | null;
   readonly count: number | null;
+}
+
+interface OldRow {
+  readonly id: number;
+  readonly body: Uint8Array;
 }
 
 /** An entry; or that all entries of a commit are gone (no id); or a commit that is too much for this page (no conversationId). */
@@ -106,19 +112,17 @@ export class SqlHousekeeping implements Housekeeping {
       const state = batch.get(conversationId);
       if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
       const values = [state.key, state.firstId, limit];
-      let last = state.firstId - 1;
+      let last: OldRow | undefined;
       let pruned = 0;
-      for (const { id, body } of await transaction.all<{
-        readonly id: number;
-        readonly body: Uint8Array;
-      }>("oldest", values)) {
-        if (id >= keepFrom && decodeBody(conversationId, id, body).createdAt >= keepSince) break;
-        last = id;
+      for (const row of await transaction.all<OldRow>("oldest", values)) {
+        if (row.id >= keepFrom && decodeBody(conversationId, row.id, row.body).createdAt >= keepSince) break;
+        last = row;
         pruned++;
       }
-      if (pruned === 0) return 0;
-      await transaction.all("prune", [state.key, last]);
-      batch.pruned(conversationId, last + 1);
+      if (last === undefined) return 0;
+      await transaction.all("prune", [state.key, last.id]);
+      const { ordinal } = decodeBody(conversationId, last.id, last.body);
+      await notePruned(transaction, batch, conversationId, last.id + 1, ordinal);
       await transaction.write(batch.writes());
       return pruned;
     });
@@ -137,6 +141,18 @@ export class SqlHousekeeping implements Housekeeping {
       more,
     };
   }
+}
+
+/** The entries below an id are deleted, the last of which has this ordinal: marks move up, too. */
+export async function notePruned(
+  transaction: SqlTransaction,
+  batch: ConversationBatch,
+  conversationId: string,
+  firstId: number,
+  ordinal: number,
+): Promise<void> {
+  batch.pruned(conversationId, firstId, ordinal);
+  await transaction.all("moveMarks", [batch.get(conversationId)!.key, firstId, ordinal]);
 }
 
 /** What was stored since a position, commit by commit; the bodies only where this store has them. */

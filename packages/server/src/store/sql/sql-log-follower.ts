@@ -10,7 +10,7 @@ import type { LatestElsewhere } from "./latest-elsewhere.js";
 import { usersOf } from "./membership-problem.js";
 import type { SqlEngine, SqlTransaction } from "./sql-engine.js";
 import { cursorBehind } from "./sql-feed.js";
-import { loggedSince } from "./sql-housekeeping.js";
+import { loggedSince, notePruned } from "./sql-housekeeping.js";
 import { standingsOf } from "./sql-message-store.js";
 
 /** Rows that follow a log in another store, on a SQL server; see {@link LogFollower}. */
@@ -93,9 +93,10 @@ export class SqlLogFollower implements LogFollower {
     );
   }
 
-  async pruned(conversationId: string, firstId: number): Promise<void> {
-    await this.#change(conversationId, (batch) => {
-      if (batch.get(conversationId)!.firstId < firstId) batch.pruned(conversationId, firstId);
+  async pruned(conversationId: string, firstId: number, ordinal: number): Promise<void> {
+    await this.#change(conversationId, async (batch, transaction) => {
+      if (batch.get(conversationId)!.firstId < firstId)
+        await notePruned(transaction, batch, conversationId, firstId, ordinal);
     });
   }
 
@@ -115,11 +116,14 @@ export class SqlLogFollower implements LogFollower {
     };
   }
 
-  async #change(conversationId: string, change: (batch: ConversationBatch) => void): Promise<void> {
+  async #change(
+    conversationId: string,
+    change: (batch: ConversationBatch, transaction: SqlTransaction) => void | Promise<void>,
+  ): Promise<void> {
     await this.#engine.transact(async (transaction) => {
       const batch = new ConversationBatch(await lockWhole(transaction, [conversationId]));
       if (batch.get(conversationId) === undefined) return;
-      change(batch);
+      await change(batch, transaction);
       await transaction.write(batch.writes());
     });
   }

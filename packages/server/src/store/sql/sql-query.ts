@@ -73,6 +73,7 @@ export type SqlQuery =
   | "setRetention"
   | "oldest"
   | "prune"
+  | "moveMarks"
   | "log"
   // A log in another store.
   | "mark"

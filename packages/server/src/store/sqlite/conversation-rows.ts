@@ -1,9 +1,9 @@
 /**
- * The change number of one user's view. A former member's ended with the membership, but they hear of every redaction:
- * it may take away what they hold. `p` participation, `c` conversation.
+ * The change number of one user's view. A former member's ended with the membership, but they hear of every redaction
+ * and of what retention deletes: it may take away what they hold. `p` participation, `c` conversation.
  */
 export const VIEW_CHANGE =
-  "CASE WHEN p.left_at IS NULL THEN MAX(c.view_change, p.change) ELSE MAX(p.change, c.redaction_change) END";
+  "CASE WHEN p.left_at IS NULL THEN MAX(c.view_change, p.change) ELSE MAX(p.change, c.redaction_change, c.prune_change) END";
 
 /** A participation's conversation beside it, and the receipt of its user, who has none any more as a former member. */
 export const ROW_SOURCES = `CROSS JOIN chat_conversation c ON c.key = p.conversation
@@ -45,6 +45,7 @@ export const ROW_COLUMNS = `
   ) END AS leftLatest,
   p.left_latest_id AS leftLatestId,
   c.first_id AS firstId,
+  c.first_ordinal AS firstOrdinal,
   c.last_redaction AS lastRedaction,
   r.delivered AS delivered,
   r.read AS read,

@@ -39,6 +39,8 @@ interface MutableState {
   lastRedaction: number;
   redactionChange: number;
   firstId: number;
+  firstOrdinal: number;
+  pruneChange: number;
   readonly isBlocked: number;
   /** As it was before this transaction. */
   readonly headBefore: number;
@@ -60,6 +62,7 @@ export const IS_BLOCKED = `(EXISTS (SELECT 1 FROM chat_block WHERE user = pair_l
 const LOAD = `
   SELECT key, head, fingerprint, ordinal, membership_version AS membershipVersion, member_count AS memberCount,
     last_redaction AS lastRedaction, redaction_change AS redactionChange, first_id AS firstId,
+    first_ordinal AS firstOrdinal, prune_change AS pruneChange,
     activity, membership_change AS membershipChange, latest_id AS latestId, latest, view_change AS viewChange,
     receipts_change AS receiptsChange,
     ${IS_BLOCKED} AS isBlocked, (SELECT change FROM chat_store) AS lastChange
@@ -67,7 +70,7 @@ const LOAD = `
 
 const SAVE = `
   UPDATE chat_conversation SET head = ?, fingerprint = ?, ordinal = ?, membership_version = ?, member_count = ?,
-    last_redaction = ?, redaction_change = ?, first_id = ?,
+    last_redaction = ?, redaction_change = ?, first_id = ?, first_ordinal = ?, prune_change = ?,
     change = ?, view_change = ?, receipts_change = ?, activity = ?, membership_change = ?, latest_id = ?, latest = ?
   WHERE key = ?`;
 
@@ -213,11 +216,12 @@ export class ConversationStates {
     state.latest = encodeLatest(concealed(latest));
   }
 
-  /** Notes that the entries below an id are deleted. */
-  pruned(conversationId: string, firstId: number): void {
+  /** Notes that the entries below an id are deleted, the last of which has this ordinal. */
+  pruned(conversationId: string, firstId: number, ordinal: number): void {
     const state = this.#load(conversationId)!;
     this.#touch(state);
-    state.firstId = firstId;
+    Object.assign(state, { firstId, firstOrdinal: ordinal, pruneChange: state.change });
+    this.#receipts.pruned(state.key, firstId, ordinal);
     if (state.latestId >= firstId) return;
     state.latest = null;
     state.newLatest = undefined;
@@ -253,8 +257,9 @@ export class ConversationStates {
         state.latestId,
         encodedLatest(state),
       ] as const;
-      const redaction = [state.lastRedaction, state.redactionChange, state.firstId] as const;
-      this.#connection.prepare(SAVE).run(...log, ...redaction, ...row, state.key);
+      const redaction = [state.lastRedaction, state.redactionChange] as const;
+      const first = [state.firstId, state.firstOrdinal, state.pruneChange] as const;
+      this.#connection.prepare(SAVE).run(...log, ...redaction, ...first, ...row, state.key);
       if (head > state.headBefore) {
         this.#connection.prepare(LOG).run(change, state.key, state.headBefore + 1, head);
       }

@@ -239,6 +239,11 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE chat_block (user TEXT NOT NULL, blocked TEXT NOT NULL, PRIMARY KEY (user, blocked)) WITHOUT ROWID;
   `,
+  `
+  -- How many of the entries that are deleted were messages, and when the last of them were.
+  ALTER TABLE chat_conversation ADD COLUMN first_ordinal INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE chat_conversation ADD COLUMN prune_change INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The version of the schema that the file has; 0 if there is none yet. */

@@ -142,7 +142,7 @@ export const CONVERSATION_QUERIES = {
       WHERE theirs.user = wanted.value AND theirs.left_at IS NULL AND own.left_at IS NULL
     )`,
   changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved,
-      receipts_change > ? AS receiptsMoved, redaction_change > ? AS redacted
+      receipts_change > ? AS receiptsMoved, redaction_change > ? AS redacted, prune_change > ? AS pruned
     FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
   changedUsers: "SELECT id AS userId, change FROM chat_user WHERE change > ? ORDER BY change LIMIT ?",
 } as const;
@@ -434,7 +434,8 @@ export class SqliteConversationStore implements ConversationStore {
         membershipMoved: number;
         receiptsMoved: number;
         redacted: number;
-      }>("changedConversations", since, since, since, since, limit + 1);
+        pruned: number;
+      }>("changedConversations", since, since, since, since, since, limit + 1);
       const users = this.#all<{ userId: string; change: number }>("changedUsers", since, limit + 1);
       // Both are read to the limit, so the page's end among them is where `limit` of both are taken.
       const order = [...conversations, ...users]
@@ -445,12 +446,13 @@ export class SqliteConversationStore implements ConversationStore {
       return {
         conversations: conversations
           .filter(({ change }) => change <= through)
-          .map(({ conversationId, head, membershipMoved, receiptsMoved, redacted }) => ({
+          .map(({ conversationId, head, membershipMoved, receiptsMoved, redacted, pruned }) => ({
             conversationId,
             head,
             membershipMoved: membershipMoved === 1,
             receiptsMoved: receiptsMoved === 1,
             redacted: redacted === 1,
+            pruned: pruned === 1,
           })),
         users: users.filter(({ change }) => change <= through).map(({ userId }) => userId),
         cursor: encodeCursor({ ...now, change: through }),

@@ -173,15 +173,15 @@ export class SqliteHousekeeping implements Housekeeping {
       const state = states.get(conversationId);
       if (state === undefined) throw new ChatError("not_found", "There is no such conversation.");
       let pruned = 0;
-      let last = state.firstId - 1;
-      for (const { id, body } of this.#all<MessageRow>("oldest", state.key, state.firstId, limit)) {
-        if (id >= keepFrom && decodeBody(conversationId, id, body).createdAt >= keepSince) break;
-        last = id;
+      let last: MessageRow | undefined;
+      for (const row of this.#all<MessageRow>("oldest", state.key, state.firstId, limit)) {
+        if (row.id >= keepFrom && decodeBody(conversationId, row.id, row.body).createdAt >= keepSince) break;
+        last = row;
         pruned++;
       }
-      if (pruned === 0) return 0;
-      this.#connection.prepare(HOUSEKEEPING_QUERIES.prune).run(state.key, last);
-      states.pruned(conversationId, last + 1);
+      if (last === undefined) return 0;
+      this.#connection.prepare(HOUSEKEEPING_QUERIES.prune).run(state.key, last.id);
+      states.pruned(conversationId, last.id + 1, decodeBody(conversationId, last.id, last.body).ordinal);
       return pruned;
     });
   }

@@ -103,10 +103,10 @@ export class SqliteLogFollower implements LogFollower {
     });
   }
 
-  pruned(conversationId: string, firstId: number): Promise<void> {
+  pruned(conversationId: string, firstId: number, ordinal: number): Promise<void> {
     return this.#commits.write((states) => {
       const state = states.get(conversationId);
-      if (state !== undefined && state.firstId < firstId) states.pruned(conversationId, firstId);
+      if (state !== undefined && state.firstId < firstId) states.pruned(conversationId, firstId, ordinal);
     });
   }
 

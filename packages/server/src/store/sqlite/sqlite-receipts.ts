@@ -26,6 +26,8 @@ export const RECEIPT_QUERIES = {
       unread_version = unread_version + (unread_from IS NOT NULL), unread_from = NULL, unread_ordinal = NULL,
       shown_read = NULL
     WHERE conversation = ? AND user = ?`,
+  moveMarks: `UPDATE chat_receipt SET unread_version = unread_version + 1, unread_from = ?, unread_ordinal = ?
+    WHERE conversation = ? AND unread_from < ?`,
   receipt: `SELECT ${COLUMNS} FROM chat_receipt WHERE conversation = ? AND user = ?`,
   saveReceipt: `UPDATE chat_receipt SET delivered = ?, read = ?, read_ordinal = ?, unread_version = ?, unread_from = ?,
       unread_ordinal = ?, mute_version = ?, muted_until = ?, privacy_version = ?, typing = ?, read_receipts = ?,
@@ -65,6 +67,12 @@ export class SqliteReceipts {
     const senders = this.#sent.get(key) ?? new Map<string, LogPlace>();
     this.#sent.set(key, senders);
     senders.set(senderId, { messageId, ordinal });
+  }
+
+  /** The entries below an id are deleted: marks move up to it, and count from the last ordinal before it. */
+  pruned(key: number, firstId: number, ordinal: number): void {
+    this.flush();
+    this.#run("moveMarks", firstId, ordinal, key, firstId);
   }
 
   /** Writes what {@link sent} has noted. */

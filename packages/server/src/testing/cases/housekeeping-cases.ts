@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ReceiptAdvance } from "../../store/conversation-store.js";
 import type { StoredEntry } from "../../store/stored-entry.js";
 import type { Case } from "../store-suite.js";
 import { assertRefused, entryOf, numbers, type StoreWorld, uuid } from "../store-world.js";
@@ -72,6 +73,50 @@ export function housekeepingCases(prove: Case): void {
       [[7, 6]],
     );
     assert.equal((await world.say("c", "ana")).messageId, 8, "ids go on");
+  });
+
+  prove("counts as unread only what it still has, and says in the feed that it has pruned", async (world) => {
+    await world.group("c", ["ana", "bo"]);
+    for (const _ of numbers(1, 6)) await world.say("c", "ana");
+    const { housekeeping, conversations } = world.store;
+    const advance = (step: Partial<ReceiptAdvance>) =>
+      conversations.advanceReceipts([{ conversationId: "c", userId: "bo", ...step }]);
+    await advance({ mark: { version: 0, from: { messageId: 3, ordinal: 1 } } });
+    const unread = async (): Promise<unknown> => {
+      const { read, readOrdinal, headOrdinal, unread } = await world.row("bo", "c");
+      return [read, headOrdinal - readOrdinal, unread!.version, unread!.from, headOrdinal - unread!.ordinal!];
+    };
+    const pruned = async (cursor: string): Promise<unknown> =>
+      (await conversations.changes({ limit: 5, cursor })).conversations.map(({ pruned }) => pruned);
+    assert.deepEqual(await unread(), [1, 6, 1, 3, 5]);
+    const before = await conversations.position();
+    const none = { conversationId: "c", keepSince: 0, limit: 99 };
+    await housekeeping.prune({ ...none, keepFrom: 6 });
+    const after = await conversations.position();
+    assert.deepEqual(await unread(), [1, 2, 2, 6, 2]);
+    await advance({ read: { messageId: 3, ordinal: 2 } });
+    assert.deepEqual(await unread(), [3, 2, 2, 6, 2], "what is read of it counts no less");
+    assert.deepEqual([await pruned(before), await pruned(after)], [[true], [false]]);
+    await housekeeping.prune({ ...none, keepFrom: 99 });
+    assert.deepEqual(await unread(), [3, 0, 3, 8, 0]);
+    await world.say("c", "ana");
+    assert.deepEqual(await unread(), [3, 1, 3, 8, 1]);
+    const { receipt } = (await advance({ read: { messageId: 8, ordinal: 7 } }))[0]!;
+    assert.equal(receipt.readOrdinal, 7);
+  });
+
+  prove("tells former members of what it prunes, with what changed in their list", async (world) => {
+    await world.group("c", ["ana", "bo"]);
+    await world.say("c", "ana", { text: "secret" });
+    await world.leave("c", "bo");
+    const { cursor } = await world.list("bo");
+    const hears = async (): Promise<unknown> =>
+      (await world.changesSince("bo", cursor)).rows.map((row) => [row.member, row.firstId, row.latest]);
+    assert.deepEqual(await hears(), []);
+    await world.say("c", "ana");
+    assert.deepEqual(await hears(), [], "of what is said since they hear nothing");
+    await world.store.housekeeping.prune({ conversationId: "c", keepFrom: 3, keepSince: 0, limit: 99 });
+    assert.deepEqual(await hears(), [[false, 3, undefined]]);
   });
 
   prove("prunes everything, the snippet too, and goes on from there", async (world) => {

@@ -54,7 +54,14 @@ export function storeLifeCases(prove: Case): void {
     await called;
     const { conversations } = await world.store.conversations.changes({ limit: 5, cursor: position });
     assert.deepEqual(conversations, [
-      { conversationId: "c", head: 2, membershipMoved: false, receiptsMoved: false, redacted: false },
+      {
+        conversationId: "c",
+        head: 2,
+        membershipMoved: false,
+        receiptsMoved: false,
+        redacted: false,
+        pruned: false,
+      },
     ]);
     assert.equal(cancelledCalls, 0);
   });
