@@ -259,6 +259,13 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "this.#redactions.wipe(states, state, wiped.slice(1));",
     REDACTIONS,
   ),
+  server(
+    "store: a redaction leaves the words in the row",
+    "store/sqlite/conversation-states.ts",
+    "state.newLatest = tombstoneOf(entry);",
+    "state.newLatest = tombstoneOf(entry) && state.newLatest;",
+    { ...REDACTIONS, more: { "redact a message": 30 } },
+  ),
   {
     name: "server: what is kept of a large group outlives the change to pushes",
     patches: [
