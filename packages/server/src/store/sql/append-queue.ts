@@ -115,14 +115,19 @@ export class AppendQueue {
     const conversations = new Set(batch.map(({ draft }) => draft.conversationId));
     for (const conversationId of conversations) this.#busy.add(conversationId);
     this.#underWay++;
+    let isOver = false;
+    const join = (): void => {
+      // A server that was given up may still answer what it was asked.
+      if (isOver) return;
+      this.#take(batch, (draft) => conversations.has(draft.conversationId) && isPlain(draft));
+    };
     try {
-      await this.#store(batch, () => {
-        this.#take(batch, (draft) => conversations.has(draft.conversationId) && isPlain(draft));
-      });
+      await this.#store(batch, join);
       for (const { call } of batch) call.settle();
     } catch (error) {
       this.#failed(batch, error);
     }
+    isOver = true;
     this.#underWay--;
     for (const conversationId of conversations) this.#busy.delete(conversationId);
     this.#schedule();
