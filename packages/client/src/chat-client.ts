@@ -1,4 +1,4 @@
-import { ChatError, isChatError, systemRuntime } from "@chat/protocol";
+import { ChatError, systemRuntime } from "@chat/protocol";
 import { EventEmitter } from "eventemitter3";
 import type { CacheSnapshot } from "./cache/cache.js";
 import { CLIENT_PARTS, type ClientParts } from "./client-parts.js";
@@ -16,6 +16,7 @@ import { abortable } from "./runtime/abortable.js";
 import { newDeferred } from "./runtime/deferred.js";
 import { createNotifier } from "./runtime/notifier.js";
 import { type Device, openDevice, soleDevice, type TabRequest } from "./tabs/device.js";
+import { toChatError } from "./runtime/to-chat-error.js";
 
 /**
  * Creates the chat of one user on this device. It opens what the device holds and connects by itself.
@@ -77,7 +78,7 @@ export function createChatClient<C extends CustomData = CustomData>(
   function report(cause: unknown): void {
     if (closing) return;
     changed();
-    error = logged(isChatError(cause) ? cause : new ChatError("internal", String(cause), { cause }));
+    error = logged(toChatError(cause));
     emit("error", error);
     const { code, message } = error;
     device.tell({ error: { code, message } });

@@ -1,7 +1,8 @@
-import { ChatError, isChatError, tombstoneOf } from "@chat/protocol";
+import { ChatError, tombstoneOf } from "@chat/protocol";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import { backoff } from "../runtime/backoff.js";
 import { defined } from "../runtime/defined.js";
+import { toChatError } from "../runtime/to-chat-error.js";
 import { contentOf, type Lane, type Slot } from "./lane.js";
 import type { OutboxEnvironment } from "./outbox-environment.js";
 
@@ -66,9 +67,7 @@ export function createLaneSender(
       // Answered by its entry meanwhile, or sent again over another connection.
       if (slot.ticket !== ticket) return;
       slot.state = "waiting";
-      const { code, message, retryable, retryAfter } = isChatError(error)
-        ? error
-        : new ChatError("internal", String(error));
+      const { code, message, retryable, retryAfter } = toChatError(error);
       if (!retryable && code !== "closed") {
         lane.attempt = 0;
         fail(slot, new ChatError(code, message));

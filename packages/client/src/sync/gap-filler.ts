@@ -12,7 +12,7 @@ import type { OutboxItem } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
-import { codeOf } from "../runtime/code-of.js";
+import { toChatError } from "../runtime/to-chat-error.js";
 import type { CacheWriter } from "./cache-writer.js";
 import { commonPrefix } from "./common-prefix.js";
 import { curMax } from "./held-ranges.js";
@@ -177,7 +177,7 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
         range(replica, { after: messageId, fingerprint, limit: 1 }).then(
           () => true,
           (error: unknown) => {
-            if (codeOf(error) !== "diverged") throw error;
+            if (toChatError(error).code !== "diverged") throw error;
             return false;
           },
         ),
@@ -225,17 +225,17 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
           continue;
         }
         await step(replica, newest).catch((error: unknown) => {
-          if (codeOf(error) !== "diverged") throw error;
+          if (toChatError(error).code !== "diverged") throw error;
           return repair(replica);
         });
         if (curMax(replica.ranges) !== held) attempt = 0;
         // A span that waits was pushed, so what lies below it exists: that is asked for a few times.
         else if (!isCaughtUp(replica) && attempt++ >= (replica.early.length && 2)) await giveUp(replica);
       } catch (error) {
-        if (["disconnected", "closed"].includes(codeOf(error))) return false;
+        if (["disconnected", "closed"].includes(toChatError(error).code)) return false;
         report(error);
         attempt++;
-        if (codeOf(error) === "not_found") {
+        if (toChatError(error).code === "not_found") {
           // The store has lost the whole conversation.
           replicas.drop(replica);
         } else if (!isChatError(error) || !error.retryable) {

@@ -1,9 +1,9 @@
-import { type ConversationRow, isChatError, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
+import { type ConversationRow, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
 import type { CacheMeta } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
 import type { Ask } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
-import { codeOf } from "../runtime/code-of.js";
+import { toChatError } from "../runtime/to-chat-error.js";
 import type { CacheWriter } from "./cache-writer.js";
 import type { GapFiller } from "./gap-filler.js";
 import { deriveRow } from "./derive-row.js";
@@ -171,11 +171,11 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
         return await prefetch(mine);
       } catch (error) {
         if (mine !== runs) return;
-        if (codeOf(error) === "cursor_invalid") {
+        if (toChatError(error).code === "cursor_invalid") {
           cursor = undefined;
           // What the store has lost may be anywhere.
           for (const replica of replicas.all()) if (replica.trust === "unsure") replica.trust = "suspect";
-        } else if (isChatError(error) && error.code !== "disconnected") report(error);
+        } else if (toChatError(error).code !== "disconnected") report(error);
         const delay = backoff(runtime.random, attempt);
         await new Promise<void>((resolve) => runtime.clock.schedule(delay, resolve));
       }
@@ -208,11 +208,11 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
           },
           (error: unknown) => {
             const replica = replicas.get(conversationId);
-            if (codeOf(error) === "not_found") {
+            if (toChatError(error).code === "not_found") {
               if (replica) replicas.drop(replica);
               return true;
             }
-            if (codeOf(error) !== "disconnected") report(error);
+            if (toChatError(error).code !== "disconnected") report(error);
             return false;
           },
         )

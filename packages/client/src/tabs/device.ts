@@ -9,7 +9,7 @@ import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cach
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
 import type { Request } from "../connection/requests.js";
-import { codeOf } from "../runtime/code-of.js";
+import { toChatError } from "../runtime/to-chat-error.js";
 import type { TypingNotice } from "../users/typing.js";
 import { createTabs, type Locks, type TabChannel } from "./tabs.js";
 
@@ -222,9 +222,9 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     return memoryCache(runtime);
   }
 
-  /** Lets the others know by the number who leads now. */
-  function tellStatus(): void {
-    tabs.tell({ status: handlers.status() });
+  /** What this tab writes to. Once it is there, the others know by the number who leads now. */
+  function held(): Promise<Cache> {
+    return (storage ??= open().finally(() => tabs.tell({ status: handlers.status() })));
   }
 
   /** Does it here, or asks the leading tab; again, whenever another one leads before it is done. */
@@ -236,10 +236,10 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       if (closed) throw new ChatError("closed", "This client was closed.");
       const { leads, term } = tabs;
       try {
-        if (leads) return await local(await (storage ??= open().finally(tellStatus)));
+        if (leads) return await local(await held());
         return (await (request && tabs.ask(request))) as T;
       } catch (error) {
-        if (codeOf(error) === "conflict") tabs.depose();
+        if (toChatError(error).code === "conflict") tabs.depose();
         if (term === tabs.term) throw error;
       }
     }
@@ -282,7 +282,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
         tabs.join();
         tabs.logOut();
         while (!tabs.leads) await new Promise<void>((resolve) => awaiting.push(resolve));
-        await (await (storage ??= open().finally(tellStatus))).wipe();
+        await (await held()).wipe();
         await close();
       },
       close,
@@ -293,7 +293,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       letGo();
       storage = Promise.resolve(next);
       ({ persistent } = next);
-      tellStatus();
+      tabs.tell({ status: handlers.status() });
     },
     suspend: tabs.leave,
     resume() {

@@ -2,7 +2,7 @@ import { ChatError, isId, LIMITS, type UserProfile } from "@chat/protocol";
 import type { Ask } from "../connection/requests.js";
 import type { CustomData, RequestOptions, User, UserDirectory } from "../public-types.js";
 import { checkProfile } from "./check-profile.js";
-import { codeOf } from "../runtime/code-of.js";
+import { toChatError } from "../runtime/to-chat-error.js";
 import { defined } from "../runtime/defined.js";
 import type { Topic } from "../runtime/notifier.js";
 
@@ -70,7 +70,7 @@ export function createUsers<C extends CustomData>({
         take((await ask({ type: "get-users", users }, { mode: "session" })).profiles);
       } catch (error) {
         // All are asked for again with the next connection.
-        if (["disconnected", "closed"].includes(codeOf(error))) return;
+        if (["disconnected", "closed"].includes(toChatError(error).code)) return;
         for (const userId of asked) wanted.delete(userId);
         report(error);
       }
