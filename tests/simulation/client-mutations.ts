@@ -27,7 +27,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "divergence ignored",
     "sync/gap-filler.ts",
-    `if (codeOf(error) !== "diverged") throw error;
+    `if (toChatError(error).code !== "diverged") throw error;
           return repair(replica);`,
     "throw error;",
     BACKUPS,
