@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { readLogs } from "./read-logs.js";
 import { replay, type ReplayOptions } from "./replay.js";
 
@@ -18,10 +19,6 @@ const options: ReplayOptions = {
   isTerminal: false,
 };
 
-function directories(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("chat-replay-"));
-}
-
 test(
   "what devices hold of the excerpts is what was said, over cuts and a kill",
   { timeout: 120_000 },
@@ -37,10 +34,16 @@ test(
 );
 
 test("leaves nothing behind when it is ended in the middle", { timeout: 120_000 }, async () => {
-  const before = directories();
+  // Its own, because other replays may run beside it.
+  const folder = mkdtempSync(join(tmpdir(), "chat-replays-"));
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
   const ended = new AbortController();
   const end = (): void => ended.abort(new Error("enough"));
   // It tells of the first log that is done, while the other is being played.
   await expect(replay({ ...options, print: end, signal: ended.signal })).rejects.toThrow("enough");
-  expect(directories().filter((name) => !before.includes(name))).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith("chat-"))).toEqual([]);
 });
