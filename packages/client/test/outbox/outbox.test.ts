@@ -31,7 +31,23 @@ async function begin(options: Parameters<World["device"]>[1] = {}) {
   await world.clock.advance(100);
   const send = (text: string | MessageContent): Promise<SentMessage> =>
     client.conversations.get(room)!.send(text);
-  return { ...world, room, client, send };
+  /** Sends what the server refuses for good, and waits until it has. */
+  const sendRefused = async <Contents extends readonly (string | MessageContent)[]>(
+    ...contents: Contents
+  ): Promise<{ [At in keyof Contents]: SentMessage }> => {
+    refuseSends();
+    const sent: SentMessage[] = [];
+    for (const content of contents) sent.push(await send(content));
+    await world.clock.advance(1_000);
+    world.server.faults.incoming = undefined;
+    return sent as { [At in keyof Contents]: SentMessage };
+  };
+  return { ...world, room, client, send, sendRefused };
+}
+
+function refuseSends(): void {
+  world.server.faults.incoming = (frame) =>
+    frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
 }
 
 async function sendAll(send: (text: string) => Promise<unknown>, count: number): Promise<string[]> {
@@ -213,9 +229,8 @@ describe("a refusal", () => {
   });
 
   test("that nobody looks at is no unhandled rejection", async () => {
-    const { clock, server, send } = await begin();
-    server.faults.incoming = (frame) =>
-      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
+    const { clock, send } = await begin();
+    refuseSends();
     const unhandled: unknown[] = [];
     const listener = (reason: unknown): void => void unhandled.push(reason);
     process.on("unhandledRejection", listener);
@@ -227,14 +242,14 @@ describe("a refusal", () => {
   });
 
   test("of a failed message can be tried again or discarded", async () => {
-    const { clock, server, room, client, send } = await begin();
+    const { clock, room, client, sendRefused } = await begin();
     const conversation = client.conversations.get(room)!;
-    server.faults.incoming = (frame) =>
-      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
-    const first = await send("m1");
-    const second = await send({ text: "m2", kind: "x-note", data: { a: 1 }, replyTo: 1 });
-    await clock.advance(1_000);
-    server.faults.incoming = undefined;
+    const [first, second] = await sendRefused("m1", {
+      text: "m2",
+      kind: "x-note",
+      data: { a: 1 },
+      replyTo: 1,
+    });
     await conversation.discard(first.clientMessageId);
     await expect(conversation.discard(first.clientMessageId)).rejects.toMatchObject({ code: "not_found" });
     const again = await conversation.retry(second.clientMessageId);
@@ -245,13 +260,9 @@ describe("a refusal", () => {
   });
 
   test("of a failed message that is tried again twice at once sends it once", async () => {
-    const { clock, server, room, client, send } = await begin();
+    const { clock, room, client, sendRefused } = await begin();
     const conversation = client.conversations.get(room)!;
-    server.faults.incoming = (frame) =>
-      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
-    const { clientMessageId } = await send("m1");
-    await clock.advance(1_000);
-    server.faults.incoming = undefined;
+    const [{ clientMessageId }] = await sendRefused("m1");
     const [first, second] = [conversation.retry(clientMessageId), conversation.retry(clientMessageId)];
     // In the place of the failed one at once.
     expect(texts(client, room)).toEqual(["(m1)"]);
@@ -264,13 +275,9 @@ describe("a refusal", () => {
 
   test("of a failed message that is given up while it is tried again leaves it as it was", async () => {
     const cache = memoryCache({ random: seededRandom(3) });
-    const { clock, server, room, client, send } = await begin({ cache });
+    const { clock, room, client, sendRefused } = await begin({ cache });
     const conversation = client.conversations.get(room)!;
-    server.faults.incoming = (frame) =>
-      frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
-    const { clientMessageId } = await send("m1");
-    await clock.advance(1_000);
-    server.faults.incoming = undefined;
+    const [{ clientMessageId }] = await sendRefused("m1");
     const controller = new AbortController();
     const retrying = conversation.retry(clientMessageId, { signal: controller.signal });
     controller.abort();

@@ -39,6 +39,14 @@ async function newSchema(): Promise<PostgresSchema> {
   return schema;
 }
 
+/** A store that counts what its connections are asked. */
+async function countedStore() {
+  const schema = await newSchema();
+  const pool = schema.pool({ max: 2 });
+  const statements = new Statements(pool);
+  return { schema, statements, store: await openPostgres(pool) };
+}
+
 async function groupOf(store: ChatStore, conversationId: string, members: number): Promise<void> {
   await store.conversations.reserve({ conversationId, type: "group", creatorId: "u1", createdAt: 1 });
   const userIds = upTo(members).map((index) => `u${index}`);
@@ -57,7 +65,8 @@ async function groupOf(store: ChatStore, conversationId: string, members: number
 }
 
 /** Resolves once somebody waits for what a connection has locked. */
-async function waitsFor(schema: PostgresSchema, processID: number): Promise<void> {
+async function waitsFor(schema: PostgresSchema, other: PoolClient): Promise<void> {
+  const { processID } = other as unknown as { readonly processID: number };
   const waiting = `SELECT count(*)::int AS count FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND $1 = ANY(pg_blocking_pids(pid))`;
   const pool = schema.pool({ max: 1 });
@@ -69,10 +78,7 @@ async function waitsFor(schema: PostgresSchema, processID: number): Promise<void
 
 describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by statement", () => {
   it("takes as many statements for 400 messages into 40 conversations as for one", async () => {
-    const schema = await newSchema();
-    const pool = schema.pool({ max: 2 });
-    const statements = new Statements(pool);
-    const store = await openPostgres(pool);
+    const { store, statements } = await countedStore();
     const conversations = upTo(40).map((index) => `g${index}`);
     for (const conversationId of conversations) await groupOf(store, conversationId, 3);
     const one = await statements.of(() => store.messages.append([draft()]));
@@ -90,10 +96,7 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
   });
 
   it("takes as many statements whatever the number of members", async () => {
-    const schema = await newSchema();
-    const pool = schema.pool({ max: 2 });
-    const statements = new Statements(pool);
-    const store = await openPostgres(pool);
+    const { store, statements } = await countedStore();
     const { conversations } = store;
     const counts = async (conversationId: string, members: number): Promise<number[]> => {
       const all = upTo(members).map((index) => `u${index}`);
@@ -131,8 +134,7 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
       isStored = true;
       return outcomes.map(result);
     });
-    const { processID } = other as unknown as { readonly processID: number };
-    await waitsFor(schema, processID);
+    await waitsFor(schema, other);
     expect(await store.conversations.position()).toBe(position);
     expect(isStored).toBe(false);
     await other.query("COMMIT");
@@ -144,10 +146,7 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
   });
 
   it("looks keys up only where one is taken, or a draft would be refused", async () => {
-    const schema = await newSchema();
-    const pool = schema.pool({ max: 2 });
-    const statements = new Statements(pool);
-    const store = await openPostgres(pool);
+    const { store, statements } = await countedStore();
     const [first, second] = [draft(), draft()];
     const append = async (drafts: readonly Draft[]): Promise<readonly string[]> =>
       (await store.messages.append(drafts)).map(result);
@@ -168,16 +167,12 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
   });
 
   it("stores what came while another server had the conversation locked along with what waited for it", async () => {
-    const schema = await newSchema();
-    const pool = schema.pool({ max: 3 });
-    const statements = new Statements(pool);
-    const store = await openPostgres(pool);
+    const { schema, store, statements } = await countedStore();
     const other = await schema.pool().connect();
     await other.query("BEGIN; SELECT FROM chat_conversation WHERE id = 'c' FOR NO KEY UPDATE");
-    const { processID } = other as unknown as { readonly processID: number };
     const count = await statements.of(async () => {
       const first = store.messages.append([draft()]);
-      await waitsFor(schema, processID);
+      await waitsFor(schema, other);
       const update = { name: "renamed" };
       const drafts = upTo(20).map((index) =>
         index === 11 ? draft({ kind: "updated", data: update, update }) : draft(),
@@ -208,9 +203,8 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
         .replace("$1", hexOf(idBytes(blocked.deviceId)))
         .replace("$2", hexOf(idBytes(blocked.clientMessageId))),
     );
-    const { processID } = other as unknown as { readonly processID: number };
     const waiting = store.messages.append([blocked]);
-    await waitsFor(schema, processID);
+    await waitsFor(schema, other);
     const [elsewhere] = await store.messages.append([draft({ conversationId: "d", senderId: "u1" })]);
     expect(result(elsewhere)).toBe("stored");
     await other.query("ROLLBACK");
@@ -247,10 +241,7 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, statement by state
   });
 
   it("refuses a text that PostgreSQL can't keep, and stores what came with it", async () => {
-    const schema = await newSchema();
-    const pool = schema.pool({ max: 2 });
-    const statements = new Statements(pool);
-    const store = await openPostgres(pool);
+    const { store, statements } = await countedStore();
     await groupOf(store, "d", 1);
     const update = { name: "a\0b" };
     const renamed = draft({ conversationId: "d", senderId: "u1", kind: "updated", data: update, update });
