@@ -1,4 +1,5 @@
 import type { Clock } from "@chat/protocol";
+import { inTime } from "../in-time.js";
 
 /** What every request of the SDK takes. */
 interface RequestOptions {
@@ -22,16 +23,11 @@ export function answerInTime<T>(
   const end = (): void => ending.abort();
   if (ended?.aborted) end();
   ended?.addEventListener("abort", end);
-  return new Promise((resolve, reject) => {
-    const cancel = clock.schedule(deadline, () => {
-      reject(late());
-      end();
-    });
-    request({ abortSignal: ending.signal })
-      .then(resolve, reject)
-      .finally(() => {
-        cancel();
-        ended?.removeEventListener("abort", end);
-      });
-  });
+  const giveUp = (): Error => {
+    end();
+    return late();
+  };
+  return inTime(clock, deadline, giveUp, request({ abortSignal: ending.signal })).finally(() =>
+    ended?.removeEventListener("abort", end),
+  );
 }

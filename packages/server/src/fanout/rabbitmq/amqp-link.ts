@@ -1,4 +1,5 @@
 import type { Cancel, Runtime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import type { AmqpChannel, AmqpConnection } from "./amqp-connection.js";
 
 /** Between two tries to connect, ms: half of the pause is chance. */
@@ -115,22 +116,11 @@ export class AmqpLink {
 
   /** One that is made too late is closed. */
   #connectInTime(): Promise<AmqpConnection> {
-    let isLate = false;
-    let cancelDeadline: Cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancelDeadline = this.#runtime.clock.schedule(CONNECT_DEADLINE, () => {
-        isLate = true;
-        reject(new Error("RabbitMQ does not answer."));
-      });
+    const noAnswer = (): Error => new Error("RabbitMQ does not answer.");
+    return inTime(this.#runtime.clock, CONNECT_DEADLINE, noAnswer, this.#connect(), (late) => {
+      late.on("error", () => {});
+      void this.#end(late);
     });
-    const connecting = (async () => {
-      const connection = await this.#connect();
-      if (!isLate) return connection;
-      connection.on("error", () => {});
-      await this.#end(connection);
-      return connection;
-    })();
-    return Promise.race([connecting, late]).finally(cancelDeadline);
   }
 
   /** @throws what fails before the channel stands */

@@ -1,4 +1,5 @@
 import type { Runtime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import { AnswerOverdue } from "./engine-failure.js";
 import { unavailable } from "./unavailable.js";
 
@@ -14,23 +15,9 @@ export function connectInTime<Client>(
   connecting: Promise<Client>,
   giveBack: (client: Client) => void,
 ): Promise<Client> {
-  let isLate = false;
-  return new Promise((resolve, reject) => {
-    const cancel = clock.schedule(CONNECT_DEADLINE, () => {
-      isLate = true;
-      const sentence = `The pool gave no connection for ${CONNECT_DEADLINE} ms: ${engine} does not answer, or all are taken.`;
-      reject(new AnswerOverdue(sentence));
-    });
-    connecting.then(
-      (client) => {
-        cancel();
-        if (isLate) giveBack(client);
-        else resolve(client);
-      },
-      (error: unknown) => {
-        cancel();
-        reject(error instanceof Error ? error : unavailable("The pool gave no connection.", error));
-      },
-    );
+  const sentence = `The pool gave no connection for ${CONNECT_DEADLINE} ms: ${engine} does not answer, or all are taken.`;
+  const late = (): Error => new AnswerOverdue(sentence);
+  return inTime(clock, CONNECT_DEADLINE, late, connecting, giveBack).catch((error: unknown) => {
+    throw error instanceof Error ? error : unavailable("The pool gave no connection.", error);
   });
 }
