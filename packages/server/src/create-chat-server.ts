@@ -29,6 +29,7 @@ import { decodeTyping, encodeTyping } from "./delivery/typing.js";
 import { decodeReceipts, encodeReceipts } from "./delivery/receipt-sender.js";
 import { ServerDirectory } from "./discovery/server-directory.js";
 import { createConversationService } from "./http/conversation-service.js";
+import { nothingHere } from "./http/failure.js";
 import { attachWebSocket } from "./mount/attach-web-socket.js";
 import { createEventStreams } from "./mount/event-streams.js";
 import { createNodeHandler } from "./mount/node-handler.js";
@@ -397,8 +398,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   return {
     handler: createNodeHandler(answer, (request) => mounted.peerOf(request).address),
     async fetch(request) {
-      const missing = (): Response => Response.json({ error: { code: "not_found" } }, { status: 404 });
-      return (await answer(request)) ?? missing();
+      return (await answer(request)) ?? nothingHere();
     },
     attach(server, { path }) {
       const detach = attachWebSocket(server, path, mounted);

@@ -1,4 +1,4 @@
-import { type ChatError, ERROR_CODES, type ErrorCode, isErrorCode } from "@chat/protocol";
+import { ChatError, ERROR_CODES, type ErrorCode, isErrorCode } from "@chat/protocol";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   unauthenticated: 401,
@@ -50,4 +50,9 @@ export function failureResponse({ code, message, retryable, retryAfter }: ChatEr
       ...(code === "unauthenticated" && { "www-authenticate": "Bearer" }),
     },
   );
+}
+
+/** The answer at a path that is neither the service's nor anybody else's. */
+export function nothingHere(): Response {
+  return failureResponse(new ChatError("not_found", "There is nothing at this path."));
 }

@@ -114,6 +114,11 @@ class UpgradedSocket implements Socket {
   }
 }
 
+/** A path as routers compare it: one slash at its end makes no difference. */
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
+}
+
 /**
  * Takes WebSocket upgrades for one path on the application's HTTP server, and leaves all others alone.
  * @returns detaches from the server
@@ -130,10 +135,11 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
     WebSocket: ServedWebSocket,
   });
   const frames = new FrameMemo();
+  const own = withoutSlash(path);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const url = request.url ?? "/";
     const query = url.indexOf("?");
-    if ((query === -1 ? url : url.slice(0, query)) !== path) {
+    if (withoutSlash(query === -1 ? url : url.slice(0, query)) !== own) {
       // Somebody else's, unless nobody else is there to answer.
       if (server.listenerCount("upgrade") > 1) return;
       socket.on("error", onError);

@@ -38,21 +38,26 @@ export interface ChatFastifyOptions {
 
 /**
  * Mounts a chat into Fastify 5: `await app.register(chatFastify, { prefix: "/chat", chat })`. The HTTP service answers below
- * the prefix and WebSockets are taken at it; other routes, parsers and upgrades stay the application's.
+ * the prefix, which has no parameters, and WebSockets are taken at it; other routes, parsers and upgrades stay the application's.
  */
 export function chatFastify(
   scope: FastifyScope,
   { chat, webSocket = true }: ChatFastifyOptions,
   done: (error?: Error) => void,
 ): void {
+  const prefix = scope.prefix.endsWith("/") ? scope.prefix.slice(0, -1) : scope.prefix;
+  if (/[:*]/.test(prefix)) {
+    done(new Error(`The chat can't be mounted at ${prefix}: its prefix must be the same for all.`));
+    return;
+  }
   // Within this scope only: the service reads its bodies itself, and knows their limits.
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", (_request, _payload, parsed) => parsed(null));
   (scope.all as All).call(scope, "/*", ({ raw }, reply) => {
     reply.hijack();
-    raw.url = (raw.url ?? "/").slice(scope.prefix.length);
+    raw.url = (raw.url ?? "/").slice(prefix.length);
     chat.handler(raw, reply.raw);
   });
-  if (webSocket) chat.attach(scope.server as Server, { path: scope.prefix });
+  if (webSocket) chat.attach(scope.server as Server, { path: prefix });
   done();
 }

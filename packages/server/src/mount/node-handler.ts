@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { ConversationService } from "../http/conversation-service.js";
+import { nothingHere } from "../http/failure.js";
 
 /** A request listener of `node:http`; Express and Connect take the same function as middleware. */
 export type NodeHandler = (
@@ -56,6 +57,9 @@ function toRequest(request: IncomingMessage): Request | undefined {
     if (name.startsWith(":")) continue;
     for (const one of Array.isArray(value) ? value : [value ?? ""]) headers.append(name, one);
   }
+  // What HTTP/2 calls the host: pages are told from foreign ones by it.
+  const authority = request.headers[":authority"];
+  if (typeof authority === "string" && !headers.has("host")) headers.set("host", authority);
   const body = bodyOf(request);
   return new Request(url, {
     method: request.method ?? "GET",
@@ -64,11 +68,11 @@ function toRequest(request: IncomingMessage): Request | undefined {
   });
 }
 
-async function write(answer: Response, response: ServerResponse): Promise<void> {
+async function write(answer: Response, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.statusCode = answer.status;
   answer.headers.forEach((value, name) => response.setHeader(name, value));
-  // What is left of a body that is too large is not read.
-  if (answer.status === 413) response.setHeader("connection", "close");
+  // What is left of a body that is too large is not read. HTTP/2 has no such header, and other streams beside this one.
+  if (answer.status === 413 && request.httpVersionMajor === 1) response.setHeader("connection", "close");
   if (answer.body === null) response.end();
   else await pipeline(answer.body as unknown as AsyncIterable<Uint8Array>, response);
 }
@@ -81,23 +85,23 @@ export function createNodeHandler(
   service: ConversationService,
   addressOf: (request: IncomingMessage) => string | undefined,
 ): NodeHandler {
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  async function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    isLast: boolean,
+  ): Promise<boolean> {
     const fetched = toRequest(request);
-    const answer = fetched && (await service(fetched, addressOf(request)));
+    const answer =
+      (fetched && (await service(fetched, addressOf(request)))) ?? (isLast ? nothingHere() : undefined);
     if (answer === undefined) return false;
-    await write(answer, response);
+    await write(answer, request, response);
     return true;
   }
 
   return (request, response, next) => {
-    handle(request, response).then(
+    handle(request, response, next === undefined).then(
       (answered) => {
-        if (answered) return;
-        if (next !== undefined) next();
-        else
-          response
-            .writeHead(404, { "content-type": "application/json" })
-            .end('{"error":{"code":"not_found"}}');
+        if (!answered) next?.();
       },
       (error: unknown) => {
         // Half an answer can't be taken back, and its reader has gone: there is nobody to tell.

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, request as httpRequest, type Server } from "node:http";
+import { connect, createServer as createHttp2Server, type IncomingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import express5 from "express";
@@ -119,11 +120,103 @@ describe.each(Object.entries(mounts))("mounted into %s", (_name, mount) => {
   });
 });
 
+describe("Fastify 5", () => {
+  it.each([
+    ["without a prefix", undefined, ""],
+    ["at the root", "/", ""],
+    ["at a prefix with a slash at its end", "/chat/", "/chat"],
+    ["within another prefix", "/api/chat", "/api/chat"],
+  ])("takes requests and WebSockets %s", async (_name, prefix, path) => {
+    const chat = await openServer();
+    const app = fastify();
+    onTestFinished(() => app.close());
+    await app.register(chatFastify, { ...(prefix !== undefined && { prefix }), chat });
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    expect((await fetch(`${url}${path}/health`)).status).toBe(200);
+    const socket = new WebSocket(`${url.replace("http", "ws")}${path}`, "chat.v1");
+    await once(socket, "open");
+    socket.terminate();
+  });
+
+  it("refuses a prefix with parameters, at which no request would ever be answered", async () => {
+    const chat = await openServer();
+    const app = fastify();
+    onTestFinished(() => app.close());
+    await expect(app.register(chatFastify, { prefix: "/:tenant/chat", chat })).rejects.toThrow(
+      "The chat can't be mounted at /:tenant/chat: its prefix must be the same for all.",
+    );
+  });
+});
+
+it("takes WebSockets at its path, with or without a slash at the end", async () => {
+  const chat = await openServer();
+  const server = createServer(chat.handler);
+  chat.attach(server, { path: "/chat/" });
+  const url = await listen(server);
+  for (const path of ["/chat", "/chat/?x=1"]) {
+    const socket = new WebSocket(`${url.replace("http", "ws")}${path}`, "chat.v1");
+    await once(socket, "open");
+    socket.terminate();
+  }
+});
+
+describe("over HTTP/2", () => {
+  async function ask(chat: ChatServer, headers: (port: number) => IncomingHttpHeaders, body = "") {
+    const server = createHttp2Server((request, response) =>
+      chat.handler(request as never, response as never),
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const session = connect(`http://127.0.0.1:${port}`);
+    onTestFinished(() => {
+      session.destroy();
+      server.close();
+    });
+    const stream = session.request(headers(port), { endStream: body === "" });
+    if (body !== "") stream.end(body);
+    const [answer] = (await once(stream, "response")) as [Record<string, unknown>];
+    stream.resume();
+    return answer;
+  }
+
+  it("answers the own page, and no foreign one", async () => {
+    const chat = await openServer();
+    const own = await ask(chat, (port) => ({ ":path": "/health", origin: `http://127.0.0.1:${port}` }));
+    expect(own).toMatchObject({
+      ":status": 200,
+      "access-control-allow-origin": expect.any(String) as unknown,
+    });
+    const foreign = await ask(chat, () => ({ ":path": "/health", origin: "http://evil.test" }));
+    expect(foreign).toMatchObject({ ":status": 403 });
+  });
+
+  it("refuses a body that is too large without a header that HTTP/2 does not have", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const answer = await ask(
+      await openServer(),
+      () => ({ ":path": "/conversations", ":method": "POST", authorization: "Bearer ana" }),
+      "x".repeat(2_000_000),
+    );
+    expect(answer).toMatchObject({ ":status": 413 });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+  });
+});
+
 it("node:http takes it below a base path", async () => {
   const chat = await openServer({ basePath: "/api/chat/" });
   const url = await listen(createServer(chat.handler));
   expect((await fetch(`${url}/api/chat/health`)).status).toBe(200);
-  expect((await fetch(`${url}/health`)).status).toBe(404);
+  const missing = await fetch(`${url}/health`);
+  expect(missing.status).toBe(404);
+  // An error like any other, for clients that are generated from the OpenAPI document.
+  const error = { code: "not_found", message: "There is nothing at this path.", retryable: false };
+  expect(await missing.json()).toEqual({ error });
+  expect(await (await chat.fetch(new Request("http://x/health"))).json()).toEqual({ error });
   expect((await fetch(`${url}/api/chatter/health`)).status).toBe(404);
   expect((await chat.fetch(new Request("http://x/api/chat/health"))).status).toBe(200);
 });
