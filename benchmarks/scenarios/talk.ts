@@ -15,6 +15,10 @@ const DRAIN = 20_000;
 const WARM_UP = 10_000;
 /** Below what any server's patience is, ms. */
 const HEARTBEAT = 10_000;
+/** Between two lines of progress, ms. */
+const PROGRESS = 30_000;
+/** 30,000 deliveries a second in a room of 100. */
+const STEADY_RATE = 300;
 
 /** Sends until `until` (ms on performance.now's clock), then waits for its acknowledgements; tells of each one's delay in ms, and the room. */
 type Talk = (
@@ -66,7 +70,16 @@ function total(members: readonly Member[], of: "received" | "bytes"): number {
   return members.reduce((sum, member) => sum + member[of], 0);
 }
 
-async function measure(name: string, layout: Layout, talk: Talk, effort: Effort): Promise<Figures> {
+/**
+ * @param memory true tells what the server's heap holds before and after as well; not for short runs, as it collects garbage
+ */
+async function measure(
+  name: string,
+  layout: Layout,
+  talk: Talk,
+  effort: Effort,
+  memory: boolean,
+): Promise<Figures> {
   const subject = subjectOf(name);
   const server = await ServerGroup.start(subject);
   const members = await subject.connect(server.ports, layout);
@@ -74,6 +87,10 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
   const heartbeat = setInterval(() => {
     for (const member of members) member.beat();
   }, HEARTBEAT);
+  const telling = setInterval(
+    () => effort.progress(`${total(members, "received")} deliveries so far`),
+    PROGRESS,
+  );
   try {
     let expected = 0;
     const expect = (_delay: number, room: number): void => void (expected += layout.rooms[room]!.length);
@@ -84,6 +101,7 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
     const start = total(members, "received");
     await talk(members, layout, performance.now() + (effort.smoke ? effort.duration / 3 : WARM_UP), expect);
     await everythingCame(start);
+    const empty = memory ? await server.memory() : undefined;
     expected = 0;
     const delays: number[] = [];
     const [received, bytes] = [total(members, "received"), total(members, "bytes")];
@@ -98,6 +116,7 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
     const after = await server.usage();
     const deliveries = total(members, "received") - received;
     delays.sort((a, b) => a - b);
+    const full = memory ? await server.memory() : undefined;
     return {
       messagesPerSecond: delays.length / seconds,
       deliveriesPerSecond: deliveries / seconds,
@@ -106,10 +125,13 @@ async function measure(name: string, layout: Layout, talk: Talk, effort: Effort)
       ackP99: quantile(delays, 0.99),
       bytesPerDelivery: (total(members, "bytes") - bytes) / deliveries,
       loadCpu: (user + system) / 1e6 / seconds,
+      ...(empty !== undefined && { heapBefore: empty.heap / 2 ** 20, rssBefore: empty.rss / 2 ** 20 }),
+      ...(full !== undefined && { heapAfter: full.heap / 2 ** 20, rssAfter: full.rss / 2 ** 20 }),
       lost: Math.abs(expected - deliveries) + members.filter(({ inOrder }) => !inOrder).length,
     };
   } finally {
     clearInterval(heartbeat);
+    clearInterval(telling);
     for (const member of members) member.close();
     await server.stop();
   }
@@ -141,12 +163,13 @@ function scenario(
   subjects: readonly string[],
   layout: (effort: Effort) => Layout,
   talk: Talk,
+  memory = false,
 ): Scenario {
   return {
     name,
     description,
     subjects,
-    run: (subject, effort) => measure(subject, layout(effort), talk, effort),
+    run: (subject, effort) => measure(subject, layout(effort), talk, effort, memory),
   };
 }
 
@@ -217,4 +240,15 @@ const ON_ENGINES = ["postgres+redis", "postgres+nats"].flatMap((engines) =>
   })),
 );
 
-export const TALK_SCENARIOS: readonly Scenario[] = [...ON_ONE_MACHINE, ...ON_ENGINES];
+/** For `--seconds 1800`: whether a server holds a rate, and its memory, for long. */
+const STEADY = scenario(
+  "steady",
+  "room of 100, 300 messages a second",
+  ["chat"],
+  () => ROOM_OF_100,
+  (members, _layout, until, acknowledged) =>
+    talkCalmly(1_000 / STEADY_RATE, (number) => members[number % 50]!, until, acknowledged),
+  true,
+);
+
+export const TALK_SCENARIOS: readonly Scenario[] = [...ON_ONE_MACHINE, STEADY, ...ON_ENGINES];

@@ -1,5 +1,5 @@
 import { createRunDatabase } from "./engines.js";
-import type { ServerUsage } from "./serve.js";
+import type { ServerMemory, ServerUsage } from "./serve.js";
 import { ServerProcess } from "./server-process.js";
 import type { Subject } from "./subject.js";
 
@@ -38,6 +38,13 @@ export class ServerGroup {
       writes: sum("writes"),
       publishes: sum("publishes"),
     };
+  }
+
+  /** Of all of them together, right after a collection. */
+  async memory(): Promise<ServerMemory> {
+    const all = await Promise.all(this.servers.map((server) => server.memory()));
+    const sum = (of: keyof ServerMemory): number => all.reduce((total, memory) => total + memory[of], 0);
+    return { rss: sum("rss"), heap: sum("heap") };
   }
 
   async stop(): Promise<void> {
