@@ -31,6 +31,8 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   idleCpu: { title: "CPU at rest, % of a core", digits: 2 },
   inSyncP50: { title: "in sync p50 ms", digits: 0 },
   emptyPage: { title: "empty page ms", digits: 0 },
+  rowsPage: { title: "page with rows ms", digits: 0 },
+  chatPage: { title: "page with chat ms", digits: 0 },
   perMessage: { title: "page's thread, ms/message", digits: 2 },
   busy: { title: "page's thread busy ms", digits: 0 },
   heapMegabytes: { title: "page's heap MB", digits: 1 },

@@ -49,7 +49,7 @@ async function withCachedChat(
   const profile = await BrowserProfile.open();
   try {
     const origin = `http://127.0.0.1:${server.port}`;
-    const tab = await profile.goTo(pageOf(origin, stored));
+    const tab = await profile.goTo(pageOf(`${origin}/`, stored));
     await tab.page.waitForFunction(() => window.bench.synced(), undefined, { timeout: PATIENCE });
     const entries = size.conversations * (size.messages + 1);
     await tab.page.waitForFunction(async (all) => (await window.bench.cached()) >= all, entries, {
@@ -65,29 +65,38 @@ async function withCachedChat(
   }
 }
 
-function pageOf(origin: string, stored: readonly StoredConversation[]): string {
-  return `${origin}/?conversations=${stored.length}`;
+function pageOf(page: string, stored: readonly StoredConversation[]): string {
+  return `${page}?conversations=${stored.length}`;
 }
 
-/** From the navigation to the list on screen, on a slow processor; and the same page without the chat. */
+/** From the navigation to the list on screen, on a slow processor; and the same of pages without the chat: with as many rows, and empty. */
 async function start(name: string, effort: Effort): Promise<Figures> {
   return withCachedChat(name, effort, async (profile, origin, stored) => {
-    const withChat: number[] = [];
-    const without: number[] = [];
+    const pages = {
+      chat: pageOf(`${origin}/`, stored),
+      rows: pageOf(`${origin}/rows`, stored),
+      empty: `${origin}/empty`,
+    };
+    const times: Record<keyof typeof pages, number[]> = { chat: [], rows: [], empty: [] };
     for (let count = 0; count < (effort.smoke ? 1 : STARTS); count++) {
-      const empty = await profile.goTo(`${origin}/empty`, true);
-      without.push(await shownAfter(empty));
-      await empty.close();
-      const chat = await profile.goTo(pageOf(origin, stored), true);
-      withChat.push(await shownAfter(chat));
-      await chat.close();
+      for (const name of ["empty", "rows", "chat"] as const) {
+        const tab = await profile.goTo(pages[name], true);
+        times[name].push(await shownAfter(tab));
+        await tab.close();
+      }
     }
-    const median = (values: number[]): number =>
+    const median = (name: keyof typeof pages): number =>
       quantile(
-        values.sort((a, b) => a - b),
+        times[name].sort((a, b) => a - b),
         0.5,
       );
-    return { milliseconds: median(withChat) - median(without), emptyPage: median(without), lost: 0 };
+    return {
+      emptyPage: median("empty"),
+      rowsPage: median("rows"),
+      chatPage: median("chat"),
+      milliseconds: median("chat") - median("rows"),
+      lost: 0,
+    };
   });
 }
 
@@ -101,7 +110,7 @@ async function live(name: string, effort: Effort): Promise<Figures> {
   const scale = effort.smoke ? 50 : 1;
   return withCachedChat(name, effort, async (profile, origin, stored, port) => {
     const { conversationId, head } = stored[0]!;
-    const tab = await profile.goTo(pageOf(origin, stored));
+    const tab = await profile.goTo(pageOf(`${origin}/`, stored));
     await tab.page.waitForFunction(() => window.bench.synced(), undefined, { timeout: PATIENCE });
     await tab.page.evaluate((id) => window.bench.open(id), conversationId);
     const rooms: Rooms = {
@@ -147,7 +156,7 @@ function latin1Of(id: string): string {
 export const BROWSER_SCENARIOS: readonly Scenario[] = [
   {
     name: "browser-start",
-    description: `a cached start at a fourth of the processor's speed, until the list is on screen, less the same of an empty page`,
+    description: `a cached start at a fourth of the processor's speed, until the list is on screen, less the same of a page with such a list and no chat`,
     subjects: Object.keys(CASES),
     needsBrowser: true,
     run: start,
