@@ -92,12 +92,14 @@ const { outputFiles } = await build({
 });
 
 const textOf = ({ text }) => text;
+/** Without imports for nothing but their effects, which no chunk has: esbuild warns whoever bundles them. Lines stay where they are. */
+const withoutBareImports = (code) => code.replaceAll(/^import "\.\/chunk-[^"]+";$/gm, "");
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
 for (const file of outputFiles.filter(({ path }) => path.endsWith(".js"))) {
   const bundled = JSON.parse(textOf(outputFiles.find(({ path }) => path === `${file.path}.map`)));
   const name = basename(file.path);
-  const { code, map } = await minify(textOf(file), {
+  const { code, map } = await minify(withoutBareImports(textOf(file)), {
     module: true,
     ecma: 2022,
     // A directive that terser does not know is one that React does.

@@ -45,8 +45,8 @@ const splitting = {
   },
 };
 
-async function bundle(contents, options = {}) {
-  const { outputFiles } = await build({
+function bundling(contents) {
+  return {
     stdin: { contents, resolveDir: root },
     bundle: true,
     format: "esm",
@@ -57,9 +57,19 @@ async function bundle(contents, options = {}) {
     // Without this the paths of the root's tsconfig lead to the sources, and not to what is published.
     tsconfigRaw: {},
     logOverride: { "import-is-undefined": "error" },
-    ...options,
-  });
+  };
+}
+
+async function bundle(contents, options = {}) {
+  const { outputFiles } = await build({ ...bundling(contents), ...options });
   return outputFiles[0].text;
+}
+
+/** Whoever bundles the client is told of nothing. */
+async function warnings() {
+  const options = { outdir: dist, plugins: [], splitting: true, logLevel: "silent" };
+  const result = await build({ ...bundling(PAGE), ...options });
+  return result.warnings.map(({ text }) => text);
 }
 
 function gzipped(code) {
@@ -104,6 +114,10 @@ const sizes = {
   "showing pushes": await sizeOf('export { showPushes } from "./packages/client/dist/browser/push.js";'),
 };
 
+for (const warning of await warnings()) {
+  console.error(`Bundling it says: ${warning}`);
+  process.exitCode = 1;
+}
 for (const [name, bytes] of Object.entries(sizes)) {
   const figures = `${bytes.toLocaleString("en")} of ${BUDGETS[name].toLocaleString("en")} bytes`;
   console.log(`@chat/client in a browser, ${name}, gzipped: ${figures}`);
