@@ -109,24 +109,27 @@ export class Deliverer {
   /**
    * The conversations of which a user was delivered something since a position, in the order in which they last were: at most `limit` of them,
    * with their heads, and the position that they reach.
+   * @param begun where the session began: what was delivered up to there is named once more when its row has seen it
    */
   movedSince(
     userId: string,
     position: number,
     limit: number,
+    begun: number,
   ): {
     readonly heads: { conversationId: string; head: number }[];
     readonly position: number;
     readonly more: boolean;
   } {
     const moved = [...(this.#users.get(userId)?.tracks ?? [])]
-      .filter(({ movedAt }) => movedAt > position)
-      .sort((a, b) => a.movedAt - b.movedAt);
+      .map((track) => ({ track, at: track.movedAt > begun ? track.movedAt : track.seenAt }))
+      .filter(({ at }) => at > position)
+      .sort((a, b) => a.at - b.at);
     const told = moved.slice(0, limit);
     const more = moved.length > told.length;
     return {
-      heads: told.map(({ conversationId, head }) => ({ conversationId, head })),
-      position: more ? told[told.length - 1]!.movedAt : this.#runs,
+      heads: told.map(({ track: { conversationId, head } }) => ({ conversationId, head })),
+      position: more ? told[told.length - 1]!.at : this.#runs,
       more,
     };
   }
@@ -283,8 +286,9 @@ export class Deliverer {
       return;
     }
     // Where the log lies in another store, it may have been delivered before its row had seen it, and who connected in between was listed
-    // that row: the next pong tells them.
-    if (head === track.head) track.movedAt = ++this.#runs;
+    // that row: their next pong tells them.
+    if (head === track.head && track.rowHead < head) track.seenAt = ++this.#runs;
+    track.rowHead = head;
     if (head > track.wanted) track.wanted = head;
     // Again if need be: the read that is under way may have looked for the last time already.
     while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);

@@ -48,6 +48,10 @@ export class Track {
   filling = false;
   /** When entries were last delivered, as its environment counts. */
   movedAt = 0;
+  /** The newest head of the row, as the store told it. */
+  rowHead: number;
+  /** When the store first told a row that had seen all that was delivered, counted in the same way. */
+  seenAt = 0;
   /** The read of the store that is under way for this track. */
   catchingUp: Promise<void> | undefined;
   readonly #members = new Map<string, LocalMember>();
@@ -61,7 +65,7 @@ export class Track {
     public head: number,
     private readonly environment: TrackEnvironment,
   ) {
-    this.wanted = head;
+    this.wanted = this.rowHead = head;
   }
 
   get isEmpty(): boolean {

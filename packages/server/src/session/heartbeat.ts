@@ -10,6 +10,7 @@ export class Heartbeat {
   #pongAt: number;
   /** Up to where the device was told which conversations moved, see {@link Deliverer.movedSince}. */
   #toldThrough = 0;
+  #begun = 0;
 
   constructor(private readonly clock: Runtime["clock"]) {
     this.#heardAt = this.#pongAt = clock.monotonic();
@@ -32,7 +33,7 @@ export class Heartbeat {
 
   /** From here on the device is told which conversations move. */
   begin(position: number): void {
-    this.#toldThrough = position;
+    this.#toldThrough = this.#begun = position;
   }
 
   /** A frame about a conversation was left out; its row makes up for it. */
@@ -54,7 +55,12 @@ export class Heartbeat {
     deliverer: Deliverer,
     follower: Pick<ChangeFollower, "position" | "readAt">,
   ): PongFrame {
-    const { heads, position, more } = deliverer.movedSince(userId, this.#toldThrough, LIMITS.headsPerPong);
+    const { heads, position, more } = deliverer.movedSince(
+      userId,
+      this.#toldThrough,
+      LIMITS.headsPerPong,
+      this.#begun,
+    );
     this.#toldThrough = position;
     // With anything left over or a row on its way, the position would vouch for more than the device was told.
     const isTold = !more && this.#leftOut === undefined && deliverer.isSettled(userId);
