@@ -54,6 +54,19 @@ describe.skipIf(!(await isUp("mysql")))("MySQL store, opened", () => {
     await store.close();
   });
 
+  it.each(MYSQL_MIGRATIONS.map((step, index) => [index + 1, step] as const))(
+    "goes on with a migration that ended after the last statement of step %s, and before that was noted",
+    async (version) => {
+      const database = await newDatabase();
+      const pool = database.pool();
+      for (const statement of MYSQL_MIGRATIONS.slice(0, version).flat()) await pool.query(statement);
+      await pool.query("UPDATE chat_store SET schema_version = ?", [version - 1]);
+      await migrateMysql(pool);
+      const [rows] = await pool.query("SELECT schema_version AS version FROM chat_store");
+      expect(rows).toEqual([{ version: MYSQL_MIGRATIONS.length }]);
+    },
+  );
+
   it("refuses a schema of a newer version, and leaves it alone", async () => {
     const database = await newDatabase();
     await migrateMysql(database.pool());

@@ -1,4 +1,5 @@
 import { unavailable } from "../sql/unavailable.js";
+import { isColumnThere } from "./mysql-failure.js";
 import { MYSQL_MIGRATIONS } from "./mysql-migrations.js";
 import { rowsOf } from "./mysql-statement.js";
 import type { MysqlConnection, MysqlPool } from "./mysql-pool.js";
@@ -43,6 +44,16 @@ export async function assertSchema(connection: MysqlConnection): Promise<void> {
   }
 }
 
+/** Runs a statement of a migration, which may have been run by one that ended half-way. */
+async function runAgain(connection: MysqlConnection, statement: string): Promise<void> {
+  try {
+    await rowsOf(connection, statement);
+  } catch (thrown) {
+    // MySQL knows no ADD COLUMN IF NOT EXISTS. A statement adds all of its columns or none.
+    if (!isColumnThere(thrown)) throw thrown;
+  }
+}
+
 /** {@link migrateMysql}, on a connection. */
 export async function migrateConnection(connection: MysqlConnection): Promise<void> {
   // Most starts find nothing to do, and need no right to change tables.
@@ -61,7 +72,7 @@ export async function migrateConnection(connection: MysqlConnection): Promise<vo
     assertNotNewer(version);
     for (const [index, step] of MYSQL_MIGRATIONS.entries()) {
       if (index < version) continue;
-      for (const statement of step) await rowsOf(connection, statement);
+      for (const statement of step) await runAgain(connection, statement);
       await rowsOf(connection, `UPDATE chat_store SET schema_version = ${index + 1}`);
     }
   } finally {

@@ -108,6 +108,11 @@ export function isDuplicate(thrown: unknown): boolean {
   return tellingOf(thrown).errno === 1062;
 }
 
+/** True if a table has a column already that was to be added. */
+export function isColumnThere(thrown: unknown): boolean {
+  return tellingOf(thrown).errno === 1060;
+}
+
 function tellingOf(thrown: unknown): { errno?: number; code?: string; fatal: boolean } {
   if (typeof thrown !== "object" || thrown === null) return { fatal: false };
   const { errno, code, fatal } = thrown as { errno?: unknown; code?: unknown; fatal?: unknown };

@@ -9,8 +9,8 @@ function table(name: string, ...lines: string[]): string {
 }
 
 /**
- * The schema, step by step; a step that was published is never edited. Its statements do no harm when they are run again, because MySQL commits
- * each by itself. The tables stand beside the application's own, so all names begin with `chat_`. For teams that migrate by themselves:
+ * The schema, step by step; a step that was published is never edited. MySQL commits each statement by itself; so one that is run again does no harm, or
+ * is refused with error 1060 where its columns are there already. The tables stand beside the application's own, so all names begin with `chat_`. For teams that migrate by themselves:
  * run the statements of the steps above `chat_store.schema_version` in order, and then set it to the number of the last one.
  *
  * A conversation is named by an integer in every key, a message is one binary value, and no index exists that no query needs.
