@@ -8,6 +8,7 @@ import {
   type RowDataPacket,
 } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { NewConversation } from "../../src/store/conversation-store.js";
 import type { StoredEntry } from "../../src/store/stored-entry.js";
 import { hasMysql, MysqlServer } from "../engines/start-mysql.js";
 import { hastyRuntime } from "./hasty-runtime.js";
@@ -208,6 +209,28 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
     outsider.destroy();
     expect((await appended).map(result)).toEqual(["stored", "stored"]);
     await store.close();
+  });
+
+  it("lets servers make conversations at once, of which none is in another's way", async () => {
+    const pool = await newPool({ connectionLimit: 8 });
+    const stores = [await openMysql(pool), mysql(poolOf(urlOf(), { connectionLimit: 8 }))];
+    await stores[1]!.open({ runtime, groupMembers: 100 });
+    const before = await deadlocks(pool);
+    for (const round of upTo(10)) {
+      const reserved = await Promise.all(
+        upTo(60).map((index) =>
+          stores[index % 2]!.conversations.reserve({
+            ...{ conversationId: uuid(), creatorId: "ana", createdAt: 1 },
+            ...(index > 30
+              ? { type: "direct", pair: ["ana", `u${round} ${index % 10}`] as const }
+              : { type: "group" }),
+          }),
+        ),
+      );
+      expect(reserved.filter((one) => one.reserved).length).toBe(30 + 10);
+    }
+    expect(await deadlocks(pool)).toBe(before);
+    for (const store of stores) await store.close();
   });
 
   it("says that somebody holds a lock for long, and is not away for that", async () => {

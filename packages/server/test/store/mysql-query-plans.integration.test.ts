@@ -63,8 +63,8 @@ const FILL = [
 
 // The few servers, and erasures that are under way; the newest boot, which is the last of its key.
 const MAY_SCAN = ["s", "erasing", "b"];
-// These look for what is not there.
-const MAY_FIND_NOTHING = ["reserve", "join"];
+// This looks for what is not there.
+const MAY_FIND_NOTHING = ["join"];
 // What is sorted is a page, the drafts of a batch, or one user's conversations by number; nothing else is.
 const MAY_SORT = [
   ...[

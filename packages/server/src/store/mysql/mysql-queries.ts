@@ -205,11 +205,9 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       ${IS_BLOCKED} AS "isBlocked"
     FROM ${IDS("$1")} STRAIGHT_JOIN chat_conversation c ON c.id = UNHEX(wanted.id)`,
 
-  // Of two at once the second fails at a unique key once the first is committed, and is told so by the next try.
+  // Of two at once the second fails at a unique key once the first is committed. To look before would lock the gap that others insert into.
   reserve: `INSERT INTO chat_conversation (id, type, creator, pair_low, pair_high, name, data, created_at, history)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM (SELECT 1 AS one) one
-    WHERE NOT EXISTS (SELECT 1 FROM chat_conversation known WHERE known.id = $1)
-      AND NOT EXISTS (SELECT 1 FROM chat_conversation known WHERE known.pair_low = $4 AND known.pair_high = $5)`,
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
   reserved: `SELECT ${text("there.id")} AS "conversationId", there.type AS "type", ${text("there.creator")} AS "creatorId" FROM (
       SELECT 1 AS place, c.id, c.type, c.creator FROM chat_conversation c WHERE c.pair_low = $2 AND c.pair_high = $3
       UNION ALL SELECT 2, c.id, c.type, c.creator FROM chat_conversation c WHERE c.id = $1
