@@ -66,3 +66,20 @@ it("leaves alone what came behind a transaction that was given up, though that i
   (await next()).commit();
   expect((await again).map(result)).toEqual(["stored"]);
 });
+
+it("lets members who come share a commit as far as it is over soon, in their order", async () => {
+  const { queue, next } = newQueue();
+  const add = upTo(500).map((index) => ({ userId: `u${index}`, role: "member" as const }));
+  const groups = upTo(7).map((index) => `g${index}`);
+  const created = groups.map((conversationId) =>
+    queue.append([draft({ conversationId, membership: { add, remove: [] } })]),
+  );
+  const shared: (string[] | undefined)[] = [];
+  while (shared.flat().length < groups.length) {
+    const transaction = await next();
+    shared.push(transaction.drafts.map(({ draft: { conversationId } }) => conversationId));
+    transaction.commit();
+  }
+  expect(shared).toEqual([groups.slice(0, 3), groups.slice(3, 6), groups.slice(6)]);
+  for (const outcomes of await Promise.all(created)) expect(outcomes.map(result)).toEqual(["stored"]);
+});

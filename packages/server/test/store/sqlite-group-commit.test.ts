@@ -49,6 +49,24 @@ it("shares one commit among the appends of one turn, and writes each conversatio
   expect(runs.get("INSERT INTO chat_message")).toBe(100);
 });
 
+it("lets the event loop go on between groups of many members", async () => {
+  const { database, runs } = counting(newFile().handle());
+  const store = await openStore(database);
+  const groups = upTo(7).map((index) => `g${index}`);
+  for (const conversationId of groups) {
+    await store.conversations.reserve({ conversationId, type: "group", creatorId: "ana", createdAt: 1 });
+  }
+  runs.clear();
+  const add = upTo(100).map((index) => ({ userId: `u${index}`, role: "member" as const }));
+  const text = "x".repeat(1_000_000);
+  const drafts = groups.map((conversationId) =>
+    draft({ conversationId, membershipVersion: 0, text, membership: { add, remove: [] } }),
+  );
+  const outcomes = await Promise.all(drafts.map((each) => store.messages.append([each])));
+  expect(outcomes.flat().map(result)).toEqual(groups.map(() => "stored"));
+  expect(runs.get("COMMIT")).toBe(4);
+});
+
 it("adds 500 members with one statement", async () => {
   const { database, runs } = counting(newFile().handle());
   const store = await openStore(database);

@@ -1,12 +1,11 @@
 import { ChatError, isChatError, type Runtime } from "@chat/protocol";
 import type { AppendOutcome, Draft } from "../message-store.js";
 import { AppendCall } from "./append-call.js";
+import { LOAD_PER_COMMIT, loadOf } from "./commit-load.js";
 import { closedError } from "./unavailable.js";
 
 /** Drafts that share one commit. */
 const DRAFTS_PER_COMMIT = 512;
-/** Characters of text that share one commit; one draft may have more. */
-const TEXT_PER_COMMIT = 2_097_152;
 /** Drafts that may wait. What comes beyond is refused with `overloaded`. */
 const WAITING_DRAFTS = 20_000;
 /** Transactions under way at once: while one waits for the disk, the next one's statements run. */
@@ -155,10 +154,10 @@ export class AppendQueue {
   #take(batch: QueuedDraft[], mayBeThere: (draft: Draft) => boolean): void {
     const left: QueuedDraft[] = [];
     const passed = new Set<string>();
-    let text = batch.reduce((sum, { draft }) => sum + textOf(draft), 0);
+    let load = batch.reduce((sum, { draft }) => sum + loadOf(draft), 0);
     for (const queued of this.#waiting) {
       const { draft } = queued;
-      const isFull = batch.length >= DRAFTS_PER_COMMIT || text >= TEXT_PER_COMMIT;
+      const isFull = batch.length >= DRAFTS_PER_COMMIT || load >= LOAD_PER_COMMIT;
       const mustWait = batch.length > 0 && (isFull || isAlone(batch[0]!) || isAlone(queued));
       if (mustWait || passed.has(draft.conversationId) || !mayBeThere(draft)) {
         passed.add(draft.conversationId);
@@ -166,7 +165,7 @@ export class AppendQueue {
         continue;
       }
       batch.push(queued);
-      text += textOf(draft);
+      load += loadOf(draft);
     }
     this.#waiting = left;
   }
@@ -180,10 +179,6 @@ function isAlone({ alone, draft }: QueuedDraft): boolean {
 /** It asks for no more of its conversation than any message does. */
 function isPlain({ membership, update }: Draft): boolean {
   return membership === undefined && update === undefined;
-}
-
-function textOf({ text }: Draft): number {
-  return text?.length ?? 0;
 }
 
 function refuse(drafts: readonly QueuedDraft[], error: ChatError): void {

@@ -1,4 +1,5 @@
 import { ChatError } from "@chat/protocol";
+import { LOAD_PER_COMMIT } from "../sql/commit-load.js";
 import { closedError } from "../sql/unavailable.js";
 import { BUSY_DEADLINE, busyPause, type SqliteConnection } from "./sqlite-connection.js";
 import { busyError, failureOf } from "./sqlite-failure.js";
@@ -10,6 +11,8 @@ const WAITING_JOBS = 20_000;
 
 /** Something to be written. */
 export interface Job<Context> {
+  /** How much of a commit it takes, as `loadOf` says; next to nothing if absent. */
+  readonly load?: number;
   /** Writes, inside the transaction. Called again when the transaction was rolled back. Throwing rolls it back. */
   run(context: Context): void;
   /** What it wrote is durable. */
@@ -115,9 +118,14 @@ export class GroupCommit<Context extends SharedContext> {
 
   #nextBatch(): Waiting<Context>[] {
     if (this.#waiting[0]?.alone === true) return this.#waiting.slice(0, 1);
-    const batch = this.#waiting.slice(0, JOBS_PER_COMMIT);
-    const firstAlone = batch.findIndex(({ alone }) => alone);
-    return firstAlone === -1 ? batch : batch.slice(0, firstAlone);
+    const batch: Waiting<Context>[] = [];
+    let load = 0;
+    for (const waiting of this.#waiting) {
+      if (waiting.alone || batch.length >= JOBS_PER_COMMIT || load >= LOAD_PER_COMMIT) break;
+      batch.push(waiting);
+      load += waiting.job.load ?? 0;
+    }
+    return batch;
   }
 
   /** @param suspects those of the batch that may have failed */

@@ -10,6 +10,7 @@ import type {
 } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import { AppendCall } from "../sql/append-call.js";
+import { loadOf } from "../sql/commit-load.js";
 import { isKeptOut } from "../is-kept-out.js";
 import { entryOf, prunedEntry } from "../sql/draft-entry.js";
 import { decodeBody, encodeBody, packId } from "../sql/entry-body.js";
@@ -81,6 +82,7 @@ export class SqliteMessageStore implements MessageStore {
     return new Promise((resolve) => {
       const call = new AppendCall(drafts, resolve);
       const jobs = drafts.map((draft, index): Job<ConversationStates> => ({
+        load: loadOf(draft),
         run: (states) =>
           call.note(
             index,
