@@ -85,6 +85,33 @@ describe.skipIf(!(await isUp("nats")))("buffered NATS fan-out", () => {
     };
   });
 
+  it("keeps chats apart whose prefixes differ in a sign that a stream's name can't hold", async () => {
+    const client = await open(ENGINE_URLS.nats);
+    const manager = await jetstreamManager(client);
+    const name = `test-${newUuid(runtime.random)}`;
+    const arrived: string[] = [];
+    const chats = ["a.b", "a_b", "a/b"].map((end) => {
+      const prefix = `${name}-${end}`;
+      return { end, prefix, fanout: natsFanout(client, { prefix, jetstream: jetstream(client) }) };
+    });
+    for (const { end, fanout } of chats) {
+      await new Promise<void>((resolve, reject) => {
+        fanout
+          .subscribe("server", () => {
+            arrived.push(end);
+            resolve();
+          })
+          .then(() => fanout.publish(["server"], Uint8Array.of(1)), reject);
+      });
+    }
+    expect(arrived).toEqual(["a.b", "a_b", "a/b"]);
+    for (const { fanout, prefix } of chats) {
+      await fanout.close();
+      await manager.streams.delete(await manager.streams.find(`${prefix}.server.x`));
+    }
+    await client.close();
+  });
+
   it("forgets servers that are gone", async () => {
     const own = create();
     const fanout = await own.fanout();

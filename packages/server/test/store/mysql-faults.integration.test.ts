@@ -8,7 +8,6 @@ import {
   type RowDataPacket,
 } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { NewConversation } from "../../src/store/conversation-store.js";
 import type { StoredEntry } from "../../src/store/stored-entry.js";
 import { hasMysql, MysqlServer } from "../engines/start-mysql.js";
 import { hastyRuntime } from "./hasty-runtime.js";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Cancel, Runtime } from "@chat/protocol";
 import type { JetStreamClient, JetStreamMessages } from "./jetstream-client.js";
+import { natsToken } from "./nats-token.js";
 
 const NS_PER_MS = 1_000_000;
 /** How long a packet waits for its server, ms, and how long the consumer of a server that is gone stays. */
@@ -36,7 +37,8 @@ export async function consumeJetStream(
   handler: (packet: Uint8Array) => void,
 ): Promise<() => Promise<unknown>> {
   const { client, runtime } = inlet;
-  const stream = `${inlet.prefix.replace(/[\s.*>/\\]/g, "_")}-servers`;
+  // NATS writes the stream's name into a subject by a format, in which a percent sign has a meaning.
+  const stream = `${natsToken(inlet.prefix).replaceAll("%", "=")}-servers`;
   // A consumer's name may hold less than a server's id.
   const consumer = createHash("sha256").update(inlet.serverId).digest("base64url");
   let cancelled = false;

@@ -3,6 +3,7 @@ import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
 import type { JetStreamClient } from "./jetstream-client.js";
 import { consumeJetStream, type JetStreamInlet } from "./jetstream-inlet.js";
+import { natsToken } from "./nats-token.js";
 
 /** How long the last words may take, ms. */
 const CLOSE_DEADLINE = 1_000;
@@ -117,7 +118,6 @@ function natsBroker(
   };
 }
 
-/** Server ids are the application's; in a subject dots, spaces and wildcards have a meaning. */
 function subjectOf(prefix: string, serverId: string): string {
-  return `${prefix}.server.${encodeURIComponent(serverId).replace(/[.*]/g, (sign) => (sign === "." ? "%2E" : "%2A"))}`;
+  return `${prefix}.server.${natsToken(serverId)}`;
 }
