@@ -280,6 +280,42 @@ describe.skipIf(!hasDynamodb)("DynamoDB", () => {
     }
   });
 
+  it("leaves nothing of what was deleted in the table, also where a server vanished half-way", async () => {
+    let isAway = false;
+    const world = await newWorld();
+    const client = around(world.client(), {
+      batchWriteItem: (call) => (isAway ? Promise.reject(awsError("TimeoutError")) : call()),
+    });
+    const store = await world.open({ client, repairInterval: 600_000 });
+    await group(store, "c");
+    await store.messages.append(Array.from({ length: 9 }, () => draft("c")));
+    const deletion = { conversationId: "c", keepFrom: 6, keepSince: 0, limit: 100 };
+    isAway = true;
+    await expect(store.housekeeping.prune(deletion)).rejects.toMatchObject({ code: "store_unavailable" });
+    isAway = false;
+    expect((await store.messages.heads(["c"])).get("c")).toMatchObject({ head: 10, firstId: 6 });
+    const log = dynamodb(world.client(), { prefix: world.prefix });
+    await log.open(runtime);
+    const all = { after: 0, before: 11, order: "ascending", limit: 20, maxBytes: 1e6 } as const;
+    const kept = await log.read({ conversationId: "c", ...all });
+    expect(kept.map(({ messageId }) => messageId)).toEqual([6, 7, 8, 9, 10]);
+  });
+
+  it("begins no transaction that could land when its mark is gone", async () => {
+    let [passed, transactions] = [0, 0];
+    const clock = { ...runtime.clock, monotonic: () => runtime.clock.monotonic() + passed };
+    const world = await newWorld();
+    const client = around(world.client(), {
+      getItem: (call) => ((passed += 16_000), call()),
+      transactWriteItems: (call) => (transactions++, call()),
+    });
+    const log = dynamodb(client, { prefix: world.prefix });
+    await log.open({ ...runtime, clock });
+    const pending = { draft: draft("c", { membershipVersion: 0 }), refusal: () => undefined, note() {} };
+    await expect(log.append("c", [pending], 0)).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(transactions).toBe(0);
+  });
+
   it("refuses to go on in a log that has lost what its row has seen", async () => {
     const world = await newWorld();
     const store = await world.open();

@@ -8,7 +8,7 @@ const MARKS_AT_ONCE = 100;
 const FAILURES = 3;
 /**
  * How old a mark is before somebody else takes it off, ms. An append that was under way when its server vanished may still land;
- * a store gives up on one after half a minute at the most.
+ * a store gives up on one after 40 s at the most, and its mark is then 10 s older at the most.
  */
 const MARK_LIFE = 60_000;
 

@@ -6,6 +6,8 @@ import type { Head } from "../message-store.js";
 /** Entries that are read from the log at once. */
 const ENTRIES_AT_ONCE = 200;
 const BYTES_AT_ONCE = 1_048_576;
+/** Entries that one call deletes at the most, see `RetentionKeeper`. */
+const PRUNED_AT_ONCE = 500;
 /** How long whoever asks waits for a look that is under way before another begins, ms: its connection may have fallen silent. */
 const PATIENCE = 1_000;
 /** Conversations that the operator is told of only once. */
@@ -77,6 +79,7 @@ export class RowRepair {
         return missed;
       }
       if (row.firstId < log.firstId) {
+        await this.#deleteRest(conversationId, log.firstId);
         await this.pruned(conversationId, log);
       }
       if (row.head >= log.head) return missed;
@@ -97,6 +100,12 @@ export class RowRepair {
       await this.#rows.follower.advance(entries);
       missed += entries.length;
     }
+  }
+
+  /** What a crash has left of a deletion: once the row knows where its log begins nobody would look for it. */
+  async #deleteRest(conversationId: string, firstId: number): Promise<void> {
+    const rest = { keepFrom: firstId, keepSince: 0, through: firstId - 1 };
+    await this.#log.prune({ conversationId, ...rest, limit: PRUNED_AT_ONCE });
   }
 
   /** Has the row know where its log begins. @param log where it begins, and the ordinal of its end */
