@@ -121,21 +121,11 @@ export class CombinedMessages implements MessageStore {
       [...byConversation].map(([conversationId, drafts]) =>
         this.#storeInto(
           conversationId,
-          this.#letIn(drafts, rows.get(conversationId)?.isBlocked === true),
+          drafts.map((pending) => letIn(pending, rows.get(conversationId)?.isBlocked === true)),
           rows.get(conversationId),
         ),
       ),
     );
-  }
-
-  /** Sends back what one of two says of whom one has blocked the other. */
-  #letIn(drafts: readonly NotedDraft[], isBlocked: boolean): readonly NotedDraft[] {
-    return drafts.filter((pending) => {
-      if (!isKeptOut(pending.draft, { isBlocked })) return true;
-      const sentence = "One of the two has blocked the other since this was allowed.";
-      pending.note({ status: "refused", error: new ChatError("membership_moved", sentence) });
-      return false;
-    });
   }
 
   async #storeInto(
@@ -227,6 +217,13 @@ export class CombinedMessages implements MessageStore {
     const known = await this.#log.find(draft);
     return known === undefined ? { status: "refused", error } : { status: "duplicate", entry: known };
   }
+}
+
+/** Sends back what one of two says of whom one has blocked the other, unless it was stored before. */
+function letIn(pending: NotedDraft, isBlocked: boolean): NotedDraft {
+  if (!isKeptOut(pending.draft, { isBlocked })) return pending;
+  const sentence = "One of the two has blocked the other since this was allowed.";
+  return { ...pending, refusal: () => pending.refusal() ?? new ChatError("membership_moved", sentence) };
 }
 
 function pendingOf({ draft, call, index }: QueuedDraft): NotedDraft {

@@ -185,8 +185,8 @@ export function privacyCases(prove: Case): void {
       });
       await world.append([created]);
       await world.group("c", FEW);
-      const said = async (id: string, userId: string) => {
-        const draft = world.draft(id, userId, { membershipVersion: 1 });
+      const draftOf = (id: string, userId: string) => world.draft(id, userId, { membershipVersion: 1 });
+      const said = async (id: string, userId: string, draft = draftOf(id, userId)) => {
         const [outcome] = await messages.append([draft]);
         return outcome?.status === "refused" ? outcome.error.code : outcome?.status;
       };
@@ -194,7 +194,8 @@ export function privacyCases(prove: Case): void {
         const { blocks, blockedBy } = (await conversations.participation(userId, "d"))!;
         return [blocks, blockedBy];
       };
-      assert.equal(await said("d", "bo"), "stored");
+      const first = draftOf("d", "bo");
+      assert.equal(await said("d", "bo", first), "stored");
       assert.deepEqual(
         [await standing("ana"), await standing("bo")],
         [
@@ -211,6 +212,7 @@ export function privacyCases(prove: Case): void {
         ],
       );
       for (const userId of pair) assert.equal(await said("d", userId), "membership_moved");
+      assert.equal(await said("d", "bo", first), "duplicate");
       assert.equal(await said("d", SYSTEM_USER), "stored");
       assert.equal(await said("c", "ana"), "stored");
       await conversations.setPrivacy("bo", { unblock: ["ana"] });
