@@ -7,10 +7,7 @@ import { seededRandom } from "../src/testing/virtual-clock.js";
 import "../src/timeline/open-window.js";
 import { createWorld, type World } from "./world.js";
 
-/**
- * The same walks each time, so that nobody is held up by what was there before; others with CHAT_WALK_SEED. One bug that others find is
- * known and open: see the row "random walk" in docs/guarantees.md.
- */
+/** The same walks each time, so that nobody is held up by what was there before; others with CHAT_WALK_SEED. */
 const SEED = Number(process.env["CHAT_WALK_SEED"] ?? 1);
 
 /** What may happen. `who` picks a device or a user, `room` a conversation. */

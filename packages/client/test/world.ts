@@ -1,3 +1,4 @@
+import { ChatError } from "@chat/protocol";
 import { createChatClient } from "../src/index.js";
 import type { ChatClient, ChatClientOptions } from "../src/public-types.js";
 import { memoryCache } from "../src/cache/memory-cache.js";
@@ -26,6 +27,30 @@ function durable(cache: Cache): Cache {
   return { ...cache, persistent: true, close: () => Promise.resolve() };
 }
 
+/** What one client has of a cache that outlives it: it refuses once that client has closed it, as every cache has to. */
+function opened(cache: Cache): Cache {
+  let closed = false;
+  const guarded =
+    <A extends unknown[], R>(call: (...values: A) => Promise<R>) =>
+    async (...values: A): Promise<R> => {
+      if (closed) throw new ChatError("closed", "This cache was closed.");
+      return call(...values);
+    };
+  return {
+    get persistent() {
+      return cache.persistent;
+    },
+    load: guarded(() => cache.load()),
+    read: guarded((...query) => cache.read(...query)),
+    commit: guarded((...changes) => cache.commit(...changes)),
+    wipe: guarded(() => cache.wipe()),
+    async close() {
+      closed = true;
+      await cache.close();
+    },
+  };
+}
+
 export function createWorld(options: Partial<FakeServerOptions> & { seed?: number } = {}): World {
   const { seed = 1, ...more } = options;
   const clock = virtualClock();
@@ -37,14 +62,15 @@ export function createWorld(options: Partial<FakeServerOptions> & { seed?: numbe
     server,
     device(userId, more = {}) {
       const runtime = virtualRuntime(clock, ++seeds);
+      const { cache = memoryCache(runtime) } = more;
       const device = createChatClient({
         url: "wss://chat.test/",
         userId,
         token: "a token",
         runtime,
         transport: server.connect,
-        cache: memoryCache(runtime),
         ...more,
+        cache: opened(cache),
       });
       devices.push(device);
       return device;

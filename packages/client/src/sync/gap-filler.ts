@@ -164,6 +164,8 @@ export function createGapFiller(environment: GapFillerEnvironment): GapFiller {
         { type: "get-conversation", conversationId: replica.id },
         { mode: "session" },
       );
+      // Overtaken by one that was pushed, of which only what is not of the log was taken: the next try asks for a newer one.
+      if (row.version < replica.rowVersion) return;
       replicas.applyRow(row, row.head >= curMax(replica.ranges));
     }
     replica.early = [];

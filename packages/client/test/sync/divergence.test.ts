@@ -180,6 +180,44 @@ describe("a restored backup", () => {
     expect(texts(client, room)).toEqual(["kept", "instead"]);
   });
 
+  test.each([
+    ["", false],
+    [", also where a newer row overtakes the answer that says so", true],
+  ])("is noticed of messages that a device has only heard of, by their row%s", async (_, isOvertaken) => {
+    world = createWorld();
+    const { clock, server } = world;
+    const room = server.createGroup(["bo", "ana"], "room");
+    const client = world.device("ana");
+    await clock.advance(1_000);
+    server.post(room, "bo", "kept");
+    await clock.advance(100);
+    const backup = server.backup();
+    server.faults.outgoing = ({ type }) => (type === "entries" || type === "range" ? [] : [0]);
+    for (let count = 0; count < 5; count++) server.post(room, "bo", `lost ${count}`);
+    server.cut();
+    await clock.advance(3_000);
+    const { summary } = client.conversations.get(room)!;
+    expect(summary).toMatchObject({ unreadCount: 6, latest: { messageId: 7, snippet: "lost 4" } });
+    server.restore(backup);
+    server.faults.outgoing = ({ type }) => (type === "conversation" ? [500] : [0]);
+    let isCompared = false;
+    server.faults.incoming = ({ type }) => {
+      isCompared ||= type === "get-range";
+      if (type !== "get-conversation" || !isCompared || !isOvertaken) return undefined;
+      server.faults.incoming = undefined;
+      clock.schedule(100, () => {
+        server.removeMembers(room, "bo", ["ana"]);
+        server.addMembers(room, "bo", ["ana"]);
+      });
+      return undefined;
+    };
+    await clock.advance(30_000);
+    expect(server.faults.incoming === undefined).toBe(isOvertaken);
+    const after = client.conversations.get(room)!.summary;
+    expect(after).toMatchObject({ memberCount: 2, latest: { messageId: 2, snippet: "kept" } });
+    expect(after.unreadCount).toBe(isOvertaken ? 0 : 1);
+  });
+
   test("is noticed before anything live is put on top of what is lost", async () => {
     world = createWorld();
     const { clock, server } = world;
