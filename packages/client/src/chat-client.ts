@@ -183,7 +183,7 @@ export function createChatClient<C extends CustomData = CustomData>(
       return client;
     },
     get privacy() {
-      return core.status.privacy;
+      return core.privacy;
     },
     setPrivacy: (change, settings) => core.setPrivacy(change, settings),
     block: (other, settings) => core.setPrivacy({ block: [other] }, settings),

@@ -77,6 +77,8 @@ export interface ClientCore<C extends CustomData> {
   readonly users: UserDirectory<C>;
   readonly ask: Ask;
   readonly status: TabStatus;
+  /** What the user tells others. */
+  readonly privacy: UserPrivacy;
   readonly pending: number;
   push: ChatClient<C>["push"];
   setPrivacy(change: PrivacyRequest, options?: RequestOptions): Promise<void>;
@@ -96,15 +98,6 @@ export interface ClientCore<C extends CustomData> {
   close(): Promise<void>;
 }
 
-/** Before the leading tab is known. */
-const WAITING: TabStatus = {
-  connection: "connecting",
-  synced: false,
-  persistent: true,
-  textCharacters: LIMITS.textCharacters,
-  privacy: DEFAULT_PRIVACY,
-};
-
 /** Wires the layers together. */
 export function createClientCore<C extends CustomData>(
   environment: ClientCoreEnvironment<C>,
@@ -120,8 +113,13 @@ export function createClientCore<C extends CustomData>(
   let privacy = DEFAULT_PRIVACY;
   let epoch: string | undefined;
   let deviceId: string | undefined;
-  /** What the leading tab says of itself; absent while that is this one. */
-  let leader: TabStatus | undefined = WAITING;
+  /** What the leading tab says of itself, before it is known that it connects; absent while that is this one. */
+  let leader: TabStatus | undefined = {
+    connection: "connecting",
+    synced: false,
+    persistent: true,
+    textCharacters,
+  };
 
   const writer = createCacheWriter(device.cache, (error) => {
     report(error);
@@ -240,7 +238,7 @@ export function createClientCore<C extends CustomData>(
   const typing = createTyping(
     runtime.clock,
     (conversationId, isTyping) => {
-      if (!(replicas.get(conversationId)?.row.privacy?.typing ?? status().privacy.typing)) return;
+      if (!(replicas.get(conversationId)?.row.privacy?.typing ?? privacy.typing)) return;
       if (leader) device.ask({ type: "typing", conversationId, typing: isTyping }).catch(() => {});
       else
         connection.send({
@@ -283,7 +281,6 @@ export function createClientCore<C extends CustomData>(
       synced: listSync.synced,
       persistent: writer.persistent,
       textCharacters,
-      privacy,
     };
   const isOnline = (): boolean => status().connection === "online";
 
@@ -415,7 +412,7 @@ export function createClientCore<C extends CustomData>(
   });
 
   function load(snapshot: CacheSnapshot): void {
-    ({ epoch, deviceId, privacy = DEFAULT_PRIVACY } = snapshot.meta);
+    ({ epoch, deviceId } = snapshot.meta);
     tabSync.load(snapshot);
     listTopic.changed();
   }
@@ -424,7 +421,7 @@ export function createClientCore<C extends CustomData>(
     const wasOnline = leader?.connection === "online";
     connection.disconnect();
     leader = next;
-    ({ textCharacters, privacy } = next);
+    ({ textCharacters } = next);
     const online = next.connection === "online";
     if (wasOnline && !online) lost();
     if (online && !wasOnline) {
@@ -453,6 +450,9 @@ export function createClientCore<C extends CustomData>(
     ask,
     get status() {
       return status();
+    },
+    get privacy() {
+      return privacy;
     },
     get pending() {
       return outbox.pending;

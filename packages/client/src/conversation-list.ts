@@ -80,7 +80,7 @@ export function createConversationList<C extends CustomData>(
       get state() {
         return state();
       },
-      subscribe: (listener) => topic.subscribe(listener),
+      subscribe: topic.subscribe,
       get,
       async fetch(id, { signal } = {}) {
         assertId(id, "id");

@@ -128,7 +128,7 @@ export function createConversation<C extends CustomData>(
       }
       return summary;
     },
-    subscribe: (listener) => topic.subscribe(listener),
+    subscribe: topic.subscribe,
     timeline,
     send: (content, options) => send(typeof content === "string" ? { text: content } : content, options),
 
@@ -136,7 +136,7 @@ export function createConversation<C extends CustomData>(
       const failed = outbox.failed(key);
       return send(failed, options, [failed]);
     },
-    discard: (key) => outbox.remove(key),
+    discard: outbox.remove,
 
     async redact(messageId, options) {
       assertMessageId(messageId, "messageId");

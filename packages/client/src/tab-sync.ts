@@ -1,4 +1,11 @@
-import { type ChatError, type ClientFrame, LIMITS, type ServerFrame, type UserPrivacy } from "@chat/protocol";
+import {
+  type ChatError,
+  type ClientFrame,
+  DEFAULT_PRIVACY,
+  LIMITS,
+  type ServerFrame,
+  type UserPrivacy,
+} from "@chat/protocol";
 import type { CacheChanges, CacheSnapshot, OutboxItem } from "./cache/cache.js";
 import type { Request, Requests } from "./connection/requests.js";
 import type { Outbox } from "./outbox/outbox.js";
@@ -21,8 +28,8 @@ export interface TabSyncEnvironment {
   readonly listSync: Pick<ListSync, "load" | "row">;
   readonly users: Pick<Users<object>, "load" | "take" | "reset">;
   readonly receipts: Receipts;
-  /** Takes what the user tells others. */
-  privacy(privacy: UserPrivacy): void;
+  /** Takes what the user tells others. @param force it is no older than what is known, whatever its version */
+  privacy(privacy: UserPrivacy, force?: boolean): void;
 }
 
 /** Keeps the tabs of a device alike: what is done here for others, and what is taken over from the one that leads. */
@@ -68,6 +75,7 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
       replicas.load(conversations);
       users.load(profiles);
       listSync.load(meta);
+      environment.privacy(meta.privacy ?? DEFAULT_PRIVACY, true);
       for (const item of outbox.load(items)) void settleUntold(item);
     },
 
@@ -77,6 +85,7 @@ export function createTabSync(environment: TabSyncEnvironment): TabSync {
       replicas.mirror(changes);
       outbox.mirror(changes);
       users.take(profiles, "kept");
+      if (meta.privacy) environment.privacy(meta.privacy, true);
       if (reset || meta.cursor) listSync.load(meta);
     },
 

@@ -164,7 +164,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
 
     async remove(clientMessageId) {
       failed(clientMessageId);
-      take(slots.get(clientMessageId)!);
+      drop(clientMessageId);
       await commit({ removeOutbox: [clientMessageId] }, "strict");
     },
 
@@ -191,7 +191,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     settle(entries) {
       const settled: string[] = [];
       for (const entry of entries) {
-        const slot = entry.clientMessageId === undefined ? undefined : slots.get(entry.clientMessageId);
+        const slot = slots.get(entry.clientMessageId ?? "");
         if (slot === undefined) continue;
         settled.push(slot.item.clientMessageId);
         slot.resolve(entry);
@@ -247,9 +247,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     },
 
     get pending() {
-      let pending = 0;
-      for (const [, { item }] of slots) if (!item.failure) pending++;
-      return pending;
+      return [...slots.values()].filter(({ item }) => !item.failure).length;
     },
   };
 }

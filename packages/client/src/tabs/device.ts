@@ -1,10 +1,4 @@
-import {
-  ChatError,
-  type Entry,
-  type PresenceChangedFrame,
-  type Runtime,
-  type UserPrivacy,
-} from "@chat/protocol";
+import { ChatError, type Entry, type PresenceChangedFrame, type Runtime } from "@chat/protocol";
 import type { Cache, CacheChanges, CacheReadQuery, CacheSnapshot } from "../cache/cache.js";
 import { indexedDbCache } from "../cache/indexed-db-cache.js";
 import { memoryCache } from "../cache/memory-cache.js";
@@ -20,8 +14,6 @@ export interface TabStatus {
   readonly persistent: boolean;
   /** Code points of one message's text that the server accepts. */
   readonly textCharacters: number;
-  /** What the user tells others. */
-  readonly privacy: UserPrivacy;
 }
 
 /** What any tab may commit: messages written or discarded in it. */

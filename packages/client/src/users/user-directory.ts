@@ -99,7 +99,7 @@ export function createUsers<C extends CustomData>({
         const profile = profiles.get(id);
         return profile && userOf(profile);
       },
-      subscribe: (listener) => topic.subscribe(listener),
+      subscribe: topic.subscribe,
       async setProfile(profile, { signal }: RequestOptions = {}) {
         checkProfile(profile.name, profile.data);
         const {

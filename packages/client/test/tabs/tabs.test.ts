@@ -110,6 +110,15 @@ describe("two tabs", () => {
     const third = open();
     await pass(300);
     expect(third.client.privacy.readReceipts).toBe(false);
+    // The same object, however often the tab that leads tells how it is.
+    const before = [leader, follower, third].map(({ client }) => client.privacy);
+    server.cut();
+    await pass(5_000);
+    for (const [index, { client }] of [leader, follower, third].entries()) {
+      expect(client.status.synced).toBe(true);
+      expect(client.privacy).toBe(before[index]);
+      expect(client.privacy).toSatisfy(Object.isFrozen);
+    }
     // Without a network as it was known last: in the tab that leads next, and in those that are opened then.
     server.faults.unreachable = true;
     leader.tab.crash();
