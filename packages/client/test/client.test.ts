@@ -487,6 +487,17 @@ test("ready() and loadOlder() can be given up, each for who asked", async () => 
   client.connect();
   await clock.advance(1_000);
   expect(timeline.messages).toHaveLength(shown);
+
+  // Whoever asks in the same turn, as an effect does that React mounts twice, has nothing to do with who gave up.
+  const third = new AbortController();
+  const given = timeline.loadOlder({ signal: third.signal });
+  await Promise.resolve();
+  third.abort();
+  const again = timeline.loadOlder();
+  await expect(given).rejects.toMatchObject({ code: "aborted" });
+  await clock.advance(1_000);
+  await again;
+  expect(timeline.messages.length).toBeGreaterThan(shown);
   await world.close();
 });
 

@@ -31,21 +31,23 @@ export function createLines<C extends CustomData>(userId: string): LineOf<C> {
     const status = isOwn ? statusOf(source.messageId, receipts) : undefined;
     if (line === undefined || (receipts && status !== line.status)) {
       const { text, data, replyTo, mentions, createdAt, clientMessageId } = source;
+      // An item of the outbox has nothing of what only entries have, and the other way round.
+      const { messageId, senderId = userId, redacted, failure } = source as Partial<Entry & OutboxItem>;
       line = Object.freeze(
         defined({
-          key: clientMessageId ?? String(stored && source.messageId),
-          messageId: stored ? source.messageId : undefined,
-          senderId: stored ? source.senderId : userId,
-          state: stored ? "stored" : source.failure ? "failed" : "pending",
+          key: clientMessageId ?? String(messageId),
+          messageId,
+          senderId,
+          state: stored ? "stored" : failure ? "failed" : "pending",
           status,
-          error: stored ? undefined : source.failure,
+          error: failure,
           kind: kindOf(source),
           createdAt,
           text,
           data,
           replyTo,
           mentions,
-          redacted: stored ? source.redacted : undefined,
+          redacted,
         } as const),
       );
       lines.set(source, line);

@@ -30,12 +30,13 @@ export function createPager(
     },
     async load({ limit, signal } = {}) {
       if (signal?.aborted) throw aborted(signal);
-      if (current === undefined) {
+      // One that was given up is ending: whoever comes now gets another one.
+      if (!current?.waiting) {
         const controller = new AbortController();
         const page = loadPage(pageSize(limit), controller.signal);
         const load = { page, controller, waiting: 0 };
         load.page = page.finally(() => {
-          current = undefined;
+          if (current === load) current = undefined;
           changed();
         });
         current = load;

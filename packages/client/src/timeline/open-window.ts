@@ -183,7 +183,7 @@ export async function openWindow<C extends CustomData>(
   );
   const [olderPager, newerPager] = pagers as [(typeof pagers)[0], (typeof pagers)[0]];
 
-  await load(around, first, signal);
+  await abortable(load(around, first, signal), signal);
   subscriptions.add(topic.subscribe(keepUp));
 
   return {

@@ -139,6 +139,18 @@ describe("a window", () => {
     });
   });
 
+  test("can be given up while the newest messages are fetched first", async () => {
+    const ana = await start(300);
+    world.server.faults.outgoing = ({ type }) => (type === "range" || type === "entries" ? [] : [0]);
+    say(1);
+    world.server.cut();
+    await world.clock.advance(1_000);
+    const controller = new AbortController();
+    const given = timelineOf(ana).window({ around: 100, signal: controller.signal });
+    controller.abort();
+    await expect(soon(given, 100)).rejects.toMatchObject({ code: "aborted" });
+  });
+
   test("shows no word that was redacted or erased", async () => {
     const ana = await start(300);
     const window = await open(ana, { around: 100, limit: 20 });
