@@ -45,8 +45,9 @@ export function mirrorChanges(
   }
   for (const { conversationId, above } of truncate) {
     const replica = byId.get(conversationId);
-    if (replica) replica.heard = above;
-    if (replica) reopen(replica);
+    if (!replica) continue;
+    replica.heard = above;
+    reopen(replica);
   }
   for (const { row } of conversations) changed(byId.get(row.conversationId)!);
 }

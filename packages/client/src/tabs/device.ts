@@ -285,6 +285,8 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       letGo();
       storage = Promise.resolve(next);
       ({ persistent } = next);
+      // What could not be written was told to nobody: to the other tabs this is another leader, of which they take everything anew.
+      tabs.number++;
       tabs.tell({ status: handlers.status() });
     },
     suspend: tabs.leave,

@@ -1,5 +1,6 @@
 import "fake-indexeddb/auto";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { IDBDatabase } from "fake-indexeddb";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ChatError } from "@chat/protocol";
 import { memoryCache } from "../../src/cache/memory-cache.js";
 import * as CLIENT_LIMITS from "../../src/client-limits.js";
@@ -495,4 +496,35 @@ test("where storage is refused the tabs share one device in memory, also when it
   expect(stored()).toEqual(["waits"]);
   expect(texts(follower.client, "room")).toEqual(["waits"]);
   expect(follower.client.status.storage).toBe("memory");
+});
+
+test("where storage fails the tabs go on together in memory, with what it refused", async () => {
+  const [leader, follower] = await openTwo();
+  const { transaction } = IDBDatabase.prototype;
+  const full = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(function (
+    this: IDBDatabase,
+    ...asked: Parameters<typeof transaction>
+  ) {
+    if (asked[1] === "readwrite") throw new DOMException("The disk is full.", "QuotaExceededError");
+    return transaction.apply(this, asked);
+  });
+  const creating = follower.client.conversations.createGroup({ members: ["bo"], name: "made meanwhile" });
+  server.post("room", "bo", "refused");
+  await pass(500);
+  full.mockRestore();
+  expect((await creating).summary.name).toBe("made meanwhile");
+  server.post("room", "bo", "later");
+  await send(follower, "mine");
+  await pass(500);
+  for (const { client, heard } of [leader, follower]) {
+    expect(client.status).toMatchObject({
+      storage: "memory",
+      connection: "online",
+      synced: true,
+      pending: 0,
+    });
+    expect(client.conversations.items).toHaveLength(2);
+    expect(texts(client, "room")).toEqual(["refused", "later", "mine"]);
+    expect(heard).toEqual(["refused", "later", "mine"]);
+  }
 });
