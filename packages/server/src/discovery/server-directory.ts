@@ -1,4 +1,5 @@
 import { type Cancel, ChatError, isChatError, type Runtime } from "@chat/protocol";
+import { inTime } from "../in-time.js";
 import type { AnnouncedServer, Discovery } from "./discovery.js";
 
 /** Announcements that may fail one after the other before this server counts as gone. */
@@ -90,7 +91,7 @@ export class ServerDirectory {
     const { discovery } = this.#options;
     if (discovery === undefined) return [];
     // Those who ask at the same time share a read.
-    this.#reading ??= this.#inTime(() => discovery.list()).finally(() => (this.#reading = undefined));
+    this.#reading ??= this.#inTime(discovery.list()).finally(() => (this.#reading = undefined));
     return this.#reading;
   }
 
@@ -126,7 +127,7 @@ export class ServerDirectory {
   async #told(work: () => Promise<void>): Promise<void> {
     const { log } = this.#options.runtime;
     try {
-      await this.#inTime(work);
+      await this.#inTime(work());
       if (!this.#isKnown) log("info", "discovery_back", {});
       this.#isKnown = true;
     } catch (error) {
@@ -136,18 +137,9 @@ export class ServerDirectory {
     }
   }
 
-  async #inTime<T>(work: () => Promise<T>): Promise<T> {
-    let cancel: Cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.runtime.clock.schedule(DEADLINE, () =>
-        reject(new ChatError("store_unavailable", "The discovery does not answer.")),
-      );
-    });
-    try {
-      return await Promise.race([work(), late]);
-    } finally {
-      cancel();
-    }
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    const late = (): ChatError => new ChatError("store_unavailable", "The discovery does not answer.");
+    return inTime(this.#options.runtime.clock, DEADLINE, late, work);
   }
 }
 

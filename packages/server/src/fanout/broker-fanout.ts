@@ -1,4 +1,5 @@
 import { type Cancel, ChatError, isChatError, type Runtime } from "@chat/protocol";
+import { inTime } from "../in-time.js";
 import { type Fanout, QUEUE_BYTES, QUEUE_ENVELOPES } from "./fanout.js";
 import { packEnvelopes, unpackEnvelopes } from "./packet.js";
 
@@ -182,22 +183,9 @@ export class BrokerFanout implements Fanout {
     }
   }
 
-  async #within<T>(duration: number, work: Promise<T>): Promise<T> {
-    let cancel: Cancel = () => {};
-    const tooLate = new Promise<never>((_, reject) => {
-      cancel = this.#runtime.clock.schedule(duration, () =>
-        reject(
-          new ChatError(
-            "store_unavailable",
-            `${this.#broker.name} can't be reached; is it up, and the login right?`,
-          ),
-        ),
-      );
-    });
-    try {
-      return await Promise.race([work, tooLate]);
-    } finally {
-      cancel();
-    }
+  #within<T>(duration: number, work: Promise<T>): Promise<T> {
+    const sentence = `${this.#broker.name} can't be reached; is it up, and the login right?`;
+    const tooLate = (): ChatError => new ChatError("store_unavailable", sentence);
+    return inTime(this.#runtime.clock, duration, tooLate, work);
   }
 }

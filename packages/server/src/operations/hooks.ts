@@ -1,5 +1,4 @@
 import {
-  type Cancel,
   ChatError,
   isChatError,
   isWellFormed,
@@ -9,6 +8,7 @@ import {
   type Runtime,
   utf8Length,
 } from "@chat/protocol";
+import { inTime } from "../in-time.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Caller } from "./operation-context.js";
 
@@ -245,20 +245,15 @@ export class Hooks {
 
   async #within<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
-    let cancel: Cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.runtime.clock.schedule(this.deadline, () => {
-        controller.abort();
-        reject(new ChatError("overloaded", "The application took too long to decide; try again."));
-      });
-    });
+    const late = (): ChatError => {
+      controller.abort();
+      return new ChatError("overloaded", "The application took too long to decide; try again.");
+    };
     try {
-      return await Promise.race([ask(controller.signal), late]);
+      return await inTime(this.runtime.clock, this.deadline, late, ask(controller.signal));
     } catch (error) {
       if (isChatError(error) && isTellable(error)) throw error;
       throw new ChatError("internal", "The server failed; try again.", { cause: error });
-    } finally {
-      cancel();
     }
   }
 }

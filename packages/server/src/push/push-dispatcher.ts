@@ -9,6 +9,7 @@ import {
   LIMITS,
   type Runtime,
 } from "@chat/protocol";
+import { inTime } from "../in-time.js";
 import type { ChatStore } from "../store/chat-store.js";
 import type { PushSubscription } from "../store/push-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
@@ -347,20 +348,13 @@ export class PushDispatcher {
     const { compose, runtime } = this.#options;
     const { userId: _, ...payload } = notification;
     if (compose === undefined) return payload;
-    let cancel: Cancel = () => {};
     // One that never ends must not keep everybody else's pushes from being sent.
-    const late = new Promise<never>((_, reject) => {
-      cancel = runtime.clock.schedule(COMPOSE_DEADLINE, () =>
-        reject(new DOMException("compose took too long.", "TimeoutError")),
-      );
-    });
+    const late = (): Error => new DOMException("compose took too long.", "TimeoutError");
     try {
-      return await Promise.race([compose(notification), late]);
+      return await inTime(runtime.clock, COMPOSE_DEADLINE, late, Promise.resolve(compose(notification)));
     } catch (error) {
       runtime.log("error", "push_compose_failed", { error: error instanceof Error ? error.name : "error" });
       return undefined;
-    } finally {
-      cancel();
     }
   }
 }

@@ -1,5 +1,6 @@
-import { type Cancel, ChatError, isChatError, isId, type Runtime, SYSTEM_USER } from "@chat/protocol";
+import { ChatError, isChatError, isId, type Runtime, SYSTEM_USER } from "@chat/protocol";
 import { loggableError } from "../admission/loggable-error.js";
+import { inTime } from "../in-time.js";
 import type { Peer } from "./socket.js";
 
 /** What the application's `authenticate` is given. */
@@ -40,18 +41,14 @@ export async function authenticateWithin(
   request: Omit<AuthenticateRequest, "signal">,
 ): Promise<Authenticated> {
   const controller = new AbortController();
-  let cancel: Cancel = () => {};
-  const late = new Promise<never>((_, reject) => {
-    cancel = runtime.clock.schedule(deadline, () => {
-      controller.abort();
-      reject(
-        new ChatError("unauthenticated", "Checking the token took too long; try again.", { retryable: true }),
-      );
-    });
-  });
+  const late = (): ChatError => {
+    controller.abort();
+    const sentence = "Checking the token took too long; try again.";
+    return new ChatError("unauthenticated", sentence, { retryable: true });
+  };
   try {
     const check = async (): Promise<Authenticated> => authenticate({ ...request, signal: controller.signal });
-    const { userId, expiresAt } = await Promise.race([check(), late]);
+    const { userId, expiresAt } = await inTime(runtime.clock, deadline, late, check());
     if (!isId(userId)) throw new Error("authenticate gave no valid userId");
     if (userId === SYSTEM_USER) throw new Error("authenticate gave the system's own userId");
     if (expiresAt === undefined) return { userId };
@@ -67,7 +64,5 @@ export async function authenticateWithin(
     if (isChatError(error)) throw error;
     runtime.log("info", "authentication_refused", { ...loggableError(error) });
     throw new ChatError("unauthenticated", "The token was refused; get a new one.", { cause: error });
-  } finally {
-    cancel();
   }
 }

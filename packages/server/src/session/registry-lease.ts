@@ -1,5 +1,6 @@
 import { type Cancel, ChatError, type Runtime } from "@chat/protocol";
 import { loggableError } from "../admission/loggable-error.js";
+import { inTime } from "../in-time.js";
 import type { Registry, ServerIdentity, SessionRecord } from "../registry/registry.js";
 
 /** How long the registry may take to take a server out, ms. */
@@ -47,19 +48,11 @@ export class RegistryLease {
    * @param started rejects if the server never was in it
    * @throws ChatError `store_unavailable`, and what `started` does
    */
-  async leave(started: Promise<unknown>): Promise<void> {
+  leave(started: Promise<unknown>): Promise<void> {
     const { runtime, registry, identity } = this.#options;
-    let cancel: Cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = runtime.clock.schedule(LEAVE_DEADLINE, () =>
-        reject(new ChatError("store_unavailable", "The registry does not answer.")),
-      );
-    });
-    try {
-      await Promise.race([started.then(() => registry.leave(identity)), late]);
-    } finally {
-      cancel();
-    }
+    const late = (): ChatError => new ChatError("store_unavailable", "The registry does not answer.");
+    const leaving = started.then(() => registry.leave(identity));
+    return inTime(runtime.clock, LEAVE_DEADLINE, late, leaving);
   }
 
   #keep(): void {

@@ -1,4 +1,5 @@
-import { type Cancel, ChatError, type Clock, systemRuntime } from "@chat/protocol";
+import { ChatError, type Clock, systemRuntime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import { decodeAnnouncements, encodeAnnouncement } from "../announcement.js";
 import type { AnnouncedServer, Discovery } from "../discovery.js";
 import type { ZooKeeperClient, ZooKeeperFailure } from "./zookeeper-client.js";
@@ -92,22 +93,17 @@ class ZooKeeperDiscovery implements Discovery {
   }
 
   async #run<T>(work: (client: ZooKeeperClient) => Promise<T>): Promise<T> {
-    let cancel: Cancel = () => {};
     const connected = this.#connected();
     const client = this.#client;
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.schedule(CALL_DEADLINE, () => {
-        // The client does not notice by itself that a line is dead. One that was opened since is another line.
-        if (this.#client === client) this.#forget();
-        reject(new Error("ZooKeeper did not answer in time."));
-      });
-    });
+    const late = (): Error => {
+      // The client does not notice by itself that a line is dead. One that was opened since is another line.
+      if (this.#client === client) this.#forget();
+      return new Error("ZooKeeper did not answer in time.");
+    };
     try {
-      return await Promise.race([connected.then(work), late]);
+      return await inTime(this.#clock, CALL_DEADLINE, late, connected.then(work));
     } catch (cause) {
       throw new ChatError("store_unavailable", "The discovery in ZooKeeper does not answer.", { cause });
-    } finally {
-      cancel();
     }
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Cancel, ChatError, newUuid, type Runtime, systemRuntime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
 import type { KafkaConnection, KafkaRecord } from "./kafka-connection.js";
@@ -105,14 +106,10 @@ function kafkaBroker(connection: KafkaConnection, topic: string, prefix: string,
     },
     async close() {
       closed = true;
-      let cancelDeadline: Cancel = () => {};
-      const overdue = new Promise<void>((resolve) => {
-        cancelDeadline = runtime.clock.schedule(CLOSE_DEADLINE, resolve);
-      });
+      const late = (): Error => new Error("Kafka did not let go in time.");
       const closing = Promise.all([...cancels].map((cancel) => cancel())).then(() => connection.close());
       // What ends after the deadline ends by itself; of one that is lost there is nothing to tell.
-      await Promise.race([closing.catch(() => {}), overdue]);
-      cancelDeadline();
+      await inTime(runtime.clock, CLOSE_DEADLINE, late, closing).catch(() => {});
     },
   };
 }

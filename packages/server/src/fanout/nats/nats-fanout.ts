@@ -1,4 +1,5 @@
-import { type Cancel, type Runtime, systemRuntime } from "@chat/protocol";
+import { type Runtime, systemRuntime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import { type Broker, BrokerFanout } from "../broker-fanout.js";
 import type { Fanout } from "../fanout.js";
 import type { JetStreamClient } from "./jetstream-client.js";
@@ -108,12 +109,8 @@ function natsBroker(
       for (const subscription of [...subscriptions]) cancel(subscription);
       if (connection.isClosed()) return;
       // A client that is closed while its last words go into a broken connection throws an error that nobody can catch.
-      let cancelDeadline: Cancel = () => {};
-      const overdue = new Promise<void>((resolve) => {
-        cancelDeadline = runtime.clock.schedule(CLOSE_DEADLINE, resolve);
-      });
-      await Promise.race([connection.flush().catch(() => {}), overdue]);
-      cancelDeadline();
+      const late = (): Error => new Error("NATS did not take the last words in time.");
+      await inTime(runtime.clock, CLOSE_DEADLINE, late, connection.flush()).catch(() => {});
     },
   };
 }

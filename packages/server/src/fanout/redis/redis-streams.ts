@@ -1,4 +1,5 @@
 import type { Cancel, Runtime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import type { Broker } from "../broker-fanout.js";
 import type { RedisConnection } from "./redis-connection.js";
 
@@ -87,9 +88,8 @@ function readStream(
     const wait = ["COUNT", String(READ_PACKETS), "BLOCK", String(READ_WAIT)];
     // On one connection, so what was handled is gone before the next read begins.
     const removal = handled.length === 0 ? undefined : reader.command(["XDEL", stream, ...handled]);
-    const [answer] = await inTime(
-      Promise.all([reader.command(["XREAD", ...wait, "STREAMS", stream, "0"]), removal]),
-    );
+    const reading = Promise.all([reader.command(["XREAD", ...wait, "STREAMS", stream, "0"]), removal]);
+    const [answer] = await inTime(runtime.clock, READ_OVERDUE, overdue, reading);
     handled = [];
     for (const { id, packet } of entriesOf(answer)) {
       if (cancelled) return;
@@ -99,20 +99,10 @@ function readStream(
   }
 
   /** Gives a connection up that does not answer: a cut that nobody tells of would else last for as long as TCP hopes. */
-  async function inTime<T>(work: Promise<T>): Promise<T> {
-    let cancelOverdue: Cancel = () => {};
-    const overdue = new Promise<never>((_, reject) => {
-      cancelOverdue = runtime.clock.schedule(READ_OVERDUE, () => {
-        reader.close();
-        if (!cancelled) reader = connection.reader();
-        reject(new Error("Redis does not answer."));
-      });
-    });
-    try {
-      return await Promise.race([work, overdue]);
-    } finally {
-      cancelOverdue();
-    }
+  function overdue(): Error {
+    reader.close();
+    if (!cancelled) reader = connection.reader();
+    return new Error("Redis does not answer.");
   }
 
   async function readOn(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Runtime } from "@chat/protocol";
+import { inTime } from "../../in-time.js";
 import { ANSWER_DEADLINE, connectInTime } from "../sql/connect-in-time.js";
 import { AnswerOverdue } from "../sql/engine-failure.js";
 import { failureOf } from "./mysql-failure.js";
@@ -26,16 +27,11 @@ export class MysqlConnections {
   async use<T>(runtime: Runtime, work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
     const connecting = this.#pool.getConnection();
     const connection = await connectInTime(runtime, "MySQL", connecting, (late) => late.release());
-    let cancel = (): void => {};
     // The driver leaves a statement unanswered whose connection is closed.
-    const overdue = new Promise<never>((_, reject) => {
-      cancel = runtime.clock.schedule(ANSWER_DEADLINE, () =>
-        reject(new AnswerOverdue(`MySQL did not answer for ${ANSWER_DEADLINE} ms.`)),
-      );
-    });
+    const overdue = (): Error => new AnswerOverdue(`MySQL did not answer for ${ANSWER_DEADLINE} ms.`);
     const working = this.#inspect(connection).then(() => work(connection));
     try {
-      const result = await Promise.race([working, overdue]);
+      const result = await inTime(runtime.clock, ANSWER_DEADLINE, overdue, working);
       connection.release();
       return result;
     } catch (thrown) {
@@ -43,8 +39,6 @@ export class MysqlConnections {
       if (kind === "lost" || kind === "engine") connection.destroy();
       else connection.release();
       throw thrown;
-    } finally {
-      cancel();
     }
   }
 
