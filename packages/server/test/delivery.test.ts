@@ -244,12 +244,14 @@ describe("Deliverer", () => {
     deliverer: Deliverer;
     reads: number[];
     log: StoredEntry[];
+    clock: VirtualClock;
     messages: MessageStore;
     append: () => Promise<readonly AppendOutcome[]>;
   }> {
     const database = new Database(":memory:");
     const store = sqlite(database, { allowVolatile: true });
-    const { runtime } = new VirtualClock();
+    const clock = new VirtualClock();
+    const { runtime } = clock;
     await store.open({ runtime, groupMembers: 10 });
     onTestFinished(async () => {
       await store.close();
@@ -302,7 +304,14 @@ describe("Deliverer", () => {
       receiptMembers: 100,
       largeGroups: DEFAULT_SETTINGS,
     });
-    return { deliverer, reads, log, messages, append: () => store.messages.append([draft(log.length)]) };
+    return {
+      deliverer,
+      reads,
+      log,
+      clock,
+      messages,
+      append: () => store.messages.append([draft(log.length)]),
+    };
   }
 
   class Collector implements Recipient {
@@ -337,6 +346,36 @@ describe("Deliverer", () => {
     await new VirtualClock().settle();
     expect(bo.ids).toEqual([3, 4, 5, 6, 7]);
     expect(reads).toEqual([]);
+  });
+
+  it("reads no store for what is on its way, for as long as something of it comes", async () => {
+    const { deliverer, reads, log, clock } = await withLog(2);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    // Of three servers, one is always late.
+    for (const messageId of [4, 3, 6, 5, 8, 7]) {
+      deliverer.receive(hint(log[1]!, { messageId }));
+      await clock.settle();
+      clock.advance(10);
+      await clock.settle();
+    }
+    expect(bo.ids).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(reads).toEqual([]);
+  });
+
+  it("reads what does not come", async () => {
+    const { deliverer, reads, log, clock } = await withLog(3);
+    const bo = new Collector();
+    const attached = deliverer.attach(bo);
+    deliverer.receive(hint(log[0]!));
+    await attached;
+    deliverer.receive(hint(log[2]!));
+    await clock.settle();
+    expect(reads).toEqual([]);
+    clock.advance(15);
+    await clock.settle();
+    expect(bo.ids).toEqual([1, 2, 3]);
+    expect(reads).toEqual([1]);
   });
 
   it("reads what is missing, once, and believes the store where a hint names what is not there", async () => {
@@ -426,13 +465,16 @@ describe("Deliverer", () => {
   });
 
   it("delivers a run that is longer than what may wait early", async () => {
-    const { deliverer, log } = await withLog(700);
+    const { deliverer, log, clock } = await withLog(700);
     const bo = new Collector();
     const attached = deliverer.attach(bo);
     deliverer.receive(hint(log[0]!));
     await attached;
     for (const entry of log.slice(2)) deliverer.receive(hint(entry));
-    while (deliverer.headOf("room")! < 700) await new VirtualClock().settle();
+    while (deliverer.headOf("room")! < 700) {
+      await clock.settle();
+      clock.advance(15);
+    }
     expect(bo.ids).toEqual(upTo(700));
   });
 

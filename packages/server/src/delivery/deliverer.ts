@@ -15,6 +15,8 @@ import type { Typing } from "./typing.js";
 
 /** Entries per read when a track fills a gap. */
 const GAP_PAGE = LIMITS.rangeEntries;
+/** ms that entries of another server may come later than those behind them, before they are read from the store. */
+const GAP_PATIENCE = 15;
 /** ms before a read that failed is tried again. */
 const RETRY_DELAY = 500;
 /** ms for each member over which devices spread their asking for news, and the most of it. */
@@ -262,7 +264,7 @@ export class Deliverer {
     if (track === undefined) return;
     track.take(entries);
     if (head > track.wanted) track.wanted = head;
-    if (track.wanted > track.head) void this.#fill(track);
+    if (track.wanted > track.head) void this.#fill(track, entries.length === 0);
     else this.#dropIfEmpty(track);
   }
 
@@ -470,13 +472,22 @@ export class Deliverer {
     this.receipts.forget(track.conversationId);
   }
 
-  /** Fills a gap in the background, once the turn is over: most of what is missing then has come by itself. */
-  async #fill(track: Track): Promise<void> {
+  /**
+   * Fills a gap in the background: what is missing is most often on its way from another server, and a read of it would be one too many.
+   * @param isTold something was told without its entries: they won't come
+   */
+  async #fill(track: Track, isTold: boolean): Promise<void> {
+    if (isTold) track.mustRead = true;
     if (track.filling) return;
     track.filling = true;
     const { clock, log } = this.#options.runtime;
     await new Promise<void>((resolve) => clock.nextTurn(resolve));
     while (track.wanted > track.head && this.#isLive(track)) {
+      const { head } = track;
+      if (!track.mustRead) await new Promise<void>((resolve) => clock.schedule(GAP_PATIENCE, resolve));
+      // That one has come; if another is missing by now, it has its own time.
+      if (!track.mustRead && track.head > head) continue;
+      track.mustRead = false;
       try {
         await this.#catchUp(track);
       } catch (error) {
@@ -484,7 +495,7 @@ export class Deliverer {
         await new Promise<void>((resolve) => clock.schedule(RETRY_DELAY, resolve));
       }
     }
-    track.filling = false;
+    track.filling = track.mustRead = false;
     this.#dropIfEmpty(track);
   }
 

@@ -46,6 +46,8 @@ export class Track {
   wanted: number;
   /** True while a gap is being filled in the background. */
   filling = false;
+  /** What is missing won't come by itself. */
+  mustRead = false;
   /** When entries were last delivered, as its environment counts. */
   movedAt = 0;
   /** The newest head of the row, as the store told it. */
