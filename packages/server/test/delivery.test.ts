@@ -499,12 +499,19 @@ describe("what another server tells", () => {
     ["receipts", "room", false, [{}]],
     ["typing", "room", null, true],
     ["disconnect", 5, {}],
-    [1, "room", 2],
-    [1, "room", 2, [null]],
-    [1, "room", 2, [{ messageId: 2 }]],
-    [1, "room", 2, [{ messageId: 2, senderId: "ana", kind: "text", text: 5 }]],
-    [1, "room", NaN, []],
-    [1, "room", 1e300, []],
+    [1, "room", 2, []],
+    [2, "room", 2],
+    [2, "room", 2, [], 5],
+    [2, Uint8Array.of(1), 2, [], []],
+    [2, "room", 2, [2], [null]],
+    [2, "room", 2, [2], [[]]],
+    [2, "room", 2, [2], [[1]]],
+    [2, "room", 2, [2], [[9, "ana", "d", "c", 0, 2, 0, "x"]]],
+    [2, "room", 2, [], [[1, "ana", "d", "c", 0, 2, 0, "x"]]],
+    [2, "room", 2, [2], [[1, "ana", "d", "c", 0, 2, 0, 5]]],
+    [2, "room", 2, [2], [[1, "ana", "d", "c", 0, 2, 0, "x", null, 5]]],
+    [2, "room", NaN, [], []],
+    [2, "room", 1e300, [], []],
   ];
 
   it("ends nothing, however damaged it is, and keeps nobody from a message", async () => {
@@ -554,5 +561,32 @@ describe("envelope", () => {
       entries: [],
     });
     expect(decodeEnvelope(Uint8Array.of(0xc1))).toBeUndefined();
+  });
+
+  it("brings every field, in not much more than the text", () => {
+    const ids = { conversationId: crypto.randomUUID(), senderId: crypto.randomUUID() };
+    const of = (messageId: number, over: Partial<StoredEntry>): StoredEntry => ({
+      ...{
+        ...ids,
+        messageId,
+        kind: "text",
+        deviceId: crypto.randomUUID(),
+        clientMessageId: crypto.randomUUID(),
+      },
+      ...{ createdAt: 1_700_000_000_000, ordinal: messageId, fingerprint: 0xffff_ffff, ...over },
+    });
+    const entries = [
+      of(7, { text: "x".repeat(100) }),
+      of(8, {
+        kind: "x-poll",
+        data: { question: { of: ["a", 1, null] } },
+        replyTo: 7,
+        mentions: ["bo", ids.senderId],
+      }),
+      of(9, { redacted: true }),
+    ];
+    const envelope = { conversationId: ids.conversationId, head: 9, entries };
+    expect(decodeEnvelope(encodeEnvelope(envelope))).toEqual(envelope);
+    expect(encodeEnvelope({ ...envelope, entries: entries.slice(0, 1) }).length).toBeLessThanOrEqual(220);
   });
 });

@@ -1,5 +1,6 @@
-import { decode, encode } from "@msgpack/msgpack";
+import { Decoder, Encoder } from "@msgpack/msgpack";
 import { ENVELOPE_BYTES } from "../fanout/fanout.js";
+import { type BodyArray, fromBody, packId, toBody, unpackId } from "../store/entry-body.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 
 /** What one server tells another: a conversation moved to `head`; `entries`, where they fit, spare the reading. */
@@ -10,34 +11,55 @@ export interface Envelope {
   readonly entries: readonly StoredEntry[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
-/** The bytes of an envelope; without its entries where these are too large. */
+const encoder = new Encoder({ ignoreUndefined: true });
+const decoder = new Decoder();
+
+/** The bytes of an envelope; without its entries where these are too large. Every server that is told reads them: they are as short as those in a store. */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { conversationId, head, entries } = envelope;
-  const bytes = encode([VERSION, conversationId, head, entries], { ignoreUndefined: true });
-  return bytes.length <= ENVELOPE_BYTES ? bytes : encode([VERSION, conversationId, head, []]);
+  const told = [VERSION, packId(conversationId), head];
+  const ids = entries.map(({ messageId }) => messageId);
+  const bytes = encoder.encode([...told, ids, entries.map(toBody)]);
+  return bytes.length <= ENVELOPE_BYTES ? bytes : encoder.encode([...told, [], []]);
 }
 
 /** Reads an envelope; undefined if it is none or of another version (servers of two versions may share a broker). */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   let value: unknown;
   try {
-    value = decode(bytes);
+    value = decoder.decode(bytes);
   } catch {
     return undefined;
   }
   if (!Array.isArray(value) || value[0] !== VERSION) return undefined;
-  const [, conversationId, head, entries] = value as [number, unknown, unknown, unknown];
-  if (typeof conversationId !== "string" || typeof head !== "number" || !Array.isArray(entries))
-    return undefined;
-  // Without the entries it is a hint still: what can't be delivered as it came is read from the store.
-  return { conversationId, head, entries: entries.every(isEntry) ? entries : [] };
+  const [, packed, head, ids, bodies] = value as unknown[];
+  if (typeof packed !== "string" && !isPackedId(packed)) return undefined;
+  if (typeof head !== "number" || !Array.isArray(ids) || !Array.isArray(bodies)) return undefined;
+  const conversationId = unpackId(packed);
+  return { conversationId, head, entries: entriesOf(conversationId, ids, bodies) };
 }
 
-function isEntry(value: unknown): value is StoredEntry {
-  if (typeof value !== "object" || value === null) return false;
-  const fields = value as Partial<Record<keyof StoredEntry, unknown>>;
+function isPackedId(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === 16;
+}
+
+/** Nothing where one is damaged or of a later version: a hint it is still, and what can't be delivered as it came is read from the store. */
+function entriesOf(
+  conversationId: string,
+  ids: readonly unknown[],
+  bodies: readonly unknown[],
+): readonly StoredEntry[] {
+  try {
+    const entries = bodies.map((body, at) => fromBody(conversationId, ids[at] as number, body as BodyArray));
+    return entries.every(isEntry) ? entries : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEntry(fields: { readonly [Key in keyof StoredEntry]?: unknown }): boolean {
   const { messageId, senderId, kind, text, data, mentions, createdAt, ordinal, fingerprint } = fields;
   return (
     [messageId, createdAt, ordinal, fingerprint].every(Number.isSafeInteger) &&

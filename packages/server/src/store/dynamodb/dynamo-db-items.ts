@@ -1,5 +1,5 @@
 import type { Head, IdempotencyKey } from "../message-store.js";
-import { decodeBody, encodeBody } from "../sql/entry-body.js";
+import { decodeBody, encodeBody } from "../entry-body.js";
 import type { StoredEntry } from "../stored-entry.js";
 import type { AttributeValue, FoundItem, Item } from "./dynamo-db-client.js";
 

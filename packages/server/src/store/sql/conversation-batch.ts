@@ -6,7 +6,7 @@ import type { StoredEntry } from "../stored-entry.js";
 import { BatchMembers, type RawStanding } from "./batch-members.js";
 import { BatchReceipts, type LoadedReceipt } from "./batch-receipts.js";
 import type { BatchWrites, MovedConversation, NewMessage, Tombstone } from "./batch-writes.js";
-import { encodeBody } from "./entry-body.js";
+import { encodeBody } from "../entry-body.js";
 import { concealed, decodeLatest, encodeLatest, latestOf } from "./latest-message.js";
 import type { Standing } from "../log-follower.js";
 import { idBytes } from "./id-bytes.js";

@@ -10,7 +10,7 @@ import {
   utf8Length,
 } from "@chat/protocol";
 import { type RawReceipt, toReceipt } from "./raw-receipt.js";
-import { decodeBody } from "./entry-body.js";
+import { decodeBody } from "../entry-body.js";
 import { decodeLatest, latestOf } from "./latest-message.js";
 
 /** A conversation row as a database gives it. */

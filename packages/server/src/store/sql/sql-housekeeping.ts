@@ -1,7 +1,7 @@
 import { ChatError } from "@chat/protocol";
 import type { Page } from "../conversation-store.js";
 import type { Housekeeping, LogPage, Retention, RetentionCandidate } from "../housekeeping.js";
-import { decodeBody } from "./entry-body.js";
+import { decodeBody } from "../entry-body.js";
 import { encodeCursor } from "./feed-cursor.js";
 import { pageOf } from "./page-of.js";
 import type { ConversationBatch } from "./conversation-batch.js";

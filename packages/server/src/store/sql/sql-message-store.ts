@@ -13,7 +13,7 @@ import { AppendQueue, type QueuedDraft } from "./append-queue.js";
 import type { RawStanding } from "./batch-members.js";
 import { ConversationBatch, type ConversationState, type LockedConversation } from "./conversation-batch.js";
 import { entryOf, prunedEntry } from "./draft-entry.js";
-import { decodeBody } from "./entry-body.js";
+import { decodeBody } from "../entry-body.js";
 import { hexOf } from "./hex-of.js";
 import { idBytes } from "./id-bytes.js";
 import { membershipProblem, usersOf } from "./membership-problem.js";

@@ -2,7 +2,7 @@ import { ChatError, isSendableKind } from "@chat/protocol";
 import { ERASED_AT_ONCE, type RedactionTarget } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
 import type { ConversationState } from "./conversation-batch.js";
-import { decodeBody } from "./entry-body.js";
+import { decodeBody } from "../entry-body.js";
 import type { SqlTransaction } from "./sql-engine.js";
 
 /** The entries whose bodies a redaction takes away, those that have one; or why it can't be. */

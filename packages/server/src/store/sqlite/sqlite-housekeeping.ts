@@ -1,7 +1,7 @@
 import { ChatError } from "@chat/protocol";
 import type { Page } from "../conversation-store.js";
 import type { Housekeeping, LogPage, Retention, RetentionCandidate } from "../housekeeping.js";
-import { decodeBody } from "../sql/entry-body.js";
+import { decodeBody } from "../entry-body.js";
 import { encodeCursor } from "../sql/feed-cursor.js";
 import { unavailable } from "../sql/unavailable.js";
 import type { ConversationStates } from "./conversation-states.js";

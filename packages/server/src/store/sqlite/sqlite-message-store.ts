@@ -13,7 +13,7 @@ import { AppendCall } from "../sql/append-call.js";
 import { loadOf } from "../sql/commit-load.js";
 import { isKeptOut } from "../is-kept-out.js";
 import { entryOf, prunedEntry } from "../sql/draft-entry.js";
-import { decodeBody, encodeBody, packId } from "../sql/entry-body.js";
+import { decodeBody, encodeBody, packId } from "../entry-body.js";
 import { type RawHead, toHeads } from "../sql/raw-head.js";
 import { membershipProblem, usersOf } from "../sql/membership-problem.js";
 import { unavailable } from "../sql/unavailable.js";

@@ -1,7 +1,7 @@
 import { ChatError, isSendableKind, tombstoneOf } from "@chat/protocol";
 import { ERASED_AT_ONCE, type RedactionTarget } from "../message-store.js";
 import type { StoredEntry } from "../stored-entry.js";
-import { decodeBody, encodeBody } from "../sql/entry-body.js";
+import { decodeBody, encodeBody } from "../entry-body.js";
 import type { ConversationState, ConversationStates } from "./conversation-states.js";
 import type { SqliteConnection } from "./sqlite-connection.js";
 

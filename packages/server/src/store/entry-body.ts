@@ -1,7 +1,6 @@
-import { ENTRY_KINDS, isUuid, type JsonObject, uuidFromBytes, uuidToBytes } from "@chat/protocol";
+import { ChatError, ENTRY_KINDS, isUuid, type JsonObject, uuidFromBytes, uuidToBytes } from "@chat/protocol";
 import { Decoder, Encoder } from "@msgpack/msgpack";
-import type { StoredEntry } from "../stored-entry.js";
-import { unavailable } from "./unavailable.js";
+import type { StoredEntry } from "./stored-entry.js";
 
 /** The first element of every body; a body of a later version is refused, never misread. */
 const BODY_VERSION = 1;
@@ -9,7 +8,8 @@ const BODY_VERSION = 1;
 const encoder = new Encoder({ ignoreUndefined: true });
 const decoder = new Decoder();
 
-type BodyArray = [
+/** An entry without what its key says. */
+export type BodyArray = [
   version: number,
   senderId: string | Uint8Array,
   deviceId: string | Uint8Array,
@@ -30,12 +30,13 @@ export function packId(id: string): string | Uint8Array {
   return isUuid(id) ? uuidToBytes(id) : id;
 }
 
-function unpackId(id: string | Uint8Array): string {
+/** What {@link packId} was given. */
+export function unpackId(id: string | Uint8Array): string {
   return typeof id === "string" ? id : uuidFromBytes(id);
 }
 
-/** An entry without what its key says, as one msgpack array; absent fields at the end are left out. */
-export function encodeBody(entry: StoredEntry): Uint8Array {
+/** The body of an entry; absent fields at the end are left out. */
+export function toBody(entry: StoredEntry): BodyArray {
   const body: BodyArray = [
     BODY_VERSION,
     packId(entry.senderId),
@@ -52,12 +53,21 @@ export function encodeBody(entry: StoredEntry): Uint8Array {
     entry.mentions?.map(packId),
   ];
   while (body[body.length - 1] === undefined) body.pop();
-  return encoder.encode(body);
+  return body;
+}
+
+/** The body as one msgpack array. */
+export function encodeBody(entry: StoredEntry): Uint8Array {
+  return encoder.encode(toBody(entry));
 }
 
 /** The entry of a stored body. @throws ChatError `store_unavailable` if a later version wrote it */
 export function decodeBody(conversationId: string, messageId: number, bytes: Uint8Array): StoredEntry {
-  const body = decoder.decode(bytes) as BodyArray;
+  return fromBody(conversationId, messageId, decoder.decode(bytes) as BodyArray);
+}
+
+/** The entry of a body. @throws ChatError `store_unavailable` if a later version made it */
+export function fromBody(conversationId: string, messageId: number, body: BodyArray): StoredEntry {
   const [
     version,
     senderId,
@@ -74,7 +84,8 @@ export function decodeBody(conversationId: string, messageId: number, bytes: Uin
     mentions,
   ] = body;
   if (version !== BODY_VERSION) {
-    throw unavailable(`Entry ${messageId} was written by a newer version of @chat/server; upgrade this one.`);
+    const sentence = `Entry ${messageId} was written by a newer version of @chat/server; upgrade this one.`;
+    throw new ChatError("store_unavailable", sentence);
   }
   return {
     conversationId,
