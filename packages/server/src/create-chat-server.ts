@@ -59,6 +59,7 @@ import {
   type Disconnection,
   encodeDisconnection,
 } from "./session/disconnection.js";
+import { Announcer } from "./session/announcer.js";
 import { RegistryLease } from "./session/registry-lease.js";
 import { floodRates } from "./session/flood-guard.js";
 import { OutboundTurn } from "./session/outbound-turn.js";
@@ -98,23 +99,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   let cancelFanout = (): void => {};
   let cancelErasures = (): void => {};
 
-  /** Tells the other servers that hold sessions of a conversation's members. */
-  async function announce(
-    conversationId: string,
-    encoded: () => Uint8Array,
-    joined: readonly { readonly userId: string }[] = [],
-  ): Promise<void> {
-    if (fanout === undefined) return;
-    try {
-      const userIds = joined.map(({ userId }) => userId);
-      if (userIds.length > 0) await registry.joined?.(conversationId, userIds);
-      const others = (await registry.serversOf(conversationId)).filter((id) => id !== identity.serverId);
-      if (others.length > 0) fanout.publish(others, encoded());
-    } catch (error) {
-      // The change feed brings it.
-      runtime.log("warn", "announce_failed", { conversationId, ...loggableError(error) });
-    }
-  }
+  const announcer = fanout && new Announcer(runtime, registry, fanout, identity.serverId);
 
   /** For a registry that keeps the servers of conversations: who stored that they joined may have died before it could say so. */
   async function registerMembers(conversationId: string, userIds: readonly string[]): Promise<void> {
@@ -147,15 +132,21 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     codec,
     presence,
     announce: (envelope) =>
-      void announce(
-        envelope.conversationId,
-        () => encodeEnvelope(envelope),
-        registry.joined && envelope.entries.flatMap((entry) => membershipOf(entry)?.add ?? []),
-      ),
+      void announcer?.announce({
+        ...envelope,
+        encoded: () => encodeEnvelope(envelope),
+        joined: envelope.entries
+          .flatMap((entry) => membershipOf(entry)?.add ?? [])
+          .map(({ userId }) => userId),
+      }),
     foundMembers: (conversationId, userIds) => void registerMembers(conversationId, userIds),
     receiptMembers: settings.receiptMembers,
     largeGroups: settings,
-    announceReceipts: (moved) => void announce(moved.conversationId, () => encodeReceipts(moved)),
+    announceReceipts: (moved) =>
+      void announcer?.announce({
+        conversationId: moved.conversationId,
+        encoded: () => encodeReceipts(moved),
+      }),
   });
   const follower = new ChangeFollower({ runtime, store, deliverer, interval: settings.reconcileInterval });
   const directory = new ServerDirectory({
@@ -199,7 +190,10 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     },
     typing(typing) {
       deliverer.typing(typing);
-      void announce(typing.conversationId, () => encodeTyping(typing));
+      void announcer?.announce({
+        conversationId: typing.conversationId,
+        encoded: () => encodeTyping(typing),
+      });
     },
     receiptsMoved: (moved) => deliverer.receipts.publish(moved),
     blockedBy: (userId) => deliverer.blockedBy(userId),
@@ -364,6 +358,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     lease.end();
     await presence.close();
     cancelFanout();
+    announcer?.close();
     cancelReport();
     eventLoop?.end();
     cancelErasures();

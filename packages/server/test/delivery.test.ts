@@ -356,7 +356,7 @@ describe("Deliverer", () => {
     for (const messageId of [4, 3, 6, 5, 8, 7]) {
       deliverer.receive(hint(log[1]!, { messageId }));
       await clock.settle();
-      clock.advance(10);
+      clock.advance(99);
       await clock.settle();
     }
     expect(bo.ids).toEqual([3, 4, 5, 6, 7, 8]);
@@ -372,7 +372,7 @@ describe("Deliverer", () => {
     deliverer.receive(hint(log[2]!));
     await clock.settle();
     expect(reads).toEqual([]);
-    clock.advance(15);
+    clock.advance(100);
     await clock.settle();
     expect(bo.ids).toEqual([1, 2, 3]);
     expect(reads).toEqual([1]);
@@ -473,7 +473,7 @@ describe("Deliverer", () => {
     for (const entry of log.slice(2)) deliverer.receive(hint(entry));
     while (deliverer.headOf("room")! < 700) {
       await clock.settle();
-      clock.advance(15);
+      clock.advance(100);
     }
     expect(bo.ids).toEqual(upTo(700));
   });

@@ -16,7 +16,7 @@ import type { Typing } from "./typing.js";
 /** Entries per read when a track fills a gap. */
 const GAP_PAGE = LIMITS.rangeEntries;
 /** ms that entries of another server may come later than those behind them, before they are read from the store. */
-const GAP_PATIENCE = 15;
+const GAP_PATIENCE = 100;
 /** ms before a read that failed is tried again. */
 const RETRY_DELAY = 500;
 /** ms for each member over which devices spread their asking for news, and the most of it. */
