@@ -9,8 +9,8 @@ import type { Effort, Scenario } from "./scenario.js";
 /** How long members have for the last deliveries after the last acknowledgement, ms. */
 const DRAIN = 20_000;
 /**
- * ms before anything is measured. For its first seconds a server spends a third of its time on compiling the functions that turn out to be
- * hot, which a server that lives for days does not.
+ * ms for each server before anything is measured. For its first seconds a server spends a third of its time on compiling the functions that turn
+ * out to be hot, which a server that lives for days does not. Several servers share a core: each of them gets there later.
  */
 const WARM_UP = 10_000;
 /** Below what any server's patience is, ms. */
@@ -99,7 +99,8 @@ async function measure(
       while (total(members, "received") - since < expected && performance.now() < giveUp) await nextTurn();
     };
     const start = total(members, "received");
-    await talk(members, layout, performance.now() + (effort.smoke ? effort.duration / 3 : WARM_UP), expect);
+    const warmUp = effort.smoke ? effort.duration / 3 : WARM_UP * server.ports.length;
+    await talk(members, layout, performance.now() + warmUp, expect);
     await everythingCame(start);
     const empty = memory ? await server.memory() : undefined;
     expected = 0;
