@@ -104,6 +104,7 @@ export async function runSeed({
     onRejection(error);
   }
   process.off("unhandledRejection", onRejection);
+  world.close();
   const { violation } = trace;
   return {
     seed,

@@ -231,6 +231,11 @@ export class World {
     return this.groups.has("retention") || this.groups.has("erasure");
   }
 
+  /** Lets go of the database, which holds on to the whole world by its clock. Nothing may happen in it any more. */
+  close(): void {
+    this.#database.close();
+  }
+
   /** A database whose own clock is the world's. */
   #opened(contents: string | Buffer): Database.Database {
     const database = new Database(contents);
