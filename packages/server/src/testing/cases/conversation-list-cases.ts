@@ -72,6 +72,55 @@ export function conversationListCases(prove: Case): void {
     assert.equal(await reserve("5", ["b,c", "a"]), "1");
   });
 
+  prove("takes ids to the letter", async (world) => {
+    // What engines like to take for the same: case, accents, spaces at the end, forms of Unicode, and what comes late in a long one.
+    const long = "z".repeat(LIMITS.idBytes - 1);
+    const alike = [
+      "zoe",
+      "Zoe",
+      "zoe ",
+      " zoe",
+      "zo\u00eb",
+      "zoe\u0308",
+      "stra\u00dfe",
+      "strasse",
+      `${long}a`,
+      `${long}b`,
+    ];
+    const { conversations } = world.store;
+    for (const id of alike) {
+      const reserving = { conversationId: id, type: "group", creatorId: id, createdAt: 7 } as const;
+      assert.ok(
+        (await conversations.reserve(reserving)).reserved,
+        `${JSON.stringify(id)} is taken for another id`,
+      );
+      await world.group(id, [id]);
+      await world.say(id, id, { text: id });
+      await conversations.setUser({ userId: id, name: id });
+    }
+    for (const id of alike) {
+      assert.deepEqual(
+        (await world.list(id)).rows.map(({ conversationId, latest }) => [conversationId, latest?.snippet]),
+        [[id, id]],
+      );
+      assert.deepEqual(
+        (await world.log(id)).map(({ senderId }) => senderId),
+        [id, id],
+      );
+      assert.deepEqual([...(await conversations.roles(id, alike)).keys()], [id]);
+    }
+    const names = await conversations.users(alike);
+    assert.deepEqual(
+      new Map(names.map(({ userId, name }) => [userId, name])),
+      new Map(alike.map((id) => [id, id])),
+    );
+    assert.deepEqual(new Set((await world.store.messages.heads(alike)).keys()), new Set(alike));
+    await world.group("all", alike);
+    const members = await conversations.members("all", { limit: 100 });
+    assert.deepEqual(new Set(members.items.map(({ userId }) => userId)), new Set(alike));
+    assert.equal(members.items.length, alike.length);
+  });
+
   prove("shows a reserved conversation to nobody before its first entry", async (world) => {
     const { conversations } = world.store;
     const position = await conversations.position();
@@ -240,6 +289,8 @@ export function conversationListCases(prove: Case): void {
     assert.ok(rows.every(({ activity }, index) => index === 0 || activity < rows[index - 1]!.activity));
     await world.leave("a", "ana");
     assert.deepEqual(ids((await world.list("ana")).rows), ["c", "b"], "former memberships are left out");
+    const page = await world.store.conversations.list("ana", { limit: 2 });
+    assert.equal(page.next, undefined, "there is no page behind the last one, however full it is");
     assert.deepEqual((await world.list("nobody")).rows, []);
   });
 

@@ -147,12 +147,14 @@ export function housekeepingCases(prove: Case): void {
 
   prove("keeps a conversation's own retention, and finds who has one", async (world) => {
     for (const id of ["a", "b", "c"]) await world.group(id, ["ana"]);
-    const { housekeeping } = world.store;
+    const { conversations, housekeeping } = world.store;
+    await conversations.reserve({ conversationId: "d", type: "group", creatorId: "ana", createdAt: 7 });
     const own = { age: 1_000, count: 5 };
     await housekeeping.setRetention("b", own);
     const all = await housekeeping.retentionCandidates({ own: false, limit: 2 });
     assert.equal(all.items.length, 2);
     const rest = await housekeeping.retentionCandidates({ own: false, limit: 2, page: all.next! });
+    assert.deepEqual(rest.items.length, 1, "without entries there is nothing to lose");
     assert.deepEqual(
       [...all.items, ...rest.items].map(({ conversationId, retention }) => [conversationId, retention]),
       [
@@ -188,6 +190,10 @@ export function housekeepingCases(prove: Case): void {
       );
     }
     assert.deepEqual((await logSince(world, 5, rest.cursor)).entries, []);
+    const page = await world.store.housekeeping.log({ limit: 1, cursor: half.cursor });
+    assert.deepEqual(page.entries, rest.entries.slice(0, 1));
+    const again = await world.store.housekeeping.log({ limit: 1, cursor: page.start });
+    assert.deepEqual(again.entries, page.entries, "its start is the position before its entries");
     await assertRefused(world.store.housekeeping.log({ limit: 1, cursor: "none" }), "cursor_invalid");
   });
 

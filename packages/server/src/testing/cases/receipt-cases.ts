@@ -269,6 +269,8 @@ export function receiptCases(prove: Case): void {
     assert.equal(after.receipts, undefined);
     await world.leave("c", MANY[2]!);
     assert.deepEqual((await world.row(first, "c")).receipts?.length, RECEIPT_MEMBERS - 1);
+    const last = await advance(world, MANY[3]!, { delivered: 2 });
+    assert.equal(last?.shared, true, "with just as many members as are told of each other it is a small one");
     assert.equal((await world.row(MANY[2]!, "c")).receipts, undefined, "a former member is told nothing");
     await world.join("c", "yet another");
     assert.equal((await world.row(first, "c")).receipts, undefined);
