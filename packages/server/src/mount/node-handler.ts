@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { ReadableStream as WebStream } from "node:stream/web";
 import type { ConversationService } from "../http/conversation-service.js";
 import { nothingHere } from "../http/failure.js";
 
@@ -73,8 +75,10 @@ async function write(answer: Response, request: IncomingMessage, response: Serve
   answer.headers.forEach((value, name) => response.setHeader(name, value));
   // What is left of a body that is too large is not read. HTTP/2 has no such header, and other streams beside this one.
   if (answer.status === 413 && request.httpVersionMajor === 1) response.setHeader("connection", "close");
-  if (answer.body === null) response.end();
-  else await pipeline(answer.body as unknown as AsyncIterable<Uint8Array>, response);
+  const body: unknown = answer.body;
+  if (body === null) response.end();
+  // Not as an iterable: its end waits for a read that is under way, and so a stream whose device has gone for the next thing to say.
+  else await pipeline(Readable.fromWeb(body as WebStream, { highWaterMark: 0 }), response);
 }
 
 /**

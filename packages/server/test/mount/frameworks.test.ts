@@ -108,15 +108,18 @@ describe.each(Object.entries(mounts))("mounted into %s", (_name, mount) => {
     expect(answer.statusCode).toBe(404);
   });
 
-  it("streams events while they happen", async () => {
-    const url = await mount(await openServer());
+  it("streams events while they happen, and notices at once that a device has gone", async () => {
+    const chat = await openServer();
+    const url = await mount(chat);
     const stop = new AbortController();
     const answer = await fetch(`${url}/chat/stream`, { signal: stop.signal });
     expect(answer.headers.get("content-type")).toBe("text/event-stream");
     const reader: ReadableStreamDefaultReader<Uint8Array> = answer.body!.getReader();
     const { value } = await reader.read();
     expect(new TextDecoder().decode(value)).toMatch(/^event: open\ndata: [0-9a-f-]{36}\n\n$/);
+    expect(chat.connections).toBe(1);
     stop.abort();
+    await expect.poll(() => chat.connections).toBe(0);
   });
 });
 
