@@ -67,6 +67,15 @@ it("lets the event loop go on between groups of many members", async () => {
   expect(runs.get("COMMIT")).toBe(4);
 });
 
+it("lets the event loop go on between the receipts of many devices", async () => {
+  const { database, runs } = counting(newFile().handle());
+  const store = await openStore(database);
+  runs.clear();
+  const advances = upTo(200).map(() => ({ conversationId: "c", userId: "ana", delivered: 1 }));
+  await Promise.all(upTo(13).map(() => store.conversations.advanceReceipts(advances)));
+  expect(runs.get("COMMIT")).toBe(3);
+});
+
 it("adds 500 members with one statement", async () => {
   const { database, runs } = counting(newFile().handle());
   const store = await openStore(database);

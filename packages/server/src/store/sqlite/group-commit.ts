@@ -11,8 +11,8 @@ const WAITING_JOBS = 20_000;
 
 /** Something to be written. */
 export interface Job<Context> {
-  /** How much of a commit it takes, as `loadOf` says; next to nothing if absent. */
-  readonly load?: number;
+  /** How much of a commit it takes, as `loadOf` says. */
+  readonly load: number;
   /** Writes, inside the transaction. Called again when the transaction was rolled back. Throwing rolls it back. */
   run(context: Context): void;
   /** What it wrote is durable. */
@@ -68,11 +68,12 @@ export class GroupCommit<Context extends SharedContext> {
     this.#schedule();
   }
 
-  /** Runs one piece of work in the next commit. @throws ChatError `store_unavailable`, `overloaded`, `closed` */
-  write<T>(work: (context: Context) => T): Promise<T> {
+  /** Runs one piece of work in the next commit that has room for its load. @throws ChatError `store_unavailable`, `overloaded`, `closed` */
+  write<T>(work: (context: Context) => T, load = 0): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: { readonly value: T } | undefined;
       const job: Job<Context> = {
+        load,
         run(context) {
           result = { value: work(context) };
         },
@@ -123,7 +124,7 @@ export class GroupCommit<Context extends SharedContext> {
     for (const waiting of this.#waiting) {
       if (waiting.alone || batch.length >= JOBS_PER_COMMIT || load >= LOAD_PER_COMMIT) break;
       batch.push(waiting);
-      load += waiting.job.load ?? 0;
+      load += waiting.job.load;
     }
     return batch;
   }

@@ -27,6 +27,7 @@ import type {
 import { changePrivacy } from "../change-privacy.js";
 import { sameJson } from "../same-json.js";
 import { activityOf, encodeCursor } from "../sql/feed-cursor.js";
+import { LOAD_OF_MEMBER } from "../sql/commit-load.js";
 import type { LatestElsewhere } from "../sql/latest-elsewhere.js";
 import { pageOf } from "../sql/page-of.js";
 import { type RawParticipation, toParticipation } from "../sql/raw-participation.js";
@@ -219,8 +220,9 @@ export class SqliteConversationStore implements ConversationStore {
 
   advanceReceipts(advances: readonly ReceiptAdvance[]): Promise<readonly (AdvancedReceipt | undefined)[]> {
     const { receiptMembers } = this.#limits;
-    return this.#commits.write((states) =>
-      advances.map((advance) => states.advance(advance, receiptMembers)),
+    return this.#commits.write(
+      (states) => advances.map((advance) => states.advance(advance, receiptMembers)),
+      advances.length * LOAD_OF_MEMBER,
     );
   }
 
