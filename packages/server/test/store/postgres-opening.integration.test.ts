@@ -136,6 +136,20 @@ describe.skipIf(!(await isUp("postgres")))("PostgreSQL store, opened", () => {
     );
   });
 
+  it("goes on when somebody took away what it has prepared, or prepared it first", async () => {
+    const pool = (await newSchema()).pool({ max: 1 });
+    const store = await openPostgres(pool);
+    for (const statement of ["DISCARD ALL", "DEALLOCATE ALL"]) {
+      await pool.query(statement);
+      expect((await store.messages.append([draft()])).map(result)).toEqual(["stored"]);
+      await pool.query(statement);
+      expect((await store.conversations.row("ana", "c"))?.memberCount).toBe(1);
+    }
+    await pool.query("PREPARE chat_privacies AS SELECT 1");
+    expect(await store.conversations.privacies(["ana"])).toEqual(new Map());
+    await store.close();
+  });
+
   it("gives the pool back as it was", async () => {
     const schema = await newSchema();
     const pool = schema.pool();

@@ -14,6 +14,9 @@ const SENTENCES: Readonly<Record<string, readonly [EngineFailure["kind"], string
   "55P03": ["busy", "Another transaction has locked rows of the chat for seconds; see pg_stat_activity."],
   "57014": ["busy", "PostgreSQL cancelled a statement; the role's statement_timeout may be too short."],
   "25P03": ["lost", LOST],
+  // DISCARD ALL, or a pooler that hands connections about. Another connection has prepared nothing yet.
+  "26000": ["lost", "What was prepared on a connection is gone; behind a pooler say prepare: false."],
+  "42P05": ["lost", "A connection has prepared this for somebody else; behind a pooler say prepare: false."],
   "57P01": ["lost", "PostgreSQL is shutting down, or an administrator ended the connection."],
   "57P02": ["lost", "A process of PostgreSQL crashed, and it ended all connections."],
   "57P03": ["engine", "PostgreSQL is starting up or shutting down."],
