@@ -65,6 +65,8 @@ function useJump<C extends CustomData>(
     return () => {
       controller.abort();
       opened?.close();
+      // Asked for once more, it is opened anew.
+      setJump(undefined);
     };
   }, [timeline, around]);
   return jump?.timeline === timeline && jump?.around === around ? jump : undefined;

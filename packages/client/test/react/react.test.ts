@@ -283,10 +283,12 @@ describe("conversations", () => {
 describe("a timeline", () => {
   let view: TimelineView;
   let client: ChatClient;
+  const rendered: TimelineView[] = [];
 
   function Timeline({ around }: { readonly around?: number }): ReactNode {
     client = useChatClient()!;
     view = useTimeline("room", { around });
+    rendered.push(view);
     return h("p", null, JSON.stringify(view.messages.map(({ text, state }) => [text, state])));
   }
 
@@ -339,6 +341,24 @@ describe("a timeline", () => {
     expect(ids()).toContain(150);
     await render(timeline(options));
     expect(ids().length).toBe(end.length + 50);
+  });
+
+  test("does not show a window again that it has closed", async () => {
+    for (let id = 2; id <= 300; id++) server.post("room", "bo", `m${id}`);
+    const options = optionsFor("ana");
+    await render(timeline(options, 100));
+    await pass(1_000);
+    expect(ids()).toContain(100);
+    await render(timeline(options));
+    rendered.length = 0;
+    await render(timeline(options, 100));
+    expect(rendered[0]).toMatchObject({ messages: [], state: "filling" });
+    await pass(1_000);
+    expect(ids()).toContain(100);
+    const older = view.loadOlder({ limit: 10 });
+    await pass(1_000);
+    await older;
+    expect(ids()).toHaveLength(60);
   });
 
   test("tells why a jump failed", async () => {
