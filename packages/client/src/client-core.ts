@@ -7,7 +7,6 @@ import {
   LIMITS,
   type PresenceChangedFrame,
   type Runtime,
-  type SetPrivacyFrame,
   type UserPrivacy,
 } from "@chat/protocol";
 import type { CacheSnapshot } from "./cache/cache.js";
@@ -17,7 +16,7 @@ import { connectAnyWay } from "./connection/connect-any-way.js";
 import type { Locator } from "./connection/locate-server.js";
 import { createConnection } from "./connection/connection.js";
 import { pageSignals } from "./connection/network-signals.js";
-import { type Ask, createRequests } from "./connection/requests.js";
+import { type Ask, createRequests, type Request } from "./connection/requests.js";
 import { createConversation } from "./conversation.js";
 import { createConversationHandles } from "./conversation-handles.js";
 import { createConversationList } from "./conversation-list.js";
@@ -52,7 +51,7 @@ import { createTyping } from "./users/typing.js";
 import { createUsers } from "./users/user-directory.js";
 
 /** What is to be set of what the user tells others. */
-type PrivacyRequest = Omit<SetPrivacyFrame, "type" | "requestId">;
+type PrivacyRequest = Omit<Extract<Request, { readonly type: "set-privacy" }>, "type">;
 
 /** What the core tells the façade, and takes from it. */
 export interface ClientCoreEnvironment<C extends CustomData> {
@@ -485,8 +484,10 @@ export function createClientCore<C extends CustomData>(
         if (changes.meta?.epoch) ({ epoch } = changes.meta);
       }
       const replica = arrived && replicas.get(arrived.conversationId);
-      if (replica) stopped(replica.id, arrived.entry.senderId);
-      if (replica) environment.message(handles.of(replica), lineOf(arrived.entry));
+      if (replica) {
+        stopped(replica.id, arrived.entry.senderId);
+        environment.message(handles.of(replica), lineOf(arrived.entry));
+      }
       if (error) report(new ChatError(error.code, error.message));
       if (status) follow(status);
     },

@@ -43,10 +43,10 @@ export function createConversationList<C extends CustomData>(
     }: {
       readonly conversationType: "direct" | "group";
       readonly members: readonly string[];
-      readonly id?: string;
-      readonly name?: string;
+      readonly id?: string | undefined;
+      readonly name?: string | undefined;
       readonly data?: C["conversation"] | undefined;
-      readonly historyVisibility?: HistoryVisibility;
+      readonly historyVisibility?: HistoryVisibility | undefined;
     },
     { signal }: RequestOptions = {},
   ): Promise<Conversation<C>> {

@@ -57,9 +57,9 @@ type Change =
   | { readonly type: "redact-message"; readonly messageId: number }
   | {
       readonly type: "update-conversation";
-      readonly name?: string;
-      readonly data?: JsonObject;
-      readonly historyVisibility?: HistoryVisibility;
+      readonly name?: string | undefined;
+      readonly data?: JsonObject | undefined;
+      readonly historyVisibility?: HistoryVisibility | undefined;
     };
 
 /** What sets something of the user's own, but for the conversation. */

@@ -45,18 +45,18 @@ export interface ClientStatus {
 /** What an application sends. At least one of text and data. */
 export interface MessageContent<C extends CustomData = CustomData> {
   /** Up to 4,096 Unicode code points, unless the server sets another figure. */
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** `text` by default; an application's own kinds begin with `x-`. */
-  readonly kind?: string;
+  readonly kind?: string | undefined;
   /** A JSON object of at most 4,096 bytes. */
-  readonly data?: DataOf<C, "entry">;
+  readonly data?: DataOf<C, "entry"> | undefined;
   /** messageId of the message that this one answers. */
-  readonly replyTo?: number;
+  readonly replyTo?: number | undefined;
   /**
    * Ids of users whom the message mentions, up to 50. They have to be members when the server stores it: else the message fails with
    * `mention_unknown`.
    */
-  readonly mentions?: readonly string[];
+  readonly mentions?: readonly string[] | undefined;
 }
 
 /** One line of a timeline. Immutable; a new object whenever something about it changes. */
@@ -163,13 +163,13 @@ export type Unsubscribe = () => void;
 /** What every request to the server takes. */
 export interface RequestOptions {
   /** Gives the request up; its promise rejects with `aborted`. The server may still carry it out. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What muting takes. */
 export interface MuteOptions extends RequestOptions {
   /** True: messages that mention this user are not notified either. */
-  readonly mentionsMuted?: boolean;
+  readonly mentionsMuted?: boolean | undefined;
 }
 
 /** What sending a message takes. */
@@ -178,15 +178,15 @@ export interface SendOptions {
    * Gives the message up while it is being put into the outbox: the promise rejects with `aborted`, and the message is taken out
    * again, unless another tab that leads has begun to send it. Without effect once the promise has resolved; then `redact` takes it back.
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Which page of a list is wanted. */
 export interface PageOptions extends RequestOptions {
   /** `nextCursor` of the page before; absent for the first one. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
   /** How many items at most. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** One page of a list. */
@@ -214,9 +214,9 @@ export interface SentMessage<C extends CustomData = CustomData> {
 /** What loading a page takes. */
 export interface PagingOptions {
   /** How many messages at most; 50 by default, at most 200. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Gives up waiting; the promise rejects with `aborted`. The page is given up once nobody waits for it any more. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a window is to be opened. */
@@ -329,7 +329,7 @@ export interface Conversation<C extends CustomData = CustomData> {
    * devices. Resolves once the server has it. @throws ChatError `timeout` (offline too long)…
    */
   setPrivacy(
-    change: { readonly [K in "typing" | "readReceipts"]?: boolean | "default" },
+    change: { readonly [K in "typing" | "readReceipts"]?: boolean | "default" | undefined },
     options?: RequestOptions,
   ): Promise<void>;
   /** How many members have received and read everything up to a message; its sender counts, too. @throws ChatError `timeout`… */
@@ -367,11 +367,11 @@ export interface Conversation<C extends CustomData = CustomData> {
   update(
     changes: {
       /** At most 200 characters; an empty one removes the name. */
-      readonly name?: string;
+      readonly name?: string | undefined;
       /** Replaces the data as a whole; an empty object removes it. */
-      readonly data?: DataOf<C, "conversation">;
+      readonly data?: DataOf<C, "conversation"> | undefined;
       /** Whether those who join from now on see what was before them. */
-      readonly historyVisibility?: HistoryVisibility;
+      readonly historyVisibility?: HistoryVisibility | undefined;
     },
     options?: RequestOptions,
   ): Promise<void>;
@@ -395,19 +395,19 @@ export interface ConversationList<C extends CustomData = CustomData> {
    */
   createGroup(
     group: {
-      readonly id?: string;
-      readonly name?: string;
+      readonly id?: string | undefined;
+      readonly name?: string | undefined;
       readonly members: readonly string[];
-      readonly data?: DataOf<C, "conversation">;
+      readonly data?: DataOf<C, "conversation"> | undefined;
       /** Whether those who join see what was before them; `joined` by default. */
-      readonly historyVisibility?: HistoryVisibility;
+      readonly historyVisibility?: HistoryVisibility | undefined;
     },
     options?: RequestOptions,
   ): Promise<Conversation<C>>;
   /** The conversation of this user with another one; made if there is none. @throws ChatError as `createGroup` */
   createDirect(
     userId: string,
-    options?: RequestOptions & { readonly data?: DataOf<C, "conversation"> },
+    options?: RequestOptions & { readonly data?: DataOf<C, "conversation"> | undefined },
   ): Promise<Conversation<C>>;
 }
 
@@ -419,7 +419,11 @@ export interface UserDirectory<C extends CustomData = CustomData> {
   subscribe(listener: () => void): Unsubscribe;
   /** Replaces this user's own profile. @throws ChatError `invalid_argument`, `data_invalid`, `timeout`… */
   setProfile(
-    profile: { readonly name?: string; readonly avatarUrl?: string; readonly data?: DataOf<C, "user"> },
+    profile: {
+      readonly name?: string | undefined;
+      readonly avatarUrl?: string | undefined;
+      readonly data?: DataOf<C, "user"> | undefined;
+    },
     options?: RequestOptions,
   ): Promise<User<C>>;
 }
@@ -467,7 +471,10 @@ export interface ChatClient<C extends CustomData = CustomData> {
    */
   readonly privacy: Privacy;
   /** Sets it, for all devices; what is absent stays. What was told stays told. @throws ChatError `timeout` (offline too long)… */
-  setPrivacy(change: Partial<Omit<Privacy, "blocked">>, options?: RequestOptions): Promise<void>;
+  setPrivacy(
+    change: { readonly [K in "typing" | "readReceipts"]?: boolean | undefined },
+    options?: RequestOptions,
+  ): Promise<void>;
   /**
    * Keeps a user away, on all devices: of the two none writes to the other in their direct conversation, begins one, sees the other's presence or that
    * the other is writing, and the blocked one can't add this user to a group. In groups of both messages come as ever: fold those of `privacy.blocked`.
@@ -486,7 +493,7 @@ export interface ChatClient<C extends CustomData = CustomData> {
    */
   push(subscription?: PushTarget | null, options?: RequestOptions): Promise<PushState>;
   /** Resolves once the cache is loaded and what it holds can be read. @throws ChatError `aborted`, `closed` (the client is closed before) */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  ready(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Goes online again after `disconnect()` or a refusal, or tries at once while waiting. A new client goes online by itself. Holds for all tabs. */
   connect(): void;
   /** Goes offline until `connect()`, in all tabs. Everything that is held stays readable, and messages can be sent into the outbox. */
@@ -509,24 +516,24 @@ export interface ChatClientOptions {
    * Asks before each connection which chat server is the best one, for servers that announce themselves: `true` asks the HTTP service
    * beside `url`, a URL another one (`https://eu.example/chat/servers?region=eu`). Whatever goes wrong with that leads to `url`.
    */
-  readonly discover?: true | string;
+  readonly discover?: true | string | undefined;
   /** Who this is. A token of somebody else is refused. */
   readonly userId: string;
   /** What the server's `authenticate` checks. A function is called for every connect; if it throws, the client tries again later. */
   readonly token: string | (() => string | Promise<string>);
   /** Where to keep what is held; by default IndexedDB where it can be had, else memory. */
-  readonly cache?: Cache;
+  readonly cache?: Cache | undefined;
   /** ms after which a request is given up with `timeout`; 30,000 by default. Messages are not requests: they wait. */
-  readonly requestTimeout?: number;
+  readonly requestTimeout?: number | undefined;
   /** Up to so many missed entries of a conversation are fetched without a hole; 1,000 by default. */
-  readonly catchUpEntries?: number;
+  readonly catchUpEntries?: number | undefined;
   /** Time, chance and log; for tests. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
   /**
    * How to reach the server: where the platform's WebSocket is none, or has to go another way. By default a WebSocket, and
    * plain HTTP where none gets through; with a transport of one's own only that is used.
    */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
   /** What wakes the client up; by default the page's events where there is a page. */
-  readonly signals?: NetworkSignals;
+  readonly signals?: NetworkSignals | undefined;
 }

@@ -9,11 +9,11 @@ import {
 
 /** What a message may hold. */
 export interface Content {
-  readonly text?: string;
-  readonly kind?: string;
-  readonly data?: JsonObject;
-  readonly replyTo?: number;
-  readonly mentions?: readonly string[];
+  readonly text?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly data?: JsonObject | undefined;
+  readonly replyTo?: number | undefined;
+  readonly mentions?: readonly string[] | undefined;
 }
 
 /** @throws ChatError `invalid_argument` for what is the id of no message, that of a pending one for instance */

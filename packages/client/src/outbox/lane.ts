@@ -43,7 +43,7 @@ export function newSlot(item: OutboxItem, state: Slot["state"]): Slot {
 }
 
 /** What entries and outbox items have in common. */
-export function contentOf({ text, kind, data, replyTo, mentions }: Content): Content {
+export function contentOf({ text, kind, data, replyTo, mentions }: Content): Pick<OutboxItem, keyof Content> {
   return defined({
     text,
     kind: kind === ENTRY_KINDS.text ? undefined : kind,

@@ -23,11 +23,11 @@ export interface UserStatus {
 /** How a client tells and hears of presence. */
 export interface PresenceOptions {
   /** Tells whether somebody is at this device; by default the page's input, where there is a page. `null`: it always is in use. */
-  readonly activity?: ActivitySignals | null;
+  readonly activity?: ActivitySignals | null | undefined;
   /** ms without activity after which this device is not in use; 300,000 by default. */
-  readonly idleAfter?: number;
+  readonly idleAfter?: number | undefined;
   /** Watches the other users of direct conversations, the 200 with the newest activity; true by default. */
-  readonly contacts?: boolean;
+  readonly contacts?: boolean | undefined;
 }
 
 /** Who is there, and whether this user wants to be seen. */

@@ -18,17 +18,17 @@ export interface PushNotice {
 /** A notification as the browser shows it. */
 export interface ShownNotice {
   readonly title: string;
-  readonly body?: string;
-  readonly icon?: string;
-  readonly badge?: string;
+  readonly body?: string | undefined;
+  readonly icon?: string | undefined;
+  readonly badge?: string | undefined;
 }
 
 /** How pushes are shown. */
 export interface ShowOptions {
   /** What a notification looks like; nothing for none (browsers then may show one of their own). By default the sender, the conversation and the text, behind an @ what mentions the user. */
-  readonly show?: (notice: PushNotice) => ShownNotice | undefined;
+  readonly show?: ((notice: PushNotice) => ShownNotice | undefined) | undefined;
   /** Where a click leads, relative to the service worker; an open page of the application goes there, or a new one. By default `/`. */
-  readonly open?: (notice: PushNotice) => string;
+  readonly open?: ((notice: PushNotice) => string) | undefined;
 }
 
 interface WaitingEvent {

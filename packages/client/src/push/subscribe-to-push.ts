@@ -24,7 +24,7 @@ export interface PushRegistration {
 /** How this browser is subscribed. */
 export interface PushOptions {
   /** The application's service worker, which calls `showPushes`; by default the page's own, once it is active. */
-  readonly registration?: PushRegistration | Promise<PushRegistration>;
+  readonly registration?: PushRegistration | Promise<PushRegistration> | undefined;
 }
 
 type PushClient = Pick<ChatClient, "push">;
