@@ -156,7 +156,7 @@ export function createConversation<C extends CustomData>(
       await mark({ type: "mark", conversationId, unread: from });
     },
     async mute(until = Infinity, options) {
-      const time = Math.min(+until, Number.MAX_SAFE_INTEGER);
+      const time = Math.min(Math.floor(+until), Number.MAX_SAFE_INTEGER);
       return set({ type: "mute-conversation", until: time, mentionsMuted: options?.mentionsMuted }, options);
     },
     setPrivacy: ({ typing, readReceipts }, options) =>

@@ -298,6 +298,14 @@ describe("requests", () => {
     await expect(users.setProfile({ data: { x: "y".repeat(5_000) } })).rejects.toMatchObject({
       code: "data_invalid",
     });
+    // What only the server finds out is refused by itself; what was asked with it is done.
+    const long = users.setProfile({ avatarUrl: "x".repeat(3_000) });
+    const named = users.setProfile({ name: "Ana" });
+    const refused = expect(long).rejects.toMatchObject({ code: "malformed_frame" });
+    await clock.advance(100);
+    await refused;
+    expect((await named).name).toBe("Ana");
+    expect(client.status.connection).toBe("online");
   });
 
   test("change and list members", async () => {

@@ -215,10 +215,17 @@ export function fakeServer(options: FakeServerOptions): FakeServer {
     }
 
     function receive(bytes: Uint8Array): void {
-      const frames = codec.decode(bytes).filter((frame): frame is ClientFrame => {
-        if (frame.type === "invalid") throw frame.error;
-        return frame.type !== "unknown";
-      });
+      const frames: ClientFrame[] = [];
+      for (const frame of codec.decode(bytes)) {
+        if (frame.type !== "invalid") {
+          if (frame.type !== "unknown") frames.push(frame);
+          continue;
+        }
+        // As a real server does: the request alone has failed.
+        if (!session || frame.requestId === 0) throw frame.error;
+        const { code, message, retryable } = frame.error;
+        session.send({ type: "error", requestId: frame.requestId, code, message, retryable });
+      }
       received.push({ frames });
       for (const frame of frames) {
         if (!session && frame.type === "hello") welcome(frame);

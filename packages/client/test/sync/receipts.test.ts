@@ -286,6 +286,9 @@ test("mutes a conversation on all devices of a user, also those that were away, 
   await Promise.all([here!.mute(Infinity), clock.advance(100)]);
   expect(there!.summary).toMatchObject({ mutedUntil: Infinity });
   expect(there!.summary).not.toHaveProperty("mentionsMuted");
+  // What was computed need be no whole number.
+  await Promise.all([here!.mute(until.getTime() + 0.25), clock.advance(100)]);
+  expect(there!.summary.mutedUntil).toBe(until.getTime());
   await Promise.all([there!.mute(0), clock.advance(100)]);
   expect(muted()).toEqual([undefined, undefined, undefined]);
 });
