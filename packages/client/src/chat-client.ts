@@ -185,10 +185,10 @@ export function createChatClient<C extends CustomData = CustomData>(
     get privacy() {
       return core.privacy;
     },
-    setPrivacy: (change, settings) => core.setPrivacy(change, settings),
+    setPrivacy: core.setPrivacy,
     block: (other, settings) => core.setPrivacy({ block: [other] }, settings),
     unblock: (other, settings) => core.setPrivacy({ unblock: [other] }, settings),
-    push: (subscription, settings) => core.push(subscription, settings),
+    push: core.push,
     ready: ({ signal } = {}) => abortable(opened.promise, signal),
     connect() {
       online = true;

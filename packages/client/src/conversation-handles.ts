@@ -55,7 +55,7 @@ export function createConversationHandles<C extends CustomData>(
     },
 
     timelineChanged(conversationId) {
-      if (conversationId !== undefined) handles.get(conversationId)?.timeline.changed();
+      if (conversationId) handles.get(conversationId)?.timeline.changed();
       else for (const { timeline } of handles.values()) timeline.changed();
     },
     summaryChanged: (conversationId) => handles.get(conversationId)?.summary.changed(),

@@ -51,7 +51,7 @@ export function createConversationList<C extends CustomData>(
     { signal }: RequestOptions = {},
   ): Promise<Conversation<C>> {
     assertId(conversationId, "id");
-    for (const member of request.members) assertId(member, "A member's user id");
+    for (const member of request.members) assertId(member, "A user id in members");
     checkProfile(request.name, request.data);
     const clientMessageId = newUuid(random);
     const answer = await ask(

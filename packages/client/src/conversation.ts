@@ -114,7 +114,7 @@ export function createConversation<C extends CustomData>(
     request: Extract<Change, { members: unknown }>,
     options?: RequestOptions,
   ): Promise<void> {
-    for (const member of request.members) assertId(member, "A member's user id");
+    for (const member of request.members) assertId(member, "A user id in members");
     return change(request, options);
   }
 

@@ -165,14 +165,16 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
   let storage: Promise<Cache> | undefined;
   let persistent = true;
   let closed = false;
-  let awaiting: (() => void)[] = [];
+  /** Of whoever waits until this tab leads. */
+  let lookAgain = (): void => {};
 
   const tabs = createTabs<TabRequest, TabNotice>({
     name,
     runtime,
     locks,
     openChannel,
-    answer: handlers.answer,
+    // What is done while this closes may be done in memory only: the tab that leads next is asked for it.
+    answer: (request) => handlers.answer(request).finally(assertOpen),
     heard(notice) {
       if (notice.status) ({ persistent } = notice.status);
       handlers.heard(notice);
@@ -180,8 +182,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     greeting: () => ({ status: handlers.status() }),
     moved() {
       if (!tabs.leads) letGo();
-      for (const look of awaiting) look();
-      awaiting = [];
+      lookAgain();
       handlers.moved();
     },
     loggedOut() {
@@ -190,6 +191,10 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
       handlers.loggedOut();
     },
   });
+
+  function assertOpen(): void {
+    if (closed) throw new ChatError("closed", "This client was closed.");
+  }
 
   function letGo(): void {
     // What it still has to write is refused, or was written before another tab could lead.
@@ -225,7 +230,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     request: TabRequest | undefined,
   ): Promise<T> {
     for (;;) {
-      if (closed) throw new ChatError("closed", "This client was closed.");
+      assertOpen();
       const { leads, term } = tabs;
       try {
         if (leads) return await local(await held());
@@ -273,7 +278,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
         // It may have left.
         tabs.join();
         tabs.logOut();
-        while (!tabs.leads) await new Promise<void>((resolve) => awaiting.push(resolve));
+        while (!tabs.leads) await new Promise<void>((resolve) => (lookAgain = resolve));
         await (await held()).wipe();
         await close();
       },
@@ -281,7 +286,7 @@ export function openDevice(options: DeviceOptions, handlers: DeviceHandlers): De
     },
 
     replace(next) {
-      if (!tabs.leads) return;
+      if (!tabs.leads || closed) return;
       letGo();
       storage = Promise.resolve(next);
       ({ persistent } = next);

@@ -114,9 +114,8 @@ export function createTabs<Request, Notice>(
     leads = leading;
     term++;
     cancelProbe();
-    const given = [...calls.values()];
+    for (const [, { reject }] of calls) reject(new ChatError("disconnected", "Another tab leads now."));
     calls.clear();
-    for (const { reject } of given) reject(new ChatError("disconnected", "Another tab leads now."));
     environment.moved();
   }
 
@@ -162,8 +161,10 @@ export function createTabs<Request, Notice>(
     };
     environment.answer(request).then(
       (value) => reply({ value }),
-      ({ code, message, retryable, retryAfter }: ChatError) =>
-        reply({ error: { code, message, retryable, retryAfter } as ChatError }),
+      ({ code, message, retryable, retryAfter }: ChatError) => {
+        // Who is closing leaves it to the tab that leads next.
+        if (code !== "closed") reply({ error: { code, message, retryable, retryAfter } as ChatError });
+      },
     );
   }
 

@@ -273,6 +273,32 @@ describe("another tab leads", () => {
     expect(browser.locks.thefts).toBe(0);
   });
 
+  test.each([0, 3, 9, 27])(
+    "and is asked for what the closing one has no storage for any more (%i turns)",
+    async (turns) => {
+      const [leader, follower] = await openTwo();
+      const errors: string[] = [];
+      follower.client.on("error", ({ code }) => errors.push(code));
+      // It has much to read still.
+      for (let count = 0; count < 20; count++) void leader.client.conversations.get("room")!.markUnread(1);
+      void leader.client.close();
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const creating = follower.client.conversations.createGroup({ members: ["bo"], name: "new" });
+      const sent = await send(follower, "kept");
+      await pass(3_000);
+      expect((await creating).summary.name).toBe("new");
+      await sent.stored;
+      expect(stored()).toEqual(["kept"]);
+      expect(texts(follower.client, "room")).toEqual(["kept"]);
+      expect(follower.client.status).toMatchObject({
+        storage: "persistent",
+        connection: "online",
+        pending: 0,
+      });
+      expect(errors).toEqual([]);
+    },
+  );
+
   test("when it crashes, and sends what was under way once", async () => {
     const [leader, follower] = await openTwo();
     server.faults.outgoing = (frame) =>
