@@ -62,6 +62,8 @@ export function sentencesOf(text) {
 const SAID_BY_CODE = '""';
 /** Instead of a part of one. */
 const PART = '"?"';
+/** Instead of what a sentence that is left out calls something. */
+const NAME = "''";
 /** Instead of what describes how a field travels: for tests and docs alone. */
 const FIELD = "``";
 
@@ -69,6 +71,8 @@ const FIELD = "``";
 const SAYING = ["malformed", "tooLarge", "violation"];
 /** Functions that return a part of a sentence, or undefined. */
 const TELLING = ["problemOf", "problemOfData"];
+/** Functions that say of something, under the name that they are given, what is wrong with it. */
+const ASSERTING = ["assertId", "assertMessageId"];
 /** Functions whose text describes a field. */
 const DESCRIBING = ["field", "plain"];
 
@@ -86,6 +90,7 @@ function substitute(node, constants) {
   if (ts.isCallExpression(parent) && parent.expression !== node) {
     const name = ts.isIdentifier(parent.expression) ? parent.expression.text : undefined;
     if (DESCRIBING.includes(name)) return FIELD;
+    if (ASSERTING.includes(name)) return NAME;
     return SAYING.includes(name) ? PART : undefined;
   }
   // What is compared is no part of a sentence.
