@@ -1,17 +1,12 @@
 import type { RedisConnection } from "./redis-connection.js";
 
-/**
- * By default version 6 makes an AbortSignal for each command, which guards it until it is written, and is paid for with an error of its own
- * when it runs out, long after the answer. Nothing is sent here without a connection, so nothing waits to be written.
- */
-const UNGUARDED = { timeout: 0 };
 /** Strings of an answer as Buffers, and a map as the array of its keys and values: the numbers are RESP's. */
-const AS_BUFFERS = { ...UNGUARDED, typeMapping: { 36: Buffer, 37: Array } };
+const AS_BUFFERS = { typeMapping: { 36: Buffer, 37: Array } };
 
 /** What is called of a client of the package `redis` (node-redis). */
 export interface NodeRedisClient {
   readonly isReady: boolean;
-  sendCommand(args: (string | Buffer)[], options: { timeout: number }): Promise<unknown>;
+  sendCommand(args: (string | Buffer)[]): Promise<unknown>;
   duplicate(): NodeRedisSubscriber;
 }
 
@@ -20,7 +15,7 @@ export interface NodeRedisSubscriber {
   readonly isOpen: boolean;
   sendCommand(
     args: (string | Buffer)[],
-    options: { timeout: number; typeMapping: { 36: BufferConstructor; 37: ArrayConstructor } },
+    options: { typeMapping: { 36: BufferConstructor; 37: ArrayConstructor } },
   ): Promise<unknown>;
   on(event: "error", listener: (error: Error) => void): unknown;
   connect(): Promise<unknown>;
@@ -39,9 +34,7 @@ export function nodeRedis(client: NodeRedisClient): RedisConnection {
   return {
     // What would be queued without a connection is old when there is one again.
     command: (args) =>
-      client.isReady
-        ? client.sendCommand([...args], UNGUARDED)
-        : Promise.reject(new Error("Redis is not connected.")),
+      client.isReady ? client.sendCommand([...args]) : Promise.reject(new Error("Redis is not connected.")),
     subscriber() {
       const duplicate = client.duplicate();
       // It reconnects by itself; the application hears of the outage from its own client.
