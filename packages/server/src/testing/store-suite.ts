@@ -1,3 +1,4 @@
+import type { Case } from "./cases/case.js";
 import { changeFeedCases } from "./cases/change-feed-cases.js";
 import { conversationChangeCases } from "./cases/conversation-change-cases.js";
 import { conversationListCases } from "./cases/conversation-list-cases.js";
@@ -13,9 +14,6 @@ import { redactionCases } from "./cases/redaction-cases.js";
 import { storeLifeCases } from "./cases/store-life-cases.js";
 import { type StoreEngine, StoreWorld } from "./store-world.js";
 import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
-
-/** How a group of cases is declared: a sentence, and what proves it. */
-export type Case = (name: string, prove: (world: StoreWorld) => Promise<void>) => void;
 
 /**
  * Proves, against the real engine, that a store keeps every sentence of the contracts `ChatStore`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConversationRow } from "@chat/protocol";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { assertRefused, numbers, seeded, type StoreWorld, turn } from "../store-world.js";
 
 function ids(rows: readonly { readonly conversationId: string }[]): string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReceiptAdvance } from "../../store/conversation-store.js";
 import type { StoredEntry } from "../../store/stored-entry.js";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { assertRefused, entryOf, numbers, type StoreWorld, uuid } from "../store-world.js";
 
 /** Everything that was stored since a cursor, page by page. */

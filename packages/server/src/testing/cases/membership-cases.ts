@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "@chat/protocol";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { entryOf, GROUP_MEMBERS, numbers, statuses, uuid } from "../store-world.js";
 import type { StoredEntry } from "../../store/stored-entry.js";
 

@@ -3,7 +3,7 @@ import { isUuid } from "@chat/protocol";
 import { chainFingerprint } from "../../store/chain-fingerprint.js";
 import type { AppendOutcome, Draft } from "../../store/message-store.js";
 import type { StoredEntry } from "../../store/stored-entry.js";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { assertRefused, describeOutcome, entryOf, numbers, statuses, turn, uuid } from "../store-world.js";
 
 const ALL = {

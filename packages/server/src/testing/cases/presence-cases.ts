@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 
 /** What is kept of users' presence, and who may know of it. */
 export function presenceCases(prove: Case): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SYSTEM_USER } from "@chat/protocol";
 import type { ReceiptAdvance } from "../../store/conversation-store.js";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { numbers, RECEIPT_MEMBERS, type StoreWorld } from "../store-world.js";
 
 const FEW = ["ana", "bo", "cy"];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { numbers } from "../store-world.js";
 
 /** Profiles of users. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PushStore, PushSubscription } from "../../store/push-store.js";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { uuid } from "../store-world.js";
 
 const LIMIT = 3;

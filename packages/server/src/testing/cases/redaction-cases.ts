@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StoredEntry } from "../../store/stored-entry.js";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { describeOutcome, entryOf, numbers, statuses } from "../store-world.js";
 
 function tombstone({ text: _, data: __, replyTo: ___, mentions: ____, ...entry }: StoredEntry): StoredEntry {

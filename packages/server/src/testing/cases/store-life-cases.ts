@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isUuid, systemRuntime } from "@chat/protocol";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { assertRefused, GROUP_MEMBERS, numbers, statuses } from "../store-world.js";
 
 /** The contract of {@link ChatStore} itself. */
