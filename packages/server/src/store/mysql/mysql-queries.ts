@@ -91,9 +91,7 @@ function rowColumns(receiptMembers: string): string {
         AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
     )) THEN c.latest
   END AS "latest",
-  CASE WHEN p.left_at IS NOT NULL THEN (
-    SELECT m.body FROM chat_message m WHERE m.conversation = p.conversation AND m.id = p.left_latest_id
-  ) END AS "leftLatest",
+  (SELECT m.body FROM chat_message m WHERE m.conversation = p.conversation AND m.id = p.left_latest_id) AS "leftLatest",
   p.left_latest_id AS "leftLatestId",
   c.first_id AS "firstId",
   c.first_ordinal AS "firstOrdinal",
@@ -185,7 +183,8 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
       AND k.device = UNHEX(UNHEX(d.device)) AND k.client_message = UNHEX(UNHEX(d.client_message))
     LEFT JOIN chat_message m ON m.conversation = k.conversation AND m.id = k.message`,
   standings: `SELECT p.conversation AS "conversation", ${text("p.user_id")} AS "userId", p.joined_at AS "joinedAt",
-      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", p.role AS "role", p.intervals AS "intervals", ${EARLIER}
+      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", p.role AS "role", p.intervals AS "intervals",
+      p.left_latest_id AS "leftLatestId", ${EARLIER}
     FROM ${jsonTable("$rows", "named", { conversation: "int", user_id: "hex" })}
     STRAIGHT_JOIN chat_participation p ON p.user_id = UNHEX(named.user_id) AND p.conversation = named.conversation`,
   bodies: `SELECT m.id, m.body FROM ${jsonTable("$2", "wanted", { id: "int" }, true)}

@@ -70,16 +70,17 @@ export const MYSQL_WRITES = {
       c.prune_change = CASE WHEN moved.is_pruned THEN moved.changed ELSE c.prune_change END,
       c.latest = CASE WHEN moved.latest_moved THEN UNHEX(moved.latest) ELSE c.latest END`,
   participations: `INSERT INTO chat_participation (conversation, user_id, joined_at, visible_from, role, intervals,
-      changed, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_latest_id, left_name,
+      left_latest_id, changed, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_name,
       left_data)
     SELECT * FROM (
       SELECT j.conversation, UNHEX(j.user_id) AS user_id, j.joined_at, j.visible_from, ${textOf("j.role")} AS role,
-        j.intervals, j.changed, j.left_at, j.left_fingerprint, j.left_ordinal, j.left_activity, j.left_member_count,
-        j.left_latest_id, ${textOf("j.left_name")} AS left_name, ${textOf("j.left_data")} AS left_data
+        j.intervals, j.left_latest_id, j.changed, j.left_at, j.left_fingerprint, j.left_ordinal, j.left_activity,
+        j.left_member_count, ${textOf("j.left_name")} AS left_name, ${textOf("j.left_data")} AS left_data
       FROM ${jsonTable("$1", "j", {
-        ...{ ...IN, joined_at: "int", visible_from: "int", role: "hex", intervals: "int", changed: "int" },
-        ...{ left_at: "int", left_fingerprint: "int", left_ordinal: "int", left_activity: "int" },
-        ...{ left_member_count: "int", left_latest_id: "int", left_name: "long", left_data: "long" },
+        ...{ ...IN, joined_at: "int", visible_from: "int", role: "hex", intervals: "int" },
+        ...{ left_latest_id: "int", changed: "int", left_at: "int", left_fingerprint: "int" },
+        ...{ left_ordinal: "int", left_activity: "int", left_member_count: "int" },
+        ...{ left_name: "long", left_data: "long" },
       } as const)}
     ) moved
     ON DUPLICATE KEY UPDATE joined_at = moved.joined_at, visible_from = moved.visible_from, role = moved.role,
@@ -235,14 +236,15 @@ function userIn({
 }
 
 function participationCells(moved: MovedParticipation, change: number): JsonCell[] {
-  const { joinedAt, visibleFrom, role, intervals, left } = moved;
-  return [...userIn(moved), joinedAt, visibleFrom, role, intervals, change, ...leftCells(left, change)];
+  const { joinedAt, visibleFrom, role, intervals, leftLatestId, left } = moved;
+  const cells = [joinedAt, visibleFrom, role, intervals, leftLatestId, change];
+  return [...userIn(moved), ...cells, ...leftCells(left, change)];
 }
 
 function leftCells(left: LeftState | undefined, change: number): JsonCell[] {
-  if (left === undefined) return Array.from({ length: 8 }, () => null);
-  const { at, fingerprint, ordinal, activity = change, memberCount, latestId, name, data } = left;
-  return [at, fingerprint, ordinal, activity, memberCount, latestId, name, data];
+  if (left === undefined) return Array.from({ length: 7 }, () => null);
+  const { at, fingerprint, ordinal, activity = change, memberCount, name, data } = left;
+  return [at, fingerprint, ordinal, activity, memberCount, name, data];
 }
 
 /** What no packet of the protocol would hold is written in several. */

@@ -55,9 +55,7 @@ function rowColumns(receiptMembers: string): string {
         AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
     )) THEN c.latest
   END AS latest,
-  CASE WHEN p.left_at IS NOT NULL THEN (
-    SELECT body FROM chat_message WHERE conversation = p.conversation AND id = p.left_latest_id
-  ) END AS "leftLatest",
+  (SELECT body FROM chat_message WHERE conversation = p.conversation AND id = p.left_latest_id) AS "leftLatest",
   p.left_latest_id AS "leftLatestId",
   c.first_id AS "firstId",
   c.first_ordinal AS "firstOrdinal",
@@ -158,7 +156,8 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
       AND k.device = decode(d.device, 'hex') AND k.client_message = decode(d.client_message, 'hex')
     LEFT JOIN chat_message m ON m.conversation = k.conversation AND m.id = k.message`,
   standings: `SELECT p.conversation, p.user_id AS "userId", p.joined_at AS "joinedAt",
-      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", p.role, p.intervals, ${EARLIER}
+      p.visible_from AS "visibleFrom", p.left_at AS "leftAt", p.role, p.intervals,
+      p.left_latest_id AS "leftLatestId", ${EARLIER}
     FROM unnest($1::bigint[], $2::text[]) AS named(conversation, user_id)
     JOIN chat_participation p ON p.user_id = named.user_id AND p.conversation = named.conversation`,
   bodies: "SELECT id, body FROM chat_message WHERE conversation = $1 AND id = ANY($2::bigint[]) ORDER BY id",

@@ -81,7 +81,7 @@ export const POSTGRES_WRITES = {
       FOR NO KEY UPDATE
     )`),
   participations: `INSERT INTO chat_participation (conversation, user_id, joined_at, visible_from, role, intervals,
-      change, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_latest_id, left_name,
+      left_latest_id, change, left_at, left_fingerprint, left_ordinal, left_activity, left_member_count, left_name,
       left_data)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::integer[], $7::bigint[],
       $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
@@ -207,22 +207,14 @@ function participationColumns(
   participations: readonly MovedParticipation[],
   changes: ReadonlyMap<number, number>,
 ): unknown[] {
-  const left = [
-    "at",
-    "fingerprint",
-    "ordinal",
-    "activity",
-    "memberCount",
-    "latestId",
-    "name",
-    "data",
-  ] as const;
+  const left = ["at", "fingerprint", "ordinal", "activity", "memberCount", "name", "data"] as const;
   return [
     ...usersIn(participations),
     participations.map(({ joinedAt }) => joinedAt),
     participations.map(({ visibleFrom }) => visibleFrom),
     participations.map(({ role }) => role),
     participations.map(({ intervals }) => intervals),
+    participations.map(({ leftLatestId }) => leftLatestId),
     participations.map((participation) => changeOf(participation, changes)),
     ...left.map((column) =>
       participations.map((participation) => {

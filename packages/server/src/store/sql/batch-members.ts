@@ -12,6 +12,7 @@ export interface RawStanding {
   readonly leftAt: number | null;
   readonly role: Role;
   readonly intervals: number;
+  readonly leftLatestId: number | null;
   /** The intervals before the newest one, as JSON. */
   readonly earlier: string | null;
 }
@@ -24,13 +25,14 @@ interface Participation {
   leftAt: number | undefined;
   role: Role;
   intervals: number;
+  leftLatestId: number | null;
   earlier: (readonly [number, number])[];
   left: LeftState | undefined;
   moved: boolean;
 }
 
 /** What a conversation's row shows when somebody leaves; the latest message only to those who may see it. */
-export type Shown = Omit<LeftState, "at" | "latestId"> & { readonly latestId: number };
+export type Shown = Omit<LeftState, "at"> & { readonly latestId: number };
 
 /** The participations that one transaction changes, in the order of the entries that say so. */
 export class BatchMembers {
@@ -101,6 +103,7 @@ export class BatchMembers {
       leftAt: undefined,
       role,
       intervals: visibleFrom === 1 ? 1 : (before?.intervals ?? 0) + 1,
+      leftLatestId: before?.leftLatestId ?? null,
       earlier: fromStart ? [] : (before?.earlier ?? []),
       left: undefined,
       moved: true,
@@ -122,7 +125,9 @@ export class BatchMembers {
       latestId >= participation.visibleFrom ||
       participation.earlier.some(([from, to]) => latestId >= from && latestId < to);
     participation.leftAt = messageId;
-    participation.left = { ...shown, at: messageId, latestId: saw ? latestId : null };
+    participation.left = { ...shown, at: messageId };
+    // If not, it is still what they saw last before.
+    if (saw) participation.leftLatestId = latestId;
     participation.moved = true;
   }
 }

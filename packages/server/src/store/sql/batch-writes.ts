@@ -61,7 +61,6 @@ export interface LeftState {
   /** Undefined where it is the change that is being written. */
   readonly activity: number | undefined;
   readonly memberCount: number;
-  readonly latestId: number | null;
   readonly name: string | null;
   readonly data: string | null;
 }
@@ -74,6 +73,8 @@ export interface MovedParticipation {
   readonly visibleFrom: number;
   readonly role: Role;
   readonly intervals: number;
+  /** The latest message that the user could see when they last left, or null. Who came back sees it still. */
+  readonly leftLatestId: number | null;
   /** Undefined for a member. */
   readonly left: LeftState | undefined;
 }

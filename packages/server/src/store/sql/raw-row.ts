@@ -35,7 +35,7 @@ export interface RawRow {
   readonly history: HistoryVisibility | null;
   readonly peerId: string | null;
   readonly latest: Uint8Array | null;
-  /** The body of the message that was the latest when a former member left. */
+  /** The body of the latest message that the user could see when they last left. */
   readonly leftLatest: Uint8Array | null;
   readonly leftLatestId: number | null;
   readonly firstId: number;
@@ -86,10 +86,11 @@ export function toRow(raw: RawRow): ConversationRow {
     ...(raw.name !== null && { name: raw.name }),
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),
-    ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
     ...(raw.leftLatest !== null && {
       latest: latestOf(decodeBody(raw.conversationId, raw.leftLatestId!, raw.leftLatest)),
     }),
+    // Who came back sees a later one, if it is theirs to see.
+    ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
     ...(raw.history === "all" && { historyVisibility: raw.history }),
     ...(raw.lastRedaction > 0 && { lastRedaction: raw.lastRedaction }),
     ...(unread !== undefined && { unread }),

@@ -12,7 +12,8 @@ export const ROW_SOURCES = `CROSS JOIN chat_conversation c ON c.key = p.conversa
 /**
  * The columns of a raw row, from `p` (participation), `c` (conversation) and `r` (receipt). Its one parameter is the
  * number of members up to which the others' receipts are told.
- * A member sees the latest message unless it lies outside the user's intervals; a former member sees what was there.
+ * A member sees the latest message unless it lies outside the user's intervals; then, and as a former member, the latest that they saw when
+ * they last left.
  */
 export const ROW_COLUMNS = `
   ${VIEW_CHANGE} AS change,
@@ -40,9 +41,7 @@ export const ROW_COLUMNS = `
         AND c.latest_id >= earlier.from_id AND c.latest_id < earlier.to_id
     )) THEN c.latest
   END AS latest,
-  CASE WHEN p.left_at IS NOT NULL THEN (
-    SELECT body FROM chat_message WHERE conversation = p.conversation AND id = p.left_latest_id
-  ) END AS leftLatest,
+  (SELECT body FROM chat_message WHERE conversation = p.conversation AND id = p.left_latest_id) AS leftLatest,
   p.left_latest_id AS leftLatestId,
   c.first_id AS firstId,
   c.first_ordinal AS firstOrdinal,

@@ -97,7 +97,7 @@ const JOIN = `
     visible_from = excluded.visible_from, role = excluded.role,
     intervals = CASE excluded.visible_from WHEN 1 THEN 1 ELSE intervals + 1 END, change = excluded.change,
     left_at = NULL, left_fingerprint = NULL, left_ordinal = NULL, left_activity = NULL, left_member_count = NULL,
-    left_latest_id = NULL, left_name = NULL, left_data = NULL`;
+    left_name = NULL, left_data = NULL`;
 
 // In a large conversation a member's own row alone shows how far that member has come.
 const TOUCH = "UPDATE chat_participation SET change = ? WHERE user = ? AND conversation = ?";
@@ -119,7 +119,7 @@ const LEAVE = `
       SELECT 1 FROM chat_interval earlier
       WHERE earlier.user = chat_participation.user AND earlier.conversation = chat_participation.conversation
         AND ? >= from_id AND ? < to_id
-    ) THEN ? END
+    ) THEN ? ELSE left_latest_id END
   WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))`;
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ConversationRow, LIMITS } from "@chat/protocol";
-import type { Case } from "../store-suite.js";
+import type { Case } from "./case.js";
 import { assertRefused, entryOf, numbers, seeded } from "../store-world.js";
 
 function ids(rows: readonly ConversationRow[]): string[] {
@@ -244,6 +244,16 @@ export function conversationListCases(prove: Case): void {
     await world.join("c", "bo");
     const back = await world.row("bo", "c");
     assert.deepEqual([back.member, back.head, back.joinedAt], [true, 7, 7]);
+    assert.equal(back.latest?.snippet, "last seen", "what was said without them is not theirs to see");
+    await world.setRoles("c", ["bo", "admin"]);
+    assert.equal((await world.row("bo", "c")).latest?.snippet, "last seen");
+    await world.leave("c", "bo");
+    assert.equal((await world.row("bo", "c")).latest?.snippet, "last seen", "nothing was said meanwhile");
+    await world.join("c", "bo");
+    await world.say("c", "ana", { text: "hello again" });
+    assert.equal((await world.row("bo", "c")).latest?.snippet, "hello again");
+    await world.leave("c", "bo");
+    assert.equal((await world.row("bo", "c")).latest?.snippet, "hello again");
   });
 
   prove("gives every state of a row a higher version, and never two states the same", async (world) => {
