@@ -40,6 +40,11 @@ export class EngineProcess {
     }
   }
 
+  /** It stands still, with all its connections, until it is killed. */
+  freeze(): void {
+    process.kill(-this.#child!.pid!, "SIGSTOP");
+  }
+
   /** Ends the program at once, as a crash does; what it held in memory is lost. */
   async kill(): Promise<void> {
     const child = this.#child;

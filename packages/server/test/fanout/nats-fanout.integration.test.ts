@@ -153,3 +153,25 @@ for (const buffered of [false, true]) {
     });
   });
 }
+
+describe.skipIf(program === undefined)("NATS fan-out", () => {
+  it("is subscribed though its connection breaks before that is confirmed", async () => {
+    const engine = await EngineProcess.create(({ port }) =>
+      run(program!, ["-a", "127.0.0.1", "-p", String(port)]),
+    );
+    const client = await open(`nats://127.0.0.1:${engine.port}`);
+    const fanout = natsFanout(client);
+    engine.freeze();
+    const heard = new Promise<number>((resolve, reject) => {
+      fanout
+        .subscribe("a", ([byte]) => resolve(byte!))
+        .then(() => fanout.publish(["a"], Uint8Array.of(7)), reject);
+    });
+    await engine.kill();
+    await engine.start();
+    expect(await heard).toBe(7);
+    await fanout.close();
+    await client.close();
+    await engine.dispose();
+  });
+});

@@ -8,6 +8,8 @@ import { natsToken } from "./nats-token.js";
 
 /** How long the last words may take, ms. */
 const CLOSE_DEADLINE = 1_000;
+/** ms before a subscription that a broken connection left unconfirmed is asked for again. */
+const RETRY_DELAY = 100;
 
 /** What is called of a connection of `@nats-io/transport-node` (or of another transport of NATS). */
 export interface NatsConnection {
@@ -97,11 +99,18 @@ function natsBroker(
         },
       });
       subscriptions.add(subscription);
-      try {
-        await connection.flush();
-      } catch (error) {
-        cancel(subscription);
-        throw error;
+      for (let confirmed = false; !confirmed;) {
+        try {
+          await connection.flush();
+          confirmed = true;
+        } catch (error) {
+          // A connection that broke meanwhile comes back with its subscriptions; one that is closed, or a fan-out, does not.
+          if (connection.isClosed() || !subscriptions.has(subscription)) {
+            cancel(subscription);
+            throw error;
+          }
+          await new Promise<void>((resolve) => runtime.clock.schedule(RETRY_DELAY, resolve));
+        }
       }
       return async () => cancel(subscription);
     },
