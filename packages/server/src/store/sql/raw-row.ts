@@ -86,11 +86,7 @@ export function toRow(raw: RawRow): ConversationRow {
     ...(raw.name !== null && { name: raw.name }),
     ...(raw.data !== null && { data: JSON.parse(raw.data) as JsonObject }),
     ...(raw.peerId !== null && { peerId: raw.peerId }),
-    ...(raw.leftLatest !== null && {
-      latest: latestOf(decodeBody(raw.conversationId, raw.leftLatestId!, raw.leftLatest)),
-    }),
-    // Who came back sees a later one, if it is theirs to see.
-    ...(raw.latest !== null && { latest: decodeLatest(raw.latest) }),
+    ...latestIn(raw),
     ...(raw.history === "all" && { historyVisibility: raw.history }),
     ...(raw.lastRedaction > 0 && { lastRedaction: raw.lastRedaction }),
     ...(unread !== undefined && { unread }),
@@ -98,6 +94,18 @@ export function toRow(raw: RawRow): ConversationRow {
     ...(mute !== undefined && { mute }),
     ...(privacy !== undefined && { privacy }),
   };
+}
+
+/** The latest message of all that is theirs to see, or what they saw when they last left. */
+function latestIn({
+  conversationId,
+  latest,
+  leftLatest,
+  leftLatestId,
+}: RawRow): Pick<ConversationRow, "latest"> {
+  if (latest !== null) return { latest: decodeLatest(latest) };
+  if (leftLatest === null) return {};
+  return { latest: latestOf(decodeBody(conversationId, leftLatestId!, leftLatest)) };
 }
 
 function receiptsIn(json: string): readonly MemberReceipt[] {
@@ -122,7 +130,7 @@ function bytesOf({ conversationId, name, data, peerId, receipts, latest, leftLat
     (sum, text) => sum + utf8Length(text ?? ""),
     0,
   );
-  return NUMBERS_BYTES + texts + (latest?.length ?? 0) + Math.min(leftLatest?.length ?? 0, LATEST_BYTES);
+  return NUMBERS_BYTES + texts + (latest?.length ?? Math.min(leftLatest?.length ?? 0, LATEST_BYTES));
 }
 
 /** The rows that a page takes: at the most `limit`, and no more bytes than a page may have; at least one. */
