@@ -99,10 +99,10 @@ function natsBroker(
         },
       });
       subscriptions.add(subscription);
-      for (let confirmed = false; !confirmed;) {
+      for (;;) {
         try {
           await connection.flush();
-          confirmed = true;
+          return async () => cancel(subscription);
         } catch (error) {
           // A connection that broke meanwhile comes back with its subscriptions; one that is closed, or a fan-out, does not.
           if (connection.isClosed() || !subscriptions.has(subscription)) {
@@ -112,7 +112,6 @@ function natsBroker(
           await new Promise<void>((resolve) => runtime.clock.schedule(RETRY_DELAY, resolve));
         }
       }
-      return async () => cancel(subscription);
     },
     async close() {
       for (const subscription of [...subscriptions]) cancel(subscription);
