@@ -123,15 +123,14 @@ export class Deliverer {
     readonly position: number;
     readonly more: boolean;
   } {
-    const moved = [...(this.#users.get(userId)?.tracks ?? [])]
-      .map((track) => ({ track, at: track.movedAt > begun ? track.movedAt : track.seenAt }))
-      .filter(({ at }) => at > position)
-      .sort((a, b) => a.at - b.at);
+    const at = ({ movedAt, seenAt }: Track): number => (movedAt > begun ? movedAt : seenAt);
+    const tracks = this.#users.get(userId)?.tracks ?? [];
+    const moved = tracks.filter((track) => at(track) > position).sort((a, b) => at(a) - at(b));
     const told = moved.slice(0, limit);
     const more = moved.length > told.length;
     return {
-      heads: told.map(({ track: { conversationId, head } }) => ({ conversationId, head })),
-      position: more ? told[told.length - 1]!.at : this.#runs,
+      heads: told.map(({ conversationId, head }) => ({ conversationId, head })),
+      position: more ? at(told[told.length - 1]!) : this.#runs,
       more,
     };
   }
