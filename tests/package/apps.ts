@@ -227,6 +227,20 @@ await app.close();
     ],
   },
   {
+    // The oldest that is supported, from CommonJS.
+    name: "TypeScript 5.4 (node16, CommonJS)",
+    type: "commonjs",
+    chat: ["client", "server", "protocol"],
+    dependencies: {
+      ...SQLITE,
+      typescript: "5.4.5",
+      "@types/node": "20.19.43",
+      "@types/better-sqlite3": "7.6.13",
+    },
+    files: { "main.ts": TYPED, "tsconfig.json": tsconfig("node16", "node16") },
+    steps: [["node", "node_modules/typescript/bin/tsc", "--project", "tsconfig.json"]],
+  },
+  {
     name: "Vite",
     type: "module",
     chat: ["client"],

@@ -8,7 +8,12 @@ import { thisNode } from "./node-version.js";
 import { runApp } from "./run-app.js";
 
 // A part of the matrix (`pnpm matrix`), with npm and this Node. The packages must have been built.
-const SHORT = ["Express, ESM", "Express, CommonJS", "TypeScript (node16, bundler)"];
+const SHORT = [
+  "Express, ESM",
+  "Express, CommonJS",
+  "TypeScript (node16, bundler)",
+  "TypeScript 5.4 (node16, CommonJS)",
+];
 
 describe("installed from the packed tarballs with npm", { timeout: 300_000 }, () => {
   let folder: string;

@@ -1,12 +1,15 @@
 /** What a statement can be given. */
 export type SqliteValue = string | number | null | Uint8Array;
 
-/** A prepared statement, as far as it is called. */
+/**
+ * A prepared statement, as far as it is called, with a {@link SqliteValue} for each parameter. `unknown` says the same as
+ * better-sqlite3's own declarations, which TypeScript 5 takes for no `SqliteStatement` otherwise.
+ */
 export interface SqliteStatement {
-  run(...parameters: SqliteValue[]): { readonly changes: number };
-  get(...parameters: SqliteValue[]): unknown;
-  all(...parameters: SqliteValue[]): unknown[];
-  iterate(...parameters: SqliteValue[]): IterableIterator<unknown>;
+  run(...parameters: unknown[]): { readonly changes: number };
+  get(...parameters: unknown[]): unknown;
+  all(...parameters: unknown[]): unknown[];
+  iterate(...parameters: unknown[]): IterableIterator<unknown>;
   /** Integers as numbers, whatever the application's own default is. */
   safeIntegers(on: boolean): unknown;
 }
