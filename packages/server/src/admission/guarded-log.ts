@@ -26,17 +26,25 @@ const FIELDS: Readonly<Record<string, (value: Field) => Field | undefined>> = {
   deviceId: matches(ID),
   conversationId: matches(ID),
   serverId: matches(ID),
+  clientMessageId: matches(ID),
+  region: matches(ID),
   error: errorName,
   code: matches(WORD),
   provider: matches(WORD),
+  broker: matches(WORD),
+  queue: matches(WORD),
   cause: matches(WORD),
   stack: matches(FRAMES),
-  /** Why the server could not start: a sentence of its own, made before anybody has written anything. */
+  /** The sentence of a ChatError: our own, about an engine or why the server could not start. Never a driver's. */
   reason: (value) => (typeof value === "string" ? value : undefined),
   head: number,
+  row: number,
+  after: number,
+  entries: number,
   delivered: number,
-  connections: number,
-  duration: number,
+  envelopes: number,
+  number,
+  ms: number,
 };
 
 /**

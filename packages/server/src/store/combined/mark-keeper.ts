@@ -72,9 +72,13 @@ export class MarkKeeper {
   }
 
   #failed(error: unknown, conversationId?: string): void {
-    const level = isChatError(error) ? "debug" : "error";
     const whose = conversationId === undefined ? {} : { conversationId };
-    this.#runtime?.log(level, "row_repair_failed", { ...whose, reason: (error as Error).message });
+    // A sentence that is not our own may quote what people wrote.
+    if (isChatError(error)) {
+      this.#runtime?.log("debug", "row_repair_failed", { ...whose, code: error.code, reason: error.message });
+    } else {
+      this.#runtime?.log("error", "row_repair_failed", { ...whose, error: String(error) });
+    }
   }
 
   async #lookAt({ conversationId, owner, markedAt, age }: Mark): Promise<void> {

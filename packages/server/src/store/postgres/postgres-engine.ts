@@ -31,7 +31,7 @@ export class PostgresEngine extends ServerEngine<PostgresClient, string> {
   readonly #pool: PostgresPool;
   /** An idle connection was lost; the next call will tell whether there are others. */
   readonly #onPoolError = (error: Error): void =>
-    this.runtime.log("debug", "postgres_connection_lost", { error: error.message });
+    this.runtime.log("debug", "postgres_connection_lost", { error: String(error) });
 
   constructor(pool: PostgresPool, options: PostgresEngineOptions) {
     super(dialectOf(pool, options));
