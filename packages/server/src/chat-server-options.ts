@@ -40,7 +40,7 @@ export interface ChatServerOptions extends HookOptions {
    */
   readonly url?: string;
   /** Limits and intervals that differ from the defaults. */
-  readonly settings?: Partial<ServerSettings>;
+  readonly settings?: { readonly [K in keyof ServerSettings]?: ServerSettings[K] | undefined };
   /** Where log lines go: event names, ids, codes and figures, never what a user wrote. Nowhere by default. */
   readonly log?: Logger;
   /** Time, randomness and log, all of them: for tests and simulations. The system's by default. */

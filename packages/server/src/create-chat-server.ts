@@ -64,7 +64,7 @@ import { RegistryLease } from "./session/registry-lease.js";
 import { floodRates } from "./session/flood-guard.js";
 import { OutboundTurn } from "./session/outbound-turn.js";
 import { SessionHost } from "./session/session-host.js";
-import { assertSettings, DEFAULT_SETTINGS, type ServerSettings } from "./settings.js";
+import { settingsOf } from "./settings.js";
 import type { StoreInfo } from "./store/chat-store.js";
 import { assertRetention } from "./store/housekeeping.js";
 import { membershipOf } from "./store/membership-entry.js";
@@ -78,8 +78,7 @@ const ERASURE_PAUSE = 60_000;
  * @throws ChatError `invalid_argument` for settings out of range
  */
 export function createChatServer(options: ChatServerOptions): ChatServer {
-  const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
-  assertSettings(settings);
+  const settings = settingsOf(options.settings);
   const { clock, random, log } = options.runtime ?? nodeRuntime(options.log);
   const runtime: Runtime = { clock, random, log: guardedLog(log) };
   const { store, fanout, clientAddress } = options;

@@ -152,8 +152,17 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   drainDeadline: 10_000,
 };
 
-/** @throws ChatError `invalid_argument` for settings out of range */
-export function assertSettings(settings: ServerSettings): void {
+/** The defaults, but for what is given; what is undefined is not. @throws ChatError `invalid_argument` for settings out of range */
+export function settingsOf(
+  given: { readonly [K in keyof ServerSettings]?: ServerSettings[K] | undefined } = {},
+): ServerSettings {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...Object.fromEntries(named) };
+  assertSettings(settings);
+  return settings;
+}
+
+function assertSettings(settings: ServerSettings): void {
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
     if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
       throw new ChatError("invalid_argument", `The setting ${name} must be a number that is not negative.`);

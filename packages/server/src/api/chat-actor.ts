@@ -15,6 +15,16 @@ import {
   type UserPrivacy,
   type UserProfile,
 } from "@chat/protocol";
+import {
+  assertConversationPrivacy,
+  assertPage,
+  assertPrivacy,
+  assertRole,
+  assertType,
+  assertUserIds,
+  assertWhole,
+  contentOf,
+} from "./arguments.js";
 import { toEntry } from "../delivery/to-entry.js";
 import { addMembers, removeMembers } from "../operations/change-members.js";
 import { createConversation, type CreateConversationRequest } from "../operations/create-conversation.js";
@@ -77,7 +87,7 @@ export interface HistoryQuery {
   readonly after?: number;
   readonly before?: number;
   readonly around?: number;
-  /** 1 to 200; 50 by default. */
+  /** 1 to 200; 50 by default. More is taken for 200, 0 for 1. */
   readonly limit?: number;
 }
 
@@ -254,13 +264,27 @@ export function createActor(
     return operation();
   }
 
+  async function page<T>(
+    conversationId: string,
+    { limit = LIMITS.membersPerRequest, page }: PageQuery = {},
+    operation: (query: {
+      readonly conversationId: string;
+      readonly limit: number;
+      readonly page?: string;
+    }) => Promise<T>,
+  ): Promise<T> {
+    const query = { limit, ...(page !== undefined && { page }) };
+    assertPage(query);
+    return read(conversationId, () => operation({ conversationId, ...query }));
+  }
+
   return {
     userId: caller.userId,
 
     async send(conversationId, content, options) {
       await ready();
       assertId(conversationId, "conversationId");
-      const message = typeof content === "string" ? { text: content } : content;
+      const message = contentOf(content);
       const clientMessageId = keyFrom(options);
       const [outcome] = await sendMessages(context, caller, conversationId, [
         { ...message, clientMessageId },
@@ -271,16 +295,20 @@ export function createActor(
     async draft(conversationId, content, options) {
       await ready();
       assertId(conversationId, "conversationId");
-      const message = typeof content === "string" ? { text: content } : content;
+      const message = contentOf(content);
       return draftMessage(context, caller, conversationId, {
         ...message,
         clientMessageId: keyFrom(options),
       });
     },
-    redact: (conversationId, messageId, options) =>
-      change(redactMessage, conversationId, { messageId }, options),
-    history(conversationId, { limit = DEFAULT_LIMIT, ...query } = {}) {
+    async redact(conversationId, messageId, options) {
+      assertWhole({ messageId });
+      return change(redactMessage, conversationId, { messageId }, options);
+    },
+    async history(conversationId, { limit = DEFAULT_LIMIT, ...query } = {}) {
       const { after, before, around } = query;
+      assertPage({ limit });
+      assertWhole({ after, before, around });
       const isNewest = (after ?? before ?? around) === undefined;
       const newest = isNewest && { before: Number.MAX_SAFE_INTEGER };
       return read(conversationId, () =>
@@ -288,11 +316,19 @@ export function createActor(
       );
     },
 
-    createGroup: (group, options) => create({ ...group, type: "group" }, options),
-    createDirect: (direct, options) => create({ ...direct, type: "direct" }, options),
+    async createGroup(group, options) {
+      assertUserIds(group.members, "members");
+      assertType("string", { name: group.name });
+      return create({ ...group, type: "group" }, options);
+    },
+    async createDirect(direct, options) {
+      assertUserIds(direct.members, "members");
+      return create({ ...direct, type: "direct" }, options);
+    },
     conversation: (conversationId) =>
       read(conversationId, () => getConversation(context, caller, conversationId)),
     async conversations({ limit = DEFAULT_LIMIT, page } = {}) {
+      assertPage({ limit, ...(page !== undefined && { page }) });
       await ready();
       return listConversations(context, caller, { limit, ...(page !== undefined && { page }) });
     },
@@ -301,53 +337,73 @@ export function createActor(
       return getPrivacy(context, caller);
     },
     async setPrivacy(change) {
+      assertPrivacy(change);
       await ready();
       return setPrivacy(context, caller, change);
     },
-    setConversationPrivacy: (conversationId, change) =>
-      read(conversationId, () => setConversationPrivacy(context, caller, { conversationId, ...change })),
+    async setConversationPrivacy(conversationId, change) {
+      assertConversationPrivacy(change);
+      return read(conversationId, () =>
+        setConversationPrivacy(context, caller, { conversationId, ...change }),
+      );
+    },
     async conversationChanges({ cursor, limit = LIMITS.pageRows }) {
+      assertPage({ limit, page: cursor });
       await ready();
       return listChanges(context, caller, { cursor, limit });
     },
-    update: (conversationId, update, options) => change(updateConversation, conversationId, update, options),
+    async update(conversationId, update, options) {
+      assertType("string", { name: update.name });
+      return change(updateConversation, conversationId, update, options);
+    },
 
-    sendReceipt: (conversationId, { unreadFrom, ...watermarks }) =>
-      read(conversationId, () =>
+    async sendReceipt(conversationId, { unreadFrom, delivered, read: isRead }) {
+      assertWhole({ unreadFrom, delivered, read: isRead });
+      return read(conversationId, () =>
         sendReceipt(context, caller, {
           conversationId,
-          ...watermarks,
+          ...(delivered !== undefined && { delivered }),
+          ...(isRead !== undefined && { read: isRead }),
           ...(unreadFrom !== undefined && { mark: unreadFrom === 0 ? {} : { from: unreadFrom } }),
         }),
-      ),
+      );
+    },
     mute: (conversationId, until, options) =>
       read(conversationId, () => muteConversation(context, caller, { ...options, conversationId, until })),
-    setTyping: (conversationId, typing) =>
-      read(conversationId, () => setTyping(context, caller, { conversationId, typing })),
-    receipts: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
-      read(conversationId, () =>
-        listReceipts(context, caller, { conversationId, limit, ...(page !== undefined && { page }) }),
-      ),
-    countReceipts: (conversationId, messageId) =>
-      read(conversationId, () => countReceipts(context, caller, { conversationId, messageId })),
+    async setTyping(conversationId, typing) {
+      assertType("boolean", { typing });
+      return read(conversationId, () => setTyping(context, caller, { conversationId, typing }));
+    },
+    receipts: (conversationId, query) =>
+      page(conversationId, query, (paged) => listReceipts(context, caller, paged)),
+    async countReceipts(conversationId, messageId) {
+      assertWhole({ messageId });
+      return read(conversationId, () => countReceipts(context, caller, { conversationId, messageId }));
+    },
 
-    members: (conversationId, { limit = LIMITS.membersPerRequest, page } = {}) =>
-      read(conversationId, () =>
-        listMembers(context, caller, { conversationId, limit, ...(page !== undefined && { page }) }),
-      ),
-    addMembers: (conversationId, members, options) =>
-      change(addMembers, conversationId, { members }, options),
-    removeMembers: (conversationId, members, options) =>
-      change(removeMembers, conversationId, { members }, options),
-    setRole: (conversationId, members, role, options) =>
-      change(setRole, conversationId, { members, role }, options),
+    members: (conversationId, query) =>
+      page(conversationId, query, (paged) => listMembers(context, caller, paged)),
+    async addMembers(conversationId, members, options) {
+      assertUserIds(members, "members");
+      return change(addMembers, conversationId, { members }, options);
+    },
+    async removeMembers(conversationId, members, options) {
+      assertUserIds(members, "members");
+      return change(removeMembers, conversationId, { members }, options);
+    },
+    async setRole(conversationId, members, role, options) {
+      assertUserIds(members, "members");
+      assertRole(role);
+      return change(setRole, conversationId, { members, role }, options);
+    },
 
     async presence(userIds) {
+      assertUserIds(userIds, "userIds");
       await ready();
-      for (const userId of userIds) assertId(userId, "A user id");
       return getPresence(context, caller, { userIds });
     },
     async setInvisible(invisible) {
+      assertType("boolean", { invisible });
       await ready();
       return setPresence(context, caller, { invisible });
     },
@@ -361,8 +417,8 @@ export function createActor(
     },
 
     async users(userIds) {
+      assertUserIds(userIds, "userIds");
       await ready();
-      for (const userId of userIds) assertId(userId, "A user id");
       return getUsers(
         context,
         caller,
@@ -370,6 +426,7 @@ export function createActor(
       );
     },
     async setProfile(profile) {
+      assertType("string", { name: profile.name, avatarUrl: profile.avatarUrl });
       await ready();
       return setProfile(context, caller, profile);
     },

@@ -67,6 +67,7 @@ export async function createConversation(
       ...(data !== undefined && { data }),
       ...(historyVisibility !== undefined && { historyVisibility }),
     });
+  await assertReachable(context, caller, request.conversationId);
   const held = await reserve(request.conversationId);
   const { conversationId } = held;
   if (!held.reserved) {
@@ -116,6 +117,20 @@ export async function createConversation(
   // Stored in a log that lies in another store, while the row could not be moved on: whoever asks for the head has that done.
   await context.messages.heads([conversationId]);
   return rowFor(context, caller, conversationId);
+}
+
+/**
+ * `.` and `..` are steps in a path for every URL parser, percent-encoded too, so that the HTTP service could not be asked for
+ * them. What is there from before stays.
+ */
+async function assertReachable(
+  context: OperationContext,
+  caller: Caller,
+  conversationId: string,
+): Promise<void> {
+  if (conversationId !== "." && conversationId !== "..") return;
+  if ((await context.conversations.row(viewerOf(caller), conversationId)) !== undefined) return;
+  throw new ChatError("invalid_argument", "A conversation can't be called . or ..: choose another id.");
 }
 
 function conflict(): ChatError {

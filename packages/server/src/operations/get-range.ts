@@ -12,7 +12,7 @@ import type { Visibility } from "./shared-participations.js";
 /** Which entries; exactly one of after, before and around. */
 export interface RangeRequest {
   readonly conversationId: string;
-  /** 1 to `LIMITS.rangeEntries`; more is taken for that. */
+  /** 1 to `LIMITS.rangeEntries`; more is taken for that, and 0 for 1. */
   readonly limit: number;
   readonly after?: number;
   readonly before?: number;
@@ -121,17 +121,14 @@ export async function getRange(
   request: RangeRequest,
 ): Promise<RangeAnswer> {
   const { conversationId, after, before, around, fingerprint } = request;
-  if ([after, before, around].filter((bound) => bound !== undefined).length !== 1 || request.limit < 1) {
-    throw new ChatError(
-      "invalid_argument",
-      "Give exactly one of after, before and around, and a limit of at least 1.",
-    );
+  if ([after, before, around].filter((bound) => bound !== undefined).length !== 1) {
+    throw new ChatError("invalid_argument", "Give exactly one of after, before and around.");
   }
   if (before === 0) throw new ChatError("invalid_argument", "before must be at least 1: ids begin there.");
   const participation = await visibilityOf(context, caller, request);
   await context.hooks.authorize(caller, { operation: "get-range", conversationId });
   const head = visibleHead(participation);
-  const limit = Math.min(request.limit, LIMITS.rangeEntries);
+  const limit = Math.max(1, Math.min(request.limit, LIMITS.rangeEntries));
   const read = (
     query: Omit<ReadQuery, "conversationId" | "maxBytes">,
     maxBytes: number = LIMITS.rangeBytes,

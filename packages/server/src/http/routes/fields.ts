@@ -11,7 +11,7 @@ export const clientMessageId = uuid(
 
 export const page = optional(text("`next` of the page before."));
 
-/** How much is wanted; more than `max` is taken for `max`. */
+/** How much is wanted; more than `max` is taken for `max`, and 0 for 1. */
 export function limit(max: number): OptionalJsonField<number> {
   return optional(integer(`At most how many; ${DEFAULT_LIMIT} by default, ${max} at most.`));
 }
