@@ -40,9 +40,14 @@ export class EngineProcess {
     }
   }
 
-  /** It stands still, with all its connections, until it is killed. */
+  /** It stands still, with all its connections, until it is killed or may go on. */
   freeze(): void {
     process.kill(-this.#child!.pid!, "SIGSTOP");
+  }
+
+  /** It goes on after {@link freeze}. */
+  thaw(): void {
+    process.kill(-this.#child!.pid!, "SIGCONT");
   }
 
   /** Ends the program at once, as a crash does; what it held in memory is lost. */

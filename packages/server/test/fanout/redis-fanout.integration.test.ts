@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { createClient } from "redis";
 import { createClient as createClient5 } from "redis-5";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { openWay } from "../engines/open-way.js";
@@ -73,7 +73,93 @@ for (const [driver, connect] of Object.entries(REFUSING)) {
   });
 }
 
+describe.skipIf(!(await isUp("redis")))("Redis with redis 6", () => {
+  it("makes no signal for each command, which would run out long after the answer", async () => {
+    const client = await DRIVERS["redis 6"]!(ENGINE_URLS.redis);
+    const timeout = vi.spyOn(AbortSignal, "timeout");
+    try {
+      expect(await client.connection.command(["PUBLISH", `test-${newUuid(runtime.random)}`, "x"])).toBe(0);
+      expect(timeout).not.toHaveBeenCalled();
+    } finally {
+      timeout.mockRestore();
+      client.close();
+    }
+  });
+});
+
+/** Commands that end, whatever Redis does, ms: their own deadline, and what a busy machine takes. */
+const ENDS = 8_000;
+
 for (const [driver, connect] of Object.entries(DRIVERS)) {
+  describe.skipIf(program === undefined)(`Commands to a Redis that fails, with ${driver}`, () => {
+    /** A Redis of the test's own, and a connection to it. */
+    async function open(portOf = (engine: EngineProcess): Promise<number> | number => engine.port) {
+      const engine = await EngineProcess.create(({ port, folder }) =>
+        run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
+      );
+      onTestFinished(() => engine.dispose());
+      const client = await connect(`redis://127.0.0.1:${await portOf(engine)}`);
+      onTestFinished(() => void client.close());
+      await client.connection.command(["PING"]);
+      return { engine, connection: client.connection };
+    }
+    /** How a command ended, and after how many ms. */
+    const ending = async (work: Promise<unknown>) => {
+      const began = performance.now();
+      const outcome = await Promise.race([
+        work.then(
+          () => "answered",
+          () => "refused",
+        ),
+        new Promise<string>((resolve) => setTimeout(() => resolve("hangs"), ENDS)),
+      ]);
+      return { outcome, after: performance.now() - began };
+    };
+    async function untilAnswered({ command }: RedisConnection): Promise<void> {
+      while ((await ending(command(["PING"]))).outcome !== "answered")
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+
+    it("end while it stands still, are refused from then on, and answered when it goes on", async () => {
+      const { engine, connection } = await open();
+      engine.freeze();
+      // More than the system takes from the driver, so that some are never written.
+      const large = Buffer.alloc(1_000_000);
+      const sent = Array.from({ length: 20 }, () => ending(connection.command(["PUBLISH", "a", large])));
+      for (const each of await Promise.all(sent)) expect(each.outcome).toBe("refused");
+      const next = await ending(connection.command(["PING"]));
+      expect(next.outcome).toBe("refused");
+      expect(next.after).toBeLessThan(1_000);
+      engine.thaw();
+      await untilAnswered(connection);
+    }, 60_000);
+
+    it("end when the way is cut and nobody tells", async () => {
+      let cut = (): void => {};
+      const { connection } = await open(async ({ port }) => {
+        const way = await openWay(`redis://127.0.0.1:${port}`);
+        onTestFinished(() => way.close());
+        cut = () => way.cut();
+        return way.port;
+      });
+      cut();
+      expect((await ending(connection.command(["PING"]))).outcome).toBe("refused");
+    }, 60_000);
+
+    it("end while it is away, whenever it went, and are answered when it is back", async () => {
+      const { engine, connection } = await open();
+      const sent = Array.from({ length: 100 }, () =>
+        ending(connection.command(["PUBLISH", "a", Buffer.alloc(100_000)])),
+      );
+      await engine.kill();
+      const later = ending(connection.command(["PING"]));
+      for (const { outcome } of await Promise.all(sent)) expect(outcome).not.toBe("hangs");
+      expect((await later).outcome).toBe("refused");
+      await engine.start();
+      await untilAnswered(connection);
+    }, 60_000);
+  });
+
   for (const [kind, buffered] of [
     ["Redis fan-out", false],
     ["buffered Redis fan-out", true],

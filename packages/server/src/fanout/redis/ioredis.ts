@@ -1,3 +1,5 @@
+import { systemRuntime } from "@chat/protocol";
+import { CommandWatch } from "./command-watch.js";
 import type { RedisConnection } from "./redis-connection.js";
 
 /** What is called of a client of the package `ioredis`. */
@@ -27,8 +29,9 @@ const LISTENING = { enableOfflineQueue: true, keepAlive: 10_000 } as const;
  * @param client stays open; for listening a duplicate of it is opened, and closed again
  */
 export function ioredis(client: IoredisClient): RedisConnection {
+  const watch = new CommandWatch(systemRuntime().clock);
   return {
-    command: ([command, ...args]) => client.call(String(command), ...args),
+    command: ([command, ...args]) => watch.run(() => client.call(String(command), ...args)),
     subscriber() {
       const duplicate = client.duplicate(LISTENING);
       const listeners = new Map<string, (message: Uint8Array) => void>();

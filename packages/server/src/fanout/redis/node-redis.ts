@@ -1,12 +1,19 @@
+import { systemRuntime } from "@chat/protocol";
+import { CommandWatch } from "./command-watch.js";
 import type { RedisConnection } from "./redis-connection.js";
 
+/**
+ * By default version 6 makes an AbortSignal for each command, which guards it only until it is written, and which throws an error away 5 s
+ * later: half of what a command costs. What is not answered is given up here instead, see {@link CommandWatch}.
+ */
+const UNGUARDED = { timeout: 0 };
 /** Strings of an answer as Buffers, and a map as the array of its keys and values: the numbers are RESP's. */
-const AS_BUFFERS = { typeMapping: { 36: Buffer, 37: Array } };
+const AS_BUFFERS = { ...UNGUARDED, typeMapping: { 36: Buffer, 37: Array } };
 
 /** What is called of a client of the package `redis` (node-redis). */
 export interface NodeRedisClient {
   readonly isReady: boolean;
-  sendCommand(args: (string | Buffer)[]): Promise<unknown>;
+  sendCommand(args: (string | Buffer)[], options: { timeout: number }): Promise<unknown>;
   duplicate(): NodeRedisSubscriber;
 }
 
@@ -15,7 +22,7 @@ export interface NodeRedisSubscriber {
   readonly isOpen: boolean;
   sendCommand(
     args: (string | Buffer)[],
-    options: { typeMapping: { 36: BufferConstructor; 37: ArrayConstructor } },
+    options: { timeout: number; typeMapping: { 36: BufferConstructor; 37: ArrayConstructor } },
   ): Promise<unknown>;
   on(event: "error", listener: (error: Error) => void): unknown;
   connect(): Promise<unknown>;
@@ -31,10 +38,13 @@ export interface NodeRedisSubscriber {
  * @param client stays open; for listening a duplicate of it is opened, and closed again
  */
 export function nodeRedis(client: NodeRedisClient): RedisConnection {
+  const watch = new CommandWatch(systemRuntime().clock);
   return {
     // What would be queued without a connection is old when there is one again.
     command: (args) =>
-      client.isReady ? client.sendCommand([...args]) : Promise.reject(new Error("Redis is not connected.")),
+      client.isReady
+        ? watch.run(() => client.sendCommand([...args], UNGUARDED))
+        : Promise.reject(new Error("Redis is not connected.")),
     subscriber() {
       const duplicate = client.duplicate();
       // It reconnects by itself; the application hears of the outage from its own client.

@@ -20,7 +20,7 @@ export interface RedisReader {
 
 /** What fan-out and registry need of a Redis client: {@link nodeRedis} and {@link ioredis} make one of theirs. */
 export interface RedisConnection {
-  /** Sends one command; those of one turn share a write. Rejects with the server's or the connection's error. */
+  /** Sends one command; those of one turn share a write. Rejects with the server's or the connection's error, and after 5 s without an answer. */
   command(args: readonly (string | Buffer)[]): Promise<unknown>;
   /** Opens a connection of its own for subscriptions, with the client's settings. Returns while it is being opened. */
   subscriber(): RedisSubscriber;
