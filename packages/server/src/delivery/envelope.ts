@@ -11,6 +11,11 @@ export interface Envelope {
   readonly entries: readonly StoredEntry[];
 }
 
+/**
+ * Servers of two versions run side by side while a new one is rolled out. What is added stands behind what is there (of the envelope, and of a
+ * body), and an older server steps over it; this number does not change by that. It is raised when entries are told otherwise: to an older
+ * server such an envelope is a hint, so that conversation and head stay where they are for good.
+ */
 const VERSION = 2;
 
 const encoder = new Encoder({ ignoreUndefined: true });
@@ -25,7 +30,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   return bytes.length <= ENVELOPE_BYTES ? bytes : encoder.encode([...told, [], []]);
 }
 
-/** Reads an envelope; undefined if it is none or of another version (servers of two versions may share a broker). */
+/** Reads an envelope, without its entries where a later version told them; undefined if it is none. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   let value: unknown;
   try {
@@ -33,12 +38,14 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   } catch {
     return undefined;
   }
-  if (!Array.isArray(value) || value[0] !== VERSION) return undefined;
-  const [, packed, head, ids, bodies] = value as unknown[];
+  if (!Array.isArray(value)) return undefined;
+  const [version, packed, head, ids, bodies] = value as unknown[];
+  if (typeof version !== "number" || version < VERSION || !Number.isSafeInteger(head)) return undefined;
   if (typeof packed !== "string" && !isPackedId(packed)) return undefined;
-  if (typeof head !== "number" || !Array.isArray(ids) || !Array.isArray(bodies)) return undefined;
   const conversationId = unpackId(packed);
-  return { conversationId, head, entries: entriesOf(conversationId, ids, bodies) };
+  if (version > VERSION) return { conversationId, head: head as number, entries: [] };
+  if (!Array.isArray(ids) || !Array.isArray(bodies)) return undefined;
+  return { conversationId, head: head as number, entries: entriesOf(conversationId, ids, bodies) };
 }
 
 function isPackedId(value: unknown): value is Uint8Array {
