@@ -73,8 +73,8 @@ export interface CacheChanges {
   readonly conversations?: readonly CachedConversation[];
   readonly entries?: readonly { readonly conversationId: string; readonly entries: readonly Entry[] }[];
   /**
-   * Makes tombstones, of what this very commit writes too: of the entry with this id, or of all entries below `below`
-   * whose sender is the user. They keep everything but text, data, replyTo and mentions; what is not held is left out.
+   * Makes tombstones, of what this very commit writes too: of the entry with this id, or of all messages (`isSendableKind` of
+   * `@chat/protocol`) below `below` whose sender is the user. They keep everything but text, data, replyTo and mentions; what is not held is left out.
    */
   readonly redact?: readonly {
     readonly conversationId: string;

@@ -156,6 +156,9 @@ export function cacheSuite(
       it("gives every place a device id of its own", async () => {
         const [one, other] = [await open(), await open()];
         assert.notStrictEqual((await one.load()).meta.deviceId, (await other.load()).meta.deviceId);
+        const before = await contents(other);
+        await fill(one);
+        assert.deepStrictEqual(await contents(other), before, "what one place holds is in another, too");
       });
 
       it("sees the commits that were called before it", async () => {
@@ -186,6 +189,9 @@ export function cacheSuite(
             { from: 1, to: 3 },
             { from: 7, to: 9 },
           ],
+          obeyed: 8,
+          ackedRead: 3,
+          mark: { version: 2, from: 3 },
         };
         await cache.commit({ conversations: [first, conversation("b")] }, "relaxed");
         assert.deepStrictEqual((await contents(cache)).conversations, [first, conversation("b")]);
@@ -215,6 +221,16 @@ export function cacheSuite(
         await cache.commit({ entries: [{ conversationId: "a", entries: entries(1, 3) }] }, "relaxed");
         await cache.commit({ entries: [{ conversationId: "a", entries: [entry(2, "new")] }] }, "relaxed");
         assert.deepStrictEqual(await cache.read("a", ALL), [entry(1), entry(2, "new"), entry(3)]);
+        const full: Entry = { ...entry(3), data: { secret: 1 }, replyTo: 1, mentions: ["bo"] };
+        await cache.commit({ entries: [{ conversationId: "a", entries: [full] }] }, "relaxed");
+        const { text: _, ...bare } = entry(3);
+        const wiped: Entry = { ...bare, redacted: true };
+        await cache.commit({ entries: [{ conversationId: "a", entries: [wiped] }] }, "relaxed");
+        assert.deepStrictEqual(
+          await cache.read("a", ALL),
+          [entry(1), entry(2, "new"), wiped],
+          "nothing is left of the entry that was replaced",
+        );
       });
 
       it("lists the outbox by sequence, however it was put", async () => {
@@ -235,6 +251,9 @@ export function cacheSuite(
         const failed: OutboxItem = { ...item(2), failure: { code: "forbidden", message: "No." } };
         await cache.commit({ putOutbox: [failed], removeOutbox: ["item-1", "unknown"] }, "strict");
         assert.deepStrictEqual((await cache.load()).outbox, [failed, item(3)]);
+        const again: OutboxItem = { ...item(2), sequence: 9 };
+        await cache.commit({ putOutbox: [again] }, "strict");
+        assert.deepStrictEqual((await cache.load()).outbox, [item(3), again], "it replaces the failed one");
       });
 
       it("replaces users by userId", async () => {
@@ -257,6 +276,7 @@ export function cacheSuite(
               { conversationId: "roo", entries: entries(1, 20) },
               { conversationId: "room ", entries: entries(1, 20) },
               { conversationId: "room2", entries: entries(1, 20) },
+              { conversationId: "Room", entries: entries(1, 20) },
             ],
           },
           "relaxed",
@@ -268,6 +288,7 @@ export function cacheSuite(
         const cache = await filled();
         assert.deepStrictEqual(await ids(cache, "room"), [1, 2, 3, 4, 5, 9, 10, 11, 12]);
         assert.deepStrictEqual(await ids(cache, "unknown"), []);
+        assert.deepStrictEqual(await cache.read("room", ALL), [...entries(1, 5), ...entries(9, 12)]);
       });
 
       it("excludes both bounds", async () => {
@@ -344,11 +365,19 @@ export function cacheSuite(
           ...entry(2),
           data: { secret: 1 },
           replyTo: 1,
+          mentions: ["bo"],
           kind: "x-a",
           clientMessageId: "k",
         };
+        // No message: who came and went stays.
+        const joined: Entry = {
+          ...entry(3),
+          senderId: "bo",
+          kind: "members-added",
+          data: { members: ["cy"] },
+        };
         await cache.commit(
-          { entries: [{ conversationId: "a", entries: [entry(1), full, entry(3)] }] },
+          { entries: [{ conversationId: "a", entries: [entry(1), full, joined] }] },
           "relaxed",
         );
         await cache.commit({ entries: [{ conversationId: "b", entries: entries(1, 3) }] }, "relaxed");
@@ -365,11 +394,11 @@ export function cacheSuite(
           },
           "relaxed",
         );
-        const { data: _, replyTo: __, ...rest } = full;
+        const { data: _, replyTo: __, mentions: ___, ...rest } = full;
         assert.deepStrictEqual(await cache.read("a", ALL), [
           entry(1),
           tombstone(rest),
-          entry(3),
+          joined,
           tombstone(entry(4)),
           tombstone(others[0]!),
           tombstone(others[1]!),
