@@ -8,6 +8,7 @@ import {
   systemRuntime,
 } from "@chat/protocol";
 import type { ChatStore } from "../store/chat-store.js";
+import type { MessageLog } from "../store/message-log.js";
 import type {
   AppendOutcome,
   ConversationUpdate,
@@ -26,6 +27,8 @@ export interface StoreEngine {
    * another role than `member` to who is added, nor add and remove in one entry. No operation asks for either.
    */
   readonly derivesFromEntries?: boolean;
+  /** That log, not yet open, as a server has it that dies before it moves rows on: what takes long beside rows is then written without them. */
+  log?(): MessageLog;
   /** Removes the engine. The suite has closed the stores. */
   dispose(): void | Promise<void>;
 }
@@ -97,6 +100,27 @@ export class StoreWorld {
 
   async append(drafts: readonly Draft[], store: ChatStore = this.store): Promise<readonly AppendOutcome[]> {
     return store.messages.append(drafts);
+  }
+
+  /**
+   * Stores many drafts of one conversation that has one entry. Where the log lies in another store they go there alone, and the rows follow with
+   * the next look.
+   */
+  async appendMany(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+    const log = this.engine.log?.();
+    if (log === undefined) return this.append(drafts);
+    await log.open(runtime);
+    const outcomes: AppendOutcome[] = [];
+    for (let at = 0; at < drafts.length; at += log.draftsAtOnce) {
+      const some = drafts.slice(at, at + log.draftsAtOnce).map((draft, index) => ({
+        draft,
+        refusal: () => undefined,
+        note: (outcome: AppendOutcome) => (outcomes[at + index] = outcome),
+      }));
+      await log.append(drafts[0]!.conversationId, some, 1);
+    }
+    await log.close();
+    return outcomes;
   }
 
   /** Appends one draft that must be stored. */

@@ -28,10 +28,11 @@ describe.skipIf(!hasDynamodb)("DynamoDB store", () => {
     const prefix = `case${++made}_`;
     const client = dynamodbClient(engine.port);
     await createDynamoDbTables(client, { prefix });
-    const store = (): ChatStore =>
-      combineStores({ messages: dynamodb(client, { prefix }), conversations: rows() });
+    const log = () => dynamodb(client, { prefix });
+    const store = (): ChatStore => combineStores({ messages: log(), conversations: rows() });
     return {
       store,
+      log,
       derivesFromEntries: true,
       async dispose() {
         client.destroy();

@@ -112,10 +112,11 @@ export function membershipCases(prove: Case): void {
           : { add: [{ userId: "bo", role: "member" as const }], remove: [] };
       return world.membershipDraft("c", "ana", change, { membershipVersion });
     });
-    const outcomes = await world.append(changes);
+    const outcomes = await world.appendMany(changes);
     assert.deepEqual(new Set(statuses(outcomes)), new Set(["stored"]));
     const { messageId } = entryOf(outcomes[outcomes.length - 1]);
     const again = { add: [{ userId: "bo", role: "member" as const }], remove: [] };
+    assert.equal(await world.membershipVersion("c"), messageId);
     const overrides = { membershipVersion: messageId };
     const refused = await world.append([world.membershipDraft("c", "ana", again, overrides)]);
     assert.deepEqual(statuses(refused), ["refused limit_exceeded"]);
