@@ -137,4 +137,54 @@ describe("the guides' snippets run as they stand", () => {
     ]);
     expect(linesOf("user-4711.jsonl").at(-1)).toEqual({ type: "end", entries: 1 });
   });
+
+  it("of coming from another chat: an export is imported, and imported again", async () => {
+    writeFileSync(join(folder, "stream.jsonl"), snippet("migrate.md", "stream", "jsonl"));
+    writeFileSync(
+      join(folder, "chat-of-migration.ts"),
+      `import Database from "better-sqlite3";
+       import { createChatServer } from "@chat/server";
+       import { sqlite } from "@chat/server/sqlite";
+       const store = sqlite(new Database(":memory:"), { allowVolatile: true });
+       export const chat = createChatServer({ store, authenticate: ({ token }) => ({ userId: token }) });`,
+    );
+    const code = replaceIn(snippet("migrate.md", "stream"), [
+      ['"stream.jsonl"', JSON.stringify(join(folder, "stream.jsonl"))],
+      ["const refused", "export const refused"],
+      ["const done", "export const done"],
+      ["console.log(", "void ("],
+    ]);
+    const world = `import { chat } from "./chat-of-migration.js";\n`;
+    const first = await run<{ done: object; refused: string[] }>("migrate", world + code);
+    expect(first).toMatchObject({ done: { conversations: 1, messages: 2, duplicates: 0 }, refused: [] });
+    const again = await run<{ done: object }>(
+      "migrate-again",
+      `${world}${code}
+       export const row = await chat.as("ana").conversation("order-7");
+       export const { entries } = await chat.as("ana").history("order-7");
+       export const { items } = await chat.as("bo").members("order-7");
+       await chat.close();`,
+    );
+    expect(again).toMatchObject({
+      done: { messages: 0, duplicates: 2 },
+      row: { name: "Order 7", createdAt: Date.parse("2024-03-01T09:00:00Z") },
+      items: [
+        { userId: "ana", role: "member" },
+        { userId: "bo", role: "owner" },
+      ],
+    });
+    expect((again as unknown as { entries: object[] }).entries.slice(-2)).toMatchObject([
+      {
+        senderId: "ana",
+        text: "Where is my parcel?",
+        data: { attachments: [{ image_url: "https://files.example/parcel.jpg" }] },
+        createdAt: Date.parse("2024-03-01T09:01:00Z"),
+      },
+      { senderId: "bo", text: "On its way.", createdAt: Date.parse("2024-03-01T09:02:00.5Z") },
+    ]);
+    const [asked, answered] = (
+      again as unknown as { entries: { messageId: number; replyTo?: number }[] }
+    ).entries.slice(-2);
+    expect(answered!.replyTo).toBe(asked!.messageId);
+  });
 });
