@@ -285,6 +285,7 @@ export function createClientCore<C extends CustomData>(
 
   /** Does what this tab or another one asks for, as the leader; else has that done. */
   async function answer(request: TabRequest): Promise<unknown> {
+    if (connection.state === "closed") throw new ChatError("closed", "This client was closed.");
     if (leader) return device.ask(request);
     if (request.type === "online") return environment.wanted(request.wanted);
     if (request.type === "typing") return typing.set(request.conversationId, request.typing);

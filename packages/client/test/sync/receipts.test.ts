@@ -292,3 +292,30 @@ test("mutes a conversation on all devices of a user, also those that were away, 
   await Promise.all([there!.mute(0), clock.advance(100)]);
   expect(muted()).toEqual([undefined, undefined, undefined]);
 });
+
+test("after the client was closed a mark is refused, as nothing would keep it", async () => {
+  world = createWorld();
+  const { clock, server } = world;
+  const room = server.createGroup(["ana", "bo"], "room");
+  const ana = world.device("ana");
+  await clock.advance(SAID);
+  server.post(room, "bo", "one");
+  await clock.advance(SAID);
+  const conversation = ana.conversations.get(room)!;
+  const kept = conversation.markRead();
+  const closed = ana.close();
+  const outcomes = () =>
+    Promise.all(
+      [conversation.markRead(), conversation.markUnread(2), conversation.mute()].map((call) =>
+        call.then(
+          () => "kept",
+          (error: { code: string }) => error.code,
+        ),
+      ),
+    );
+  expect(await outcomes()).toEqual(["closed", "closed", "closed"]);
+  await kept;
+  await closed;
+  expect(await outcomes()).toEqual(["closed", "closed", "closed"]);
+  expect(ana.status.error).toBeUndefined();
+});
