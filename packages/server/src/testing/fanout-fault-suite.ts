@@ -8,6 +8,10 @@ import type { SuiteApi } from "./suite-api.js";
 const FAULT_TIMEOUT = 120_000;
 /** How often a broker is killed in one case. */
 const KILLS = 2;
+/** How long envelopes may take to get through again, ms. */
+const BACK = 60_000;
+/** How long a subscription may take that can't be had, ms. */
+const SUBSCRIBED = 30_000;
 /** ms between two tries to get an envelope through. */
 const AGAIN = 20;
 /** What may be held of 655 MB that were sent: 16 MiB at each of the places where something waits, and some air. */
@@ -60,7 +64,12 @@ export function fanoutFaultSuite(
 
   /** Publishes until it has arrived: what is sent while a connection is being renewed may be lost. */
   async function published(fanout: Fanout, value: number, arrived: ReadonlySet<number>): Promise<void> {
+    const ends = clock.monotonic() + BACK;
     while (!arrived.has(value)) {
+      assert.ok(
+        clock.monotonic() < ends,
+        `no envelope gets through ${BACK / 1_000} s after the broker was there`,
+      );
       fanout.publish(["a"], Uint8Array.of(value));
       await new Promise<void>((resolve) => clock.schedule(AGAIN, resolve));
     }
@@ -98,6 +107,31 @@ export function fanoutFaultSuite(
       }
       const held = process.memoryUsage().arrayBuffers - before;
       assert.ok(held < HELD_BYTES, `${held} bytes are held`);
+    });
+
+    prove("subscribes while the broker is away", async (engine, open) => {
+      const [one, two] = [await open(), await open()];
+      await two.subscribe("b", () => {});
+      await engine.kill();
+      const arrived = new Set<number>();
+      const handler = (envelope: Uint8Array): unknown => arrived.add(envelope[0]!);
+      // It holds once the broker is back, or is refused in time.
+      const subscribing = two.subscribe("a", handler).then(
+        () => true,
+        (error: unknown) => {
+          assert.equal((error as { code?: unknown }).code, "store_unavailable");
+          return false;
+        },
+      );
+      await engine.start();
+      const late = new Promise<never>((_, reject) =>
+        clock.schedule(SUBSCRIBED, () =>
+          reject(new Error(`subscribe neither resolves nor rejects within ${SUBSCRIBED / 1_000} s`)),
+        ),
+      );
+      late.catch(() => {});
+      if (!(await Promise.race([subscribing, late]))) await two.subscribe("a", handler);
+      await published(one, 1, arrived);
     });
 
     prove("closes at once while the broker is away", async (engine, open) => {

@@ -66,6 +66,12 @@ function snsSqsBroker(options: Required<SnsSqsFanoutOptions>): Broker {
     return topicArn;
   };
 
+  /** Asks anew: a queue is made rarely, and the topic may be gone since the last one was. */
+  const topicOfQueue: ServerQueueOptions["topic"] = () => {
+    topicArn = undefined;
+    return topic();
+  };
+
   async function publish(entries: Parameters<SnsClient["publishBatch"]>[0]["PublishBatchRequestEntries"]) {
     const { Failed = [] } = await sns.publishBatch({
       TopicArn: await topic(),
@@ -111,7 +117,7 @@ function snsSqsBroker(options: Required<SnsSqsFanoutOptions>): Broker {
       throw failed.reason;
     },
     async receive(serverId, handler) {
-      const queue = new ServerQueue({ sns, sqs, runtime, names, topic }, serverId, handler);
+      const queue = new ServerQueue({ sns, sqs, runtime, names, topic: topicOfQueue }, serverId, handler);
       queues.set(queue, serverId);
       try {
         await queue.open();
