@@ -245,7 +245,6 @@ export class PlantedCache implements Cache {
       : found;
   }
 
-   
   commit(changes: CacheChanges, durability: "strict" | "relaxed"): Promise<void> {
     if (this.#has("throws at once")) structuredClone(changes);
     return this.#commit(changes, durability);

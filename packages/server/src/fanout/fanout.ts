@@ -14,13 +14,18 @@ export const QUEUE_BYTES = 16_777_216;
 export interface Fanout {
   /**
    * Sends an envelope to each of these servers. Returns at once; never blocks on a slow server, never throws,
-   * and bounds what waits.
+   * and bounds what waits. The bytes are not changed afterwards. Once closed it does nothing.
    */
   publish(serverIds: readonly string[], envelope: Uint8Array): void;
 
-  /** Receives what is sent to this server, until cancelled. Resolves when the subscription holds. */
+  /**
+   * Receives what is sent to this server, until cancelled; then no more, also not what waited. Resolves when the subscription holds. The handler
+   * may keep the bytes.
+   * @param serverId any text: the application chooses it
+   * @throws ChatError `store_unavailable` if it can't be had in time, `closed` after {@link close}
+   */
   subscribe(serverId: string, handler: (envelope: Uint8Array) => void): Promise<Cancel>;
 
-  /** Lets go of what this fan-out itself opened. */
+  /** Lets go of what this fan-out itself opened; handlers are called no more. Harmless when repeated. */
   close(): Promise<void>;
 }

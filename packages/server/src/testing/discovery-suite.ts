@@ -62,6 +62,10 @@ export function discoverySuite(
       await one.announce(a, LEASE);
       await two.announce(b, LEASE);
       for (const discovery of [one, two]) assert.deepEqual(await listed(discovery), [b, a]);
+      // Ids that are alike are not the same.
+      const alike = server("B €", { capacity: 6, connections: 2 });
+      await one.announce(alike, LEASE);
+      assert.deepEqual(await listed(two), [alike, b, a]);
       await one.close();
       await two.close();
     });
@@ -81,12 +85,15 @@ export function discoverySuite(
       const [one, two] = [await engine.discovery(), await engine.discovery()];
       await one.announce(server("a"), LEASE);
       await two.announce(server("b"), LEASE);
+      await one.announce(server("c"), LEASE);
       await one.withdraw("a");
       await one.withdraw("a");
       await one.withdraw("never there");
-      for (const discovery of [one, two]) assert.deepEqual(await listed(discovery), [server("b")]);
+      for (const discovery of [one, two]) {
+        assert.deepEqual(await listed(discovery), [server("b"), server("c")]);
+      }
       await one.announce(server("a"), LEASE);
-      assert.deepEqual(await listed(two), [server("a"), server("b")], "it may come again");
+      assert.deepEqual(await listed(two), [server("a"), server("b"), server("c")], "it may come again");
       await one.close();
       await two.close();
     });
@@ -134,6 +141,8 @@ export function discoverySuite(
     prove("refuses while the engine is away, and goes on when it is back", async (engine) => {
       const discovery = await engine.discovery();
       await discovery.announce(server("a"), LEASE);
+      await discovery.announce(server("withdrawn"), LEASE);
+      await discovery.withdraw("withdrawn");
       await engine.outage!.begin();
       await assertRefused(discovery.list(), "store_unavailable");
       await assertRefused(discovery.announce(server("a"), LEASE), "store_unavailable");

@@ -99,6 +99,31 @@ export function registrySuite(
       assert.deepEqual(await serversOf(one), []);
     });
 
+    prove("keeps what other servers hold of the same user and device", async (one, two) => {
+      const [a, b] = [server("a"), server("b")];
+      await one.join(a, LEASE);
+      await two.join(b, LEASE);
+      const there = session("ana");
+      const moved = { ...there, connectionId: uuid() };
+      await one.register(a, there);
+      await two.register(b, moved);
+      assert.deepEqual(await serversOf(one), ["a", "b"]);
+      await one.unregister(a, there);
+      assert.deepEqual(await serversOf(one), ["b"], "a late close does not erase where the device is now");
+      assert.deepEqual([...(await one.servers())].sort(), ["a", "b"]);
+    });
+
+    prove("tells servers apart whose ids are alike, and names them as they are", async (one, two) => {
+      const ids = ["A", "a", "a b", "us-east", "us-east/a", "ž€", "a:b", "a,b", "%41"].sort();
+      const servers = ids.map(server);
+      for (const each of servers) await one.join(each, LEASE);
+      for (const each of servers) await one.register(each, session("ana"));
+      assert.deepEqual([...(await two.servers())].sort(), ids);
+      assert.deepEqual(await serversOf(two), ids);
+      await one.leave(servers[0]!);
+      assert.deepEqual([...(await two.servers())].sort(), ids.slice(1));
+    });
+
     prove("counts a server as gone when its lease has run out", async (one, two, engine) => {
       const [a, b] = [server("a"), server("b")];
       await one.join(a, LEASE);
@@ -134,12 +159,30 @@ export function registrySuite(
       assert.equal(await two.renew(later), true);
     });
 
-    prove("joins again without losing its sessions while the lease runs", async (one) => {
+    prove("joins again without losing its sessions while the lease runs", async (one, _, engine) => {
       const a = server("a");
       await one.join(a, LEASE);
       await one.register(a, session("ana"));
       await one.join(a, LEASE);
       assert.deepEqual(await serversOf(one), ["a"]);
+      await engine.advance(LEASE * 0.6);
+      await one.join(a, LEASE);
+      await engine.advance(LEASE * 0.6);
+      assert.deepEqual(await serversOf(one), ["a"], "the lease begins anew with it");
+      assert.equal(await one.renew(a), true);
+    });
+
+    prove("leases for as long as each server asked", async (one, two, engine) => {
+      const [a, b] = [server("a"), server("b")];
+      await one.join(a, LEASE);
+      await two.join(b, LEASE * 2);
+      await two.register(b, session("bo"));
+      for (const _ of numbers(1, 2)) {
+        await engine.advance(LEASE * 1.5);
+        assert.deepEqual(await one.servers(), ["b"]);
+        assert.equal(await two.renew(b), true, "what is renewed is the lease that was asked for");
+      }
+      assert.deepEqual(await serversOf(one), ["b"]);
     });
 
     prove("forgets a server that leaves", async (one, two) => {
@@ -152,6 +195,7 @@ export function registrySuite(
       await one.leave(a);
       assert.deepEqual(await serversOf(two), ["b"]);
       assert.equal(await one.renew(a), false);
+      await assertRefused(one.register(a, session("ana")), "store_unavailable");
       await one.join(a, LEASE);
       assert.deepEqual(await serversOf(two), ["b"], "its records are gone");
     });

@@ -323,7 +323,12 @@ export function numbers(from: number, to: number): number[] {
 /** Checks that a promise rejects with a ChatError of this code. */
 export async function assertRefused(promise: Promise<unknown>, code: string): Promise<void> {
   await assert.rejects(promise, (error: unknown) => {
-    assert.equal((error as { code?: unknown }).code, code);
+    const found = (error as { code?: unknown }).code;
+    assert.equal(
+      found,
+      code,
+      `rejects with a ChatError of code ${code}, not with ${String(error)} (${String(found)})`,
+    );
     return true;
   });
 }

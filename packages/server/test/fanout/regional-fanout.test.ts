@@ -1,3 +1,4 @@
+import { ChatError } from "@chat/protocol";
 import { fanoutSuite } from "@chat/server/testing";
 import { describe, expect, it } from "vitest";
 import type { Fanout } from "../../src/fanout/fanout.js";
@@ -32,7 +33,7 @@ function shared(broker: Fanout): Fanout {
   return {
     publish: (serverIds, envelope) => void (closed || broker.publish(serverIds, envelope)),
     async subscribe(serverId, handler) {
-      if (closed) await broker.close();
+      if (closed) throw new ChatError("closed", "This end was closed.");
       const cancel = await broker.subscribe(serverId, handler);
       cancels.push(cancel);
       return cancel;
