@@ -160,9 +160,9 @@ describe("the guides' snippets run as they stand", () => {
     const again = await run<{ done: object }>(
       "migrate-again",
       `${world}${code}
-       export const row = await chat.as("ana").conversation("order-7");
-       export const { entries } = await chat.as("ana").history("order-7");
-       export const { items } = await chat.as("bo").members("order-7");
+       export const row = await chat.as("ana").conversation("messaging:order-7");
+       export const { entries } = await chat.as("ana").history("messaging:order-7");
+       export const { items } = await chat.as("bo").members("messaging:order-7");
        await chat.close();`,
     );
     expect(again).toMatchObject({
