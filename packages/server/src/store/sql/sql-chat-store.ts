@@ -31,7 +31,8 @@ export class SqlChatStore implements ChatStore {
     this.#watch = new PositionWatch(engine);
     this.messages = new SqlMessageStore(engine, this.#limits);
     const latest = new LatestElsewhere();
-    this.conversations = new SqlConversationStore(engine, this.#limits, latest);
+    const told = (position: number): void => this.#watch.told(position);
+    this.conversations = new SqlConversationStore(engine, this.#limits, latest, told);
     this.follower = new SqlLogFollower(engine, latest);
     this.housekeeping = new SqlHousekeeping(engine);
     this.pushes = new SqlPushStore(engine);

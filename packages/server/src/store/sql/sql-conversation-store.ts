@@ -55,9 +55,17 @@ export class SqlConversationStore implements ConversationStore {
   readonly #limits: ReceiptLimits;
   readonly #receipts: SqlReceipts;
   readonly #latest: LatestElsewhere;
+  readonly #told: (position: number) => void;
 
-  constructor(engine: SqlEngine, limits: ReceiptLimits, latest: LatestElsewhere) {
+  /** @param told hears of the newest change number, as the change feed tells it */
+  constructor(
+    engine: SqlEngine,
+    limits: ReceiptLimits,
+    latest: LatestElsewhere,
+    told: (position: number) => void,
+  ) {
     this.#engine = engine;
+    this.#told = told;
     this.#limits = limits;
     this.#latest = latest;
     this.#receipts = new SqlReceipts(engine, limits);
@@ -274,6 +282,7 @@ export class SqlConversationStore implements ConversationStore {
     const values = (since: number) => [since, limit + 1];
     const isRow = ({ moved }: RawChange): boolean => moved !== null;
     const { now, rows } = await feedRows(this.#engine, "changes", cursor, values, isRow);
+    this.#told(now.change);
     const taken = rows.slice(0, limit);
     const more = rows.length > limit;
     return {
