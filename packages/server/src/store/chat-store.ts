@@ -41,7 +41,10 @@ export interface ChatStore {
   /** Calls back when somebody else, in another process, may have written; the change feed tells what. May call too often. */
   watch(listener: () => void): Cancel;
 
-  /** Waits for running commits, then lets go. What the application brought (a database handle, a pool) stays open. */
+  /**
+   * Waits for running commits, then lets go. What the application brought (a database handle, a pool) stays open. Harmless when repeated.
+   * What is asked for afterwards is refused with `closed`, and before {@link open} with `store_unavailable`; so are drafts, one by one.
+   */
   close(): Promise<void>;
 }
 
