@@ -13,8 +13,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const example = join(root, "examples/python-client");
-const hasPython =
-  spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).status === 0;
+const asked = "import sys; print(sys.executable if sys.version_info >= (3, 11) else '')";
+/** The interpreter itself: where `python3` is a script that looks for it, every start takes its time. */
+const python = spawnSync("python3", ["-c", asked], { encoding: "utf8" }).stdout?.trim() ?? "";
+const hasPython = python !== "";
 const required = process.env.CHAT_REQUIRE_ENGINES === "1";
 
 interface Line {
@@ -34,7 +36,7 @@ class PythonClient {
   constructor(port: number, user: string, state: string) {
     const url = `ws://127.0.0.1:${port}/chat`;
     this.#child = spawn(
-      "python3",
+      python,
       ["-B", join(example, "chat_client.py"), url, user, user, "--json", "--state", state],
       { env: { ...process.env, PYTHONIOENCODING: "utf-8" } },
     );
@@ -303,7 +305,7 @@ describe.skipIf(!hasPython && !required)("the Python client (needs python3, 3.11
 
   it("passes the golden vectors, decoding and encoding", () => {
     const vectors = join(root, "packages/protocol/test/vectors");
-    const output = execFileSync("python3", ["-B", join(example, "self_test.py"), vectors], {
+    const output = execFileSync(python, ["-B", join(example, "self_test.py"), vectors], {
       encoding: "utf8",
     });
     expect(JSON.parse(output)).toMatchObject({ event: "vectors", files: 6, failed: 0 });
