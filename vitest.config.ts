@@ -44,6 +44,8 @@ export default defineConfig({
           name: "integration",
           include: integration,
           exclude: measured,
+          // As with the unit tests; most of it waits for engines.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
