@@ -75,14 +75,14 @@ const ROUNDS: Readonly<
       },
     ]),
   ),
-  "postgres-rewound": {
-    share: 0.1,
-    backend: postgresRedis,
-    servers: 3,
-    faults: ["rewind"],
-    least: ["rewind", 3],
-    changesMembers: false,
-  },
+  ...Object.fromEntries(
+    Object.entries({ "postgres-rewound": postgresRedis, "mysql-rewound": mysqlRabbitmq }).map(
+      ([name, backend]) => [
+        name,
+        { share: 0.1, backend, servers: 3, faults: ["rewind"], least: ["rewind", 3], changesMembers: false },
+      ],
+    ),
+  ),
 };
 
 const USAGE = `pnpm chaos [--messages 100000] [--seed 1] [--rounds one,two,…] [--patient] [--keep]
@@ -92,7 +92,7 @@ Real server processes on a real store, real clients behind a proxy that cuts and
   --seed      decides what is done when; which message it meets is up to the machine
   --rounds    which worlds; all of them by default: ${Object.keys(ROUNDS).join(", ")}.
               one server; two on one SQLite file; a store that is put back; a file system that runs full; three servers on a
-              database and a broker, which crash, too, and are cut off; postgres-rewound: a PostgreSQL that is put back
+              database and a broker, which crash, too, and are cut off; postgres-rewound, mysql-rewound: a database that is put back
   --patient   what took longer than its bound is told and fails nothing: for a machine that does other things, too
   --keep      leaves histories and stores where they are, and says where
 

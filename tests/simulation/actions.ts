@@ -24,7 +24,8 @@ export type Group =
   | "large group"
   | "contention"
   | "log elsewhere"
-  | "versions";
+  | "versions"
+  | "failover";
 
 /** Something that happens to a world. */
 export interface Action {
@@ -547,6 +548,13 @@ export const LATER_ACTIONS: readonly Action[] = [
       world.trace.hit(one.isNewer ? "a server is newer" : "a server is rolled back");
       one.restart();
     },
+  },
+  {
+    // What the standby has not received by now is lost when it takes over.
+    name: "failover",
+    group: "failover",
+    weight: 0.4,
+    run: (world, chance) => world.failOver(chance.delay(50, 5_000)),
   },
   {
     name: "an application is updated",

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { Focus } from "./focus.js";
 import { GROUPS, type SeedOptions, type SeedResult } from "./run-seed.js";
 import { SeedRunner } from "./seed-runner.js";
 
@@ -10,6 +11,7 @@ export interface CampaignOptions {
   readonly seeds: number;
   readonly steps: number;
   readonly without: readonly string[];
+  readonly focus?: Focus | undefined;
   readonly progress: (done: number, failed: number, last: SeedResult) => void;
 }
 
@@ -29,14 +31,14 @@ export interface CampaignResult {
 
 /** Plays seeds side by side, one on each core. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { bundle, seed, seeds, steps, without, progress } = options;
+  const { bundle, seed, seeds, steps, without, focus, progress } = options;
   const results: SeedResult[] = [];
   let next = seed;
   let failed = 0;
   const play = async (): Promise<void> => {
     const runner = new SeedRunner(bundle);
     while (next < seed + seeds) {
-      const result = await runner.run({ seed: next++, steps, without, lines: 60 });
+      const result = await runner.run({ seed: next++, steps, without, focus, lines: 60 });
       results.push(result);
       if (result.failure !== undefined) failed++;
       progress(results.length, failed, result);

@@ -86,6 +86,12 @@ export const ROWS_BEHIND: Focus = {
 /** Servers and applications of two versions run beside each other, while requests fail. */
 export const VERSIONS: Focus = { only: ["versions", "network", "store"], more: { "store fails": 4 } };
 
+/** Another engine takes over from one under running servers, and lacks what was committed last. */
+export const FAILOVERS: Focus = {
+  only: ["failover", "members", "network"],
+  more: { failover: 4, "go offline": 3 },
+};
+
 /** Messages of large groups are pushed and told as news by turns. */
 export const LARGE_GROUPS: Focus = {
   only: ["large group", "members", "network"],

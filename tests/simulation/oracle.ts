@@ -60,6 +60,8 @@ export class Oracle {
   /** Devices that were told last that there is news of a conversation, not what it is. */
   readonly #pulling = new Set<string>();
   readonly #lastNumber = new Map<string, number>();
+  /** Conversations that have lost something under running servers, which may go on telling of it until they notice. */
+  readonly #rewound = new Set<string>();
 
   constructor(private readonly trace: Trace) {}
 
@@ -236,8 +238,22 @@ export class Oracle {
     return gone;
   }
 
+  /** As {@link restore}, under servers that run on. */
+  failOver(snapshot: OracleSnapshot): readonly StoredEntry[] {
+    const gone = this.restore(snapshot);
+    for (const { conversationId } of gone) this.#rewound.add(conversationId);
+    return gone;
+  }
+
+  /** By now every server has noticed what was lost. */
+  allNoticed(): void {
+    this.#rewound.clear();
+  }
+
   /** A server has sent a frame to a device. */
   inspect(frame: ServerFrame, to: DeviceEnd, request: ClientFrame | undefined): void {
+    const of = "conversationId" in frame ? frame : request;
+    if (of !== undefined && "conversationId" in of && this.#rewound.has(of.conversationId ?? "")) return;
     if (frame.type === "entries") {
       if (this.#pulling.delete(`${frame.conversationId} ${to.name}`)) this.trace.hit("entries after news");
       this.#inspectSpan(to, frame.conversationId, frame);
@@ -304,6 +320,7 @@ export class Oracle {
 
   #inspectRow({ userId, name }: DeviceEnd, { conversationId, head, latest }: ConversationRow): void {
     const where = `the row of ${conversationId} to ${name}`;
+    if (this.#rewound.has(conversationId)) return;
     if (head > 0 && !this.canSee(userId, conversationId, head)) {
       this.trace.fail("nothing outside a member's intervals is sent", `${where} says ${head}`);
     }

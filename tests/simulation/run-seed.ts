@@ -96,6 +96,7 @@ export async function runSeed({
     await scheduler.runUntil(schedule(world, steps, focus), isOver);
     if (!isOver()) await endFaults(world);
     if (!isOver()) drainMs = await settle(world, DRAIN_BOUND, "everything drains in time");
+    oracle.allNoticed();
     if (!isOver() && world.groups.has("retention")) await hearOfRetention(world);
     if (!isOver()) tailMs = await loseTheTail(world);
     if (!isOver()) await judge(world);

@@ -1,6 +1,7 @@
 import {
   BACKUPS,
   BURSTS,
+  FAILOVERS,
   COMINGS_AND_GOINGS,
   RECONNECTS,
   WEAK_FANOUT,
@@ -208,6 +209,34 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     BACKUPS,
   ),
   server(
+    "server: what comes next is not compared with what was delivered",
+    "delivery/track.ts",
+    "if (fingerprint === undefined) return true;",
+    "if (fingerprint !== 0) return true;",
+    FAILOVERS,
+  ),
+  server(
+    "server: it acknowledges what does not follow what was delivered",
+    "delivery/deliverer.ts",
+    "if (track?.fits(entry) === false) this.#lost(track);",
+    "",
+    FAILOVERS,
+  ),
+  server(
+    "server: what was delivered is not compared after a boot",
+    "delivery/change-follower.ts",
+    "await this.#options.deliverer.compare();",
+    "",
+    FAILOVERS,
+  ),
+  server(
+    "server: what was delivered is not compared once more",
+    "delivery/change-follower.ts",
+    "isOther ? now + COMPARED_AGAIN : Infinity",
+    "Infinity",
+    FAILOVERS,
+  ),
+  server(
     "store: a former member's row goes on",
     "store/sqlite/conversation-rows.ts",
     "CASE WHEN p.left_at IS NULL THEN c.head ELSE p.left_at - 1 END AS head,",
@@ -224,8 +253,8 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: a stale membership is followed",
     "delivery/deliverer.ts",
-    "if (track === undefined || track.head <= knownAt) break;",
-    "if (track === undefined || track.head <= knownAt + 1e9) break;",
+    "if (track === undefined || track.head <= known.head) break;",
+    "if (track === undefined || track.head <= known.head + 1e9) break;",
     {
       only: ["members", "network", "store"],
       more: { "is removed while connecting": 15, "add a member": 3, "store is slow": 8 },

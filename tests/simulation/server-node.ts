@@ -12,6 +12,7 @@ import { dynamodb } from "@chat/server/dynamodb";
 import { sqlite } from "@chat/server/sqlite";
 import type { Chance } from "./chance.js";
 import { contendedDatabase } from "./contended-database.js";
+import { failingOver } from "./failing-over.js";
 import { faultyRegistry } from "./faulty-registry.js";
 import { faultyStore } from "./faulty-store.js";
 import type { Network, ServerEnd } from "./network.js";
@@ -44,6 +45,8 @@ export interface ServerOptions {
   readonly log: { readonly tables: DynamoDbTables; readonly weather: Weather } | undefined;
   /** Whether something is pruned or erased. */
   readonly housekeeps: boolean;
+  /** Whether another engine may take over while servers run. */
+  readonly failsOver: boolean;
   /** Whether the engine tells at once that another server wrote. */
   readonly watches: boolean;
 }
@@ -94,9 +97,11 @@ export class ServerNode {
     const step = (): void => this.#step(party);
     const line = { party, scheduler, chance: chance.fork("lines"), trace, step };
     const isRefused = this.#contention(chance, "fault commit refused");
-    const database = contendedDatabase(this.options.database(), isRefused);
+    const storeOn = (database: Database.Database): FollowingStore =>
+      sqlite(contendedDatabase(database, isRefused), { allowVolatile: true });
+    const { database, failsOver } = this.options;
     const rows = faultyStore({
-      inner: sqlite(database, { allowVolatile: true }),
+      inner: failsOver ? failingOver(database, storeOn) : storeOn(database()),
       party,
       chance: line.chance,
       trace,

@@ -49,7 +49,12 @@ const SHARE: Partial<Record<Group, number>> = { members: 0.8, backup: 0.2 };
  */
 const LATER: Partial<Record<Group, number>> = { retention: 0.15, erasure: 0.15, "large group": 0.15 };
 /** The same, of those that get along with backups, and with what is deleted; each is drawn from a source of its own, so that more may come. */
-const APART: Partial<Record<Group, number>> = { contention: 0.2, "log elsewhere": 0.2, versions: 0.2 };
+const APART: Partial<Record<Group, number>> = {
+  contention: 0.2,
+  "log elsewhere": 0.2,
+  versions: 0.2,
+  failover: 0.15,
+};
 /** Kinds that planted bugs from before them are looked for without. */
 export const LATER_GROUPS: readonly string[] = [...Object.keys(LATER), ...Object.keys(APART)];
 
@@ -94,6 +99,8 @@ export class World {
   /** Messages that must come back after a restored backup. */
   owed: Owed[] = [];
   #database: Database.Database;
+  /** Engines that another one has taken over from. */
+  readonly #former: Database.Database[] = [];
   #registry: Registry;
   readonly #newRegistry: () => Registry;
   #backup: Backup | undefined;
@@ -147,6 +154,8 @@ export class World {
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
     const housekeeps = this.#isHousekept;
+    // A standby that takes over may bring back what was deleted, or rows that lie behind their logs: see backups.
+    if (housekeeps || this.groups.has("log elsewhere")) this.groups.delete("failover");
     this.#database = this.#opened(":memory:");
     if (this.groups.has("log elsewhere")) this.log = new DynamoDbTables();
     const log = this.log && { tables: this.log, weather: this.logWeather };
@@ -205,6 +214,7 @@ export class World {
         registry: () => this.#registry,
         log,
         housekeeps,
+        failsOver: this.groups.has("failover"),
         watches,
       });
       node.onCommit = () => {
@@ -233,7 +243,7 @@ export class World {
 
   /** Lets go of the database, which holds on to the whole world by its clock. Nothing may happen in it any more. */
   close(): void {
-    this.#database.close();
+    for (const database of [this.#database, ...this.#former]) database.close();
   }
 
   /** A database whose own clock is the world's. */
@@ -323,6 +333,26 @@ export class World {
       for (const [text, of] of ended) if (of === this.#epoch()) ended.delete(text);
       this.#registry = this.#newRegistry();
       for (const server of this.servers) this.later(1_000, () => server.start());
+    });
+  }
+
+  /** A standby takes over after a while, without what is committed until then. The servers run on. */
+  failOver(after: number): void {
+    const former = this.#database;
+    const standby = former.serialize();
+    const held = this.oracle.snapshot();
+    this.later(after, () => {
+      void this.#noteWhatIsOwed().then(() => {
+        // It was restored meanwhile, or another one has taken over.
+        if (this.#database !== former) return;
+        const gone = this.oracle.failOver(held);
+        this.trace.hit(gone.length > 0 ? "fault failover with loss" : "fault failover");
+        this.trace.note("disk", `is another one, which lacks ${gone.length} entries`);
+        this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
+        this.#former.push(former);
+        this.#database = this.#opened(standby);
+        this.#backup = undefined;
+      });
     });
   }
 

@@ -8,6 +8,7 @@ import { decodeEnvelope, encodeEnvelope, type Envelope } from "../src/delivery/e
 import { type ChatServer, DEFAULT_SETTINGS, type Fanout, inProcessRegistry } from "../src/index.js";
 import type { Recipient } from "../src/delivery/recipient.js";
 import type { AppendOutcome, Draft, MessageStore } from "../src/store/message-store.js";
+import { chainFingerprint } from "../src/store/chain-fingerprint.js";
 import { sqlite } from "../src/store/sqlite/index.js";
 import type { StoredEntry } from "../src/store/stored-entry.js";
 import { openServer, temporaryFolder } from "./open-server.js";
@@ -236,6 +237,9 @@ describe("closing", () => {
 });
 
 describe("Deliverer", () => {
+  /** Where a log is, as a row says it that tells no fingerprint. */
+  const at = (head: number) => ({ head, fingerprint: undefined });
+
   /** A deliverer on a real store that holds so many entries in "room", whose reads are counted, and give `page` entries at most. */
   async function withLog(
     length: number,
@@ -333,16 +337,27 @@ describe("Deliverer", () => {
     }
   }
 
-  const hint = (entry: StoredEntry, over: Partial<StoredEntry> = {}): Envelope => {
-    const changed = { ...entry, ...over };
-    return { conversationId: "room", head: changed.messageId, entries: [changed] };
-  };
+  const hint = (entry: StoredEntry): Envelope => ({
+    conversationId: "room",
+    head: entry.messageId,
+    entries: [entry],
+  });
+
+  /** What might follow an entry. */
+  function following(entry: StoredEntry, length: number): StoredEntry[] {
+    let last = entry;
+    return Array.from({ length }, () => {
+      const next = { ...last, messageId: last.messageId + 1 };
+      return (last = { ...next, fingerprint: chainFingerprint(last.fingerprint, next) });
+    });
+  }
 
   it("reads no store for hints of one turn that are merely out of order", async () => {
     const { deliverer, reads, log } = await withLog(2);
     const bo = new Collector();
     await deliverer.attach(bo);
-    for (const messageId of [5, 3, 4, 4, 7, 6]) deliverer.receive(hint(log[1]!, { messageId }));
+    const behind = following(log[1]!, 5);
+    for (const messageId of [5, 3, 4, 4, 7, 6]) deliverer.receive(hint(behind[messageId - 3]!));
     await new VirtualClock().settle();
     expect(bo.ids).toEqual([3, 4, 5, 6, 7]);
     expect(reads).toEqual([]);
@@ -353,8 +368,9 @@ describe("Deliverer", () => {
     const bo = new Collector();
     await deliverer.attach(bo);
     // Of three servers, one is always late.
+    const behind = following(log[1]!, 6);
     for (const messageId of [4, 3, 6, 5, 8, 7]) {
-      deliverer.receive(hint(log[1]!, { messageId }));
+      deliverer.receive(hint(behind[messageId - 3]!));
       await clock.settle();
       clock.advance(99);
       await clock.settle();
@@ -412,9 +428,9 @@ describe("Deliverer", () => {
       const attached = deliverer.attach(bo);
       deliverer.receive(hint(log[0]!));
       await attached;
-      const earlier = deliverer.reach("room", 2);
+      const earlier = deliverer.reach("room", at(2));
       for (let turn = 0; turn < moment; turn++) await Promise.resolve();
-      await deliverer.reach("room", 3);
+      await deliverer.reach("room", at(3));
       expect(deliverer.headOf("room"), `after ${moment} turns`).toBe(3);
       await earlier;
       expect(bo.ids).toEqual([1, 2, 3]);
@@ -432,15 +448,61 @@ describe("Deliverer", () => {
       if (outcome?.status === "stored") deliverer.receive(hint(outcome.entry));
       return answer;
     };
-    await deliverer.reach("room", 2);
+    await deliverer.reach("room", at(2));
     expect(bo.ids).toEqual([4]);
     expect(bo.resyncs).toBe(0);
 
     const behind = (await heads(["room"])).get("room")!;
     messages.heads = async () =>
       new Map([["room", { ...behind, head: 2, fingerprint: log[1]!.fingerprint }]]);
-    await deliverer.reach("room", 2);
+    await deliverer.reach("room", at(2));
     expect(bo.resyncs).toBe(1);
+  });
+
+  it("delivers nothing on top of what the store has lost: neither what it hears of nor what it reads", async () => {
+    const other = await withLog(4);
+    for (const isTold of [true, false]) {
+      const { deliverer, messages, clock } = await withLog(3);
+      const bo = new Collector();
+      await deliverer.attach(bo);
+      Object.assign(messages, other.messages);
+      deliverer.receive(isTold ? hint(other.log[3]!) : { conversationId: "room", head: 4, entries: [] });
+      await clock.settle();
+      expect([bo.ids, bo.resyncs]).toEqual([[], 1]);
+      expect(deliverer.size.tracks).toBe(0);
+    }
+  });
+
+  it("notices another entry at the head that it has delivered", async () => {
+    const { deliverer, messages, log } = await withLog(3);
+    const other = await withLog(3);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    await deliverer.reach("room", { head: 3, fingerprint: log[2]!.fingerprint });
+    expect(bo.resyncs).toBe(0);
+    Object.assign(messages, other.messages);
+    await deliverer.reach("room", { head: 3, fingerprint: other.log[2]!.fingerprint });
+    expect(bo.resyncs).toBe(1);
+  });
+
+  it("compares what it has delivered with what the store holds", async () => {
+    const { deliverer, messages, append } = await withLog(3);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    await deliverer.compare();
+    await append();
+    await deliverer.compare();
+    expect([bo.ids, bo.resyncs]).toEqual([[4], 0]);
+    deliverer.detach(bo);
+    for (const length of [3, 4, 5]) {
+      Object.assign(messages, (await withLog(length)).messages);
+      const again = new Collector();
+      await deliverer.attach(again);
+      await deliverer.compare();
+      expect(again.ids).toEqual([]);
+      expect(again.resyncs, `a store of ${length}`).toBeGreaterThan(0);
+      deliverer.detach(again);
+    }
   });
 
   it("names once more what was delivered before its row had seen it, to sessions that began since, and nothing else", async () => {
@@ -452,15 +514,15 @@ describe("Deliverer", () => {
     const { runs } = deliverer;
     const toldBefore = (): unknown[] => deliverer.movedSince("bo", runs, 9, 0).heads;
     const toldSince = (): unknown[] => deliverer.movedSince("bo", runs, 9, runs).heads;
-    await deliverer.reach("room", 1);
+    await deliverer.reach("room", at(1));
     expect(toldSince()).toEqual([]);
-    await deliverer.reach("room", 2);
+    await deliverer.reach("room", at(2));
     expect(toldSince()).toEqual([{ conversationId: "room", head: 2 }]);
     expect(toldBefore()).toEqual([]);
 
     // Receipts that moved, say: the row has been told of already.
     const later = deliverer.runs;
-    await deliverer.reach("room", 2);
+    await deliverer.reach("room", at(2));
     expect(deliverer.movedSince("bo", later, 9, later).heads).toEqual([]);
   });
 

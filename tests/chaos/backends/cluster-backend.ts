@@ -40,8 +40,10 @@ export function clusterBackend(name: string, database: Database, broker: Broker)
         ways.push(way);
         return way.listen();
       };
+      const toRows = await Promise.all(rows.ports.map(wayTo));
+      const waysToRows = [...ways];
       const place: Place = {
-        database: await Promise.all(rows.ports.map(wayTo)),
+        database: toRows,
         broker: await wayTo(between.port),
       };
       let hasBackup = false;
@@ -56,11 +58,14 @@ export function clusterBackend(name: string, database: Database, broker: Broker)
         },
         async restoreBackup(conversationIds) {
           if (!hasBackup) throw new Error("There is no backup.");
+          // Servers may be running: what they write meanwhile would be neither before nor after.
+          for (const way of waysToRows) way.part();
           const before = await headsOf(rows.ports, conversationIds);
           await rows.crash();
           rows.goBack!();
           await rows.start();
           const heads = await headsOf(rows.ports, conversationIds);
+          for (const way of waysToRows) way.heal();
           const lost = conversationIds.reduce((sum, id) => sum + before[id]! - heads[id]!, 0);
           return { heads, lost };
         },

@@ -3,6 +3,8 @@ import type { ChatStore } from "../store/chat-store.js";
 import type { Deliverer } from "./deliverer.js";
 
 const PAGE = 500;
+/** ms after a boot of the store at which what was delivered is compared once more: other servers may have told of what was lost meanwhile. */
+const COMPARED_AGAIN = 10_000;
 
 /** What the follower works with. */
 export interface ChangeFollowerOptions {
@@ -21,6 +23,9 @@ export class ChangeFollower {
   readonly #options: ChangeFollowerOptions;
   #position: string | undefined;
   #readAt = -Infinity;
+  /** The boot of the store that was found last, and when what was delivered is to be compared again. */
+  #boot: string | undefined;
+  #comparedAgainAt = Infinity;
   #looking: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -43,7 +48,10 @@ export class ChangeFollower {
 
   /** Begins at the store's present position. @throws ChatError `store_unavailable` */
   async start(): Promise<void> {
-    this.#position = await this.#options.store.conversations.position();
+    const { conversations } = this.#options.store;
+    const cursor = await conversations.position();
+    this.#boot = (await conversations.changes({ limit: 1, cursor })).boot;
+    this.#position = cursor;
     this.#cancelWatch = this.#options.store.watch(() => void this.look());
     this.#scheduleNext();
   }
@@ -93,9 +101,11 @@ export class ChangeFollower {
     while (more && !this.#closed && this.#position !== undefined) {
       const readAt = runtime.clock.monotonic();
       const changes = await store.conversations.changes({ limit: PAGE, cursor: this.#position });
+      await this.#compare(changes.boot, readAt);
       for (const {
         conversationId,
         head,
+        fingerprint,
         membershipMoved,
         receiptsMoved,
         redacted,
@@ -103,7 +113,7 @@ export class ChangeFollower {
       } of changes.conversations) {
         // Also where there is a track: one that was laid for somebody else at this head never sees who joined below it.
         if (membershipMoved || redacted) await deliverer.discover(conversationId, redacted);
-        await deliverer.reach(conversationId, head);
+        await deliverer.reach(conversationId, { head, fingerprint });
         if (pruned) deliverer.pruned(conversationId);
         if (receiptsMoved) await deliverer.discoverReceipts(conversationId, this.#position);
       }
@@ -116,6 +126,15 @@ export class ChangeFollower {
       if (!changes.more) this.#readAt = readAt;
       more = changes.more;
     }
+  }
+
+  /** After a boot the store may lack what was delivered, and the feed tells nothing of conversations that nobody writes into. */
+  async #compare(boot: string, now: number): Promise<void> {
+    const isOther = boot !== this.#boot;
+    if (!isOther && now < this.#comparedAgainAt) return;
+    await this.#options.deliverer.compare();
+    this.#boot = boot;
+    this.#comparedAgainAt = isOther ? now + COMPARED_AGAIN : Infinity;
   }
 
   /** The store has lost the history that the position belongs to. Every device must compare what it holds. */

@@ -24,6 +24,20 @@ const SPREAD_PER_MEMBER = 0.5;
 const LONGEST_SPREAD = 10_000;
 /** Conversations per page when a session's tracks are laid. */
 const MEMBER_OF_PAGE = 1_000;
+/** Conversations whose heads are read at once when all are compared. */
+const COMPARED_AT_ONCE = 500;
+
+/** How far something goes, and which entry is there; undefined where that is not known. */
+interface LogPosition {
+  readonly head: number;
+  readonly fingerprint: number | undefined;
+}
+
+/** Whether the same id is another entry, as far as is known. */
+function isOther(one: LogPosition, other: LogPosition): boolean {
+  const isKnown = one.fingerprint !== undefined && other.fingerprint !== undefined;
+  return isKnown && one.head === other.head && one.fingerprint !== other.fingerprint;
+}
 
 /** What the deliverer works with. */
 export interface DelivererOptions {
@@ -184,31 +198,34 @@ export class Deliverer {
         limit: MEMBER_OF_PAGE,
         ...(page !== undefined && { page }),
       });
-      for (const { conversationId, head, from } of items) {
+      for (const { conversationId, head, fingerprint, from } of items) {
         if (this.#users.get(userId) !== user) return;
-        await this.#follow(userId, conversationId, head, from);
+        await this.#follow(userId, conversationId, { head, fingerprint }, from);
       }
       page = next;
     } while (page !== undefined);
     user.laying = undefined;
   }
 
-  /** Adds a user to the track of a conversation of which the store, at `head`, said that they are a member. */
-  async #follow(userId: string, conversationId: string, head: number, visibleFrom: number): Promise<void> {
-    let [knownAt, from] = [head, visibleFrom];
+  /**
+   * Adds a user to the track of a conversation of which the store, at some head, said that they are a member.
+   * @throws ChatError `store_unavailable`
+   */
+  async #follow(userId: string, conversationId: string, at: LogPosition, visibleFrom: number): Promise<void> {
+    let [known, from] = [at, visibleFrom];
     for (;;) {
       const track = this.#tracks.get(conversationId);
       // What was read is older than what was delivered: the membership may have ended in between.
-      if (track === undefined || track.head <= knownAt) break;
+      if (track === undefined || track.head <= known.head) break;
       // It may be the row that is behind: whoever asks for the head has it brought up.
-      await this.#options.messages.heads([conversationId]);
-      const now = await this.#options.conversations.participation(userId, conversationId);
+      if (await this.#hasLost(track)) this.#lost(track);
+      const now = await this.#options.conversations.row(userId, conversationId);
       if (now?.member !== true) return;
-      [knownAt, from] = [now.head, now.intervals[now.intervals.length - 1]!.from];
+      [known, from] = [{ head: now.head, fingerprint: now.headFingerprint }, now.visibleFrom];
     }
     const user = this.#users.get(userId);
     if (user === undefined) return;
-    const track = this.#tracks.get(conversationId) ?? this.#lay(conversationId, knownAt);
+    const track = this.#tracks.get(conversationId) ?? this.#lay(conversationId, known);
     if (track.hasMember(userId)) return;
     track.add(userId, from, user);
     user.tracks.push(track);
@@ -240,6 +257,9 @@ export class Deliverer {
   publish(entries: readonly StoredEntry[]): void {
     if (this.#published.size === 0) this.#options.atEndOfTurn(() => this.#flush());
     for (const entry of entries) {
+      const track = this.#tracks.get(entry.conversationId);
+      // Before anybody is told that it is stored: on top of what was lost nobody would find that out.
+      if (track?.fits(entry) === false) this.#lost(track);
       const run = this.#published.get(entry.conversationId);
       if (run === undefined) this.#published.set(entry.conversationId, [entry]);
       else run.push(entry);
@@ -269,21 +289,14 @@ export class Deliverer {
 
   /**
    * Brings a tracked conversation up to a head that the store told; resolves when it is there, or was dropped.
-   * A head below what was delivered means that the store has lost history: everybody concerned syncs anew.
+   * A head below what was delivered, or another entry there, means that the store has lost history: everybody syncs anew.
    * @throws ChatError `store_unavailable`
    */
-  async reach(conversationId: string, head: number): Promise<void> {
+  async reach(conversationId: string, { head, fingerprint }: LogPosition): Promise<void> {
     const track = this.#tracks.get(conversationId);
     if (track === undefined) return;
-    if (head < track.head) {
-      // What is delivered while the store answers says nothing about that answer.
-      const delivered = track.head;
-      const heads = await this.#options.messages.heads([conversationId]);
-      const now = heads.get(conversationId)?.head ?? 0;
-      if (now < delivered) {
-        this.#options.runtime.log("error", "store_lost_history", { conversationId, head: now, delivered });
-        track.resync();
-      }
+    if (head < track.head || isOther(track, { head, fingerprint })) {
+      if (await this.#hasLost(track)) this.#lost(track);
       return;
     }
     // Where the log lies in another store, it may have been delivered before its row had seen it, and who connected in between was listed
@@ -293,6 +306,48 @@ export class Deliverer {
     if (head > track.wanted) track.wanted = head;
     // Again if need be: the read that is under way may have looked for the last time already.
     while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
+  }
+
+  /**
+   * Compares all that was delivered with what the store holds now, which may have lost some of it. If so, every device syncs anew.
+   * @throws ChatError `store_unavailable`
+   */
+  async compare(): Promise<void> {
+    const tracks = [...this.#tracks.values()];
+    for (let at = 0; at < tracks.length && !this.#closed; at += COMPARED_AT_ONCE) {
+      const some = tracks.slice(at, at + COMPARED_AT_ONCE);
+      const delivered = some.map(({ head, fingerprint }) => ({ head, fingerprint }));
+      const heads = await this.#options.messages.heads(some.map(({ conversationId }) => conversationId));
+      for (const [index, track] of some.entries()) {
+        if (!this.#isLive(track)) continue;
+        const { head = 0, fingerprint = 0 } = heads.get(track.conversationId) ?? {};
+        if (head < delivered[index]!.head || isOther(delivered[index]!, { head, fingerprint })) {
+          return this.#lost(track);
+        }
+        // What follows is compared when it is delivered.
+        await this.reach(track.conversationId, { head, fingerprint });
+      }
+    }
+  }
+
+  /** Whether the store lacks something of what a track has delivered, or has something else there. */
+  async #hasLost(track: Track): Promise<boolean> {
+    // What is delivered while the store answers says nothing about that answer.
+    const delivered = { head: track.head, fingerprint: track.fingerprint };
+    const heads = await this.#options.messages.heads([track.conversationId]);
+    const { head = 0, fingerprint = 0 } = heads.get(track.conversationId) ?? {};
+    return head < delivered.head || isOther(delivered, { head, fingerprint });
+  }
+
+  /**
+   * The store has lost something of what this track has delivered, and so perhaps of others: who was removed by what is lost is a member
+   * again, whom no track knows.
+   */
+  #lost(track: Track): void {
+    if (!this.#isLive(track)) return;
+    const { conversationId, head } = track;
+    this.#options.runtime.log("error", "store_lost_history", { conversationId, delivered: head });
+    this.resyncAll();
   }
 
   /**
@@ -309,7 +364,8 @@ export class Deliverer {
       const some = userIds.slice(at, at + LIMITS.membersPerRequest);
       for (const [userId, row] of await conversations.rows(conversationId, some)) {
         if (row.member) {
-          await this.#follow(userId, conversationId, row.head, row.visibleFrom);
+          const at = { head: row.head, fingerprint: row.headFingerprint };
+          await this.#follow(userId, conversationId, at, row.visibleFrom);
           found.push(userId);
         }
         if (row.member || redacted) this.sendRow(userId, conversationId);
@@ -390,9 +446,13 @@ export class Deliverer {
     );
   }
 
-  /** Has every device sync anew: the store has lost history. */
+  /** Has every device sync anew: the store has lost history. Nothing is delivered on top of what is lost. */
   resyncAll(): void {
-    for (const { recipients } of this.#users.values()) for (const recipient of recipients) recipient.resync();
+    const users = [...this.#users.values()];
+    // Who connects again is attached anew, also while the end of an older session is still to be heard of.
+    users.forEach((user) => this.#forget(user));
+    for (const track of this.#tracks.values()) this.#drop(track);
+    for (const { recipients } of users) for (const recipient of recipients) recipient.resync();
   }
 
   /** Delivers nothing any more. */
@@ -405,8 +465,8 @@ export class Deliverer {
     this.profiles.clear();
   }
 
-  #lay(conversationId: string, head: number): Track {
-    const track: Track = new Track(conversationId, head, {
+  #lay(conversationId: string, { head, fingerprint }: LogPosition): Track {
+    const track: Track = new Track(conversationId, head, fingerprint, {
       encodeRun: (frame) => this.#options.codec.encodeRun(frame),
       share: (entries) => this.#options.codec.share(entries),
       count: () => ++this.#runs,
@@ -427,6 +487,7 @@ export class Deliverer {
         if (at !== -1) tracks!.splice(at, 1);
         this.sendRow(userId, conversationId, false);
       },
+      diverged: (other) => this.#lost(other),
     });
     this.#tracks.set(conversationId, track);
     return track;
@@ -438,7 +499,8 @@ export class Deliverer {
       const members: unknown = entry.data?.["members"];
       if (entry.kind !== "created" && entry.kind !== "members-added") continue;
       if (!Array.isArray(members) || !members.some((userId) => this.#users.has(userId as string))) continue;
-      return this.#lay(conversationId, entry.messageId - 1);
+      const head = entry.messageId - 1;
+      return this.#lay(conversationId, { head, fingerprint: head === 0 ? 0 : undefined });
     }
     return undefined;
   }
@@ -465,7 +527,10 @@ export class Deliverer {
   }
 
   #dropIfEmpty(track: Track): void {
-    if (!track.isEmpty || this.#tracks.get(track.conversationId) !== track) return;
+    if (track.isEmpty && this.#tracks.get(track.conversationId) === track) this.#drop(track);
+  }
+
+  #drop(track: Track): void {
     this.#tracks.delete(track.conversationId);
     track.end();
     this.receipts.forget(track.conversationId);

@@ -1,4 +1,5 @@
 import { ENTRY_KINDS, type EncodedRun, type Entry, LIMITS, type ServerCodec } from "@chat/protocol";
+import { chainFingerprint } from "../store/chain-fingerprint.js";
 import { contentBytes } from "../store/content-bytes.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { LargeGroup } from "./large-group.js";
@@ -29,6 +30,8 @@ export interface TrackEnvironment {
   joined(userId: string, track: Track): LocalRecipients | undefined;
   /** A user who is here is no member any more. */
   left(userId: string, track: Track): void;
+  /** What comes next does not follow what was delivered: one of the two is of a history that the store has lost. */
+  diverged(track: Track): void;
 }
 
 /** The userIds that a membership entry names. */
@@ -65,6 +68,8 @@ export class Track {
     readonly conversationId: string,
     /** The highest id that was delivered. */
     public head: number,
+    /** Fingerprint of the entry at `head`; undefined where it is not known. */
+    public fingerprint: number | undefined,
     private readonly environment: TrackEnvironment,
   ) {
     this.wanted = this.rowHead = head;
@@ -97,13 +102,6 @@ export class Track {
     this.#members.delete(userId);
   }
 
-  /** Has every local session sync anew. */
-  resync(): void {
-    for (const { user } of this.#members.values()) {
-      for (const recipient of user.recipients) recipient.resync();
-    }
-  }
-
   /** The newest entries, while they are not pushed. */
   get recent(): RecentEntries | undefined {
     return this.#recent;
@@ -112,6 +110,14 @@ export class Track {
   /** It is delivered no more. */
   end(): void {
     this.#large?.end();
+  }
+
+  /** False if an entry is not the one that was delivered last, or does not follow it: one of the two is of a history that was lost. */
+  fits(entry: StoredEntry): boolean {
+    const { head, fingerprint } = this;
+    if (fingerprint === undefined) return true;
+    if (entry.messageId === head + 1) return chainFingerprint(fingerprint, entry) === entry.fingerprint;
+    return entry.messageId !== head || entry.fingerprint === fingerprint;
   }
 
   /** Takes entries in any order, and delivers as far as they reach without a gap. */
@@ -132,8 +138,15 @@ export class Track {
       next !== undefined;
       next = this.#early.get(this.head + 1)
     ) {
+      if (!this.fits(next)) {
+        this.#early.clear();
+        deliver();
+        this.environment.diverged(this);
+        return;
+      }
       this.#early.delete(next.messageId);
       this.head = next.messageId;
+      this.fingerprint = next.fingerprint;
       const changesMembers =
         next.kind === ENTRY_KINDS.membersAdded || next.kind === ENTRY_KINDS.membersRemoved;
       if (changesMembers || next.kind === ENTRY_KINDS.created) {
@@ -155,7 +168,10 @@ export class Track {
   takeFromStore(entries: readonly StoredEntry[]): void {
     const first = entries[0];
     // Ids in between, which the store holds no longer.
-    if (first !== undefined && first.messageId > this.head + 1) this.head = first.messageId - 1;
+    if (first !== undefined && first.messageId > this.head + 1) {
+      this.head = first.messageId - 1;
+      this.fingerprint = undefined;
+    }
     this.#early.clear();
     this.take(entries);
   }

@@ -158,12 +158,13 @@ export interface ConversationChanges {
 /** What changed in the whole store. */
 export interface StoreChanges {
   /**
-   * Conversations whose log or row moved; each once, with the newest head, and whether members came or went,
-   * {@link ConversationStore.advanceReceipts} moved something, or something was redacted or pruned, since the cursor.
+   * Conversations whose log or row moved; each once, with the newest head and its fingerprint (0 if there is none), and whether members
+   * came or went, {@link ConversationStore.advanceReceipts} moved something, or something was redacted or pruned, since the cursor.
    */
   readonly conversations: readonly {
     readonly conversationId: string;
     readonly head: number;
+    readonly fingerprint: number;
     readonly membershipMoved: boolean;
     readonly receiptsMoved: boolean;
     readonly redacted: boolean;
@@ -171,6 +172,11 @@ export interface StoreChanges {
   }[];
   /** Users whose profile or privacy changed. */
   readonly users: readonly string[];
+  /**
+   * Names what may have lost something since: another one after the engine was started anew, put back to an earlier state, or replaced by
+   * another (a failover). May be another one for less; servers then compare what they have delivered.
+   */
+  readonly boot: string;
   readonly cursor: string;
   readonly more: boolean;
 }
@@ -179,6 +185,8 @@ export interface StoreChanges {
 export interface MemberOf {
   readonly conversationId: string;
   readonly head: number;
+  /** Fingerprint of the entry at `head`. */
+  readonly fingerprint: number;
   /** The first messageId that the user may see of the newest interval. */
   readonly from: number;
 }

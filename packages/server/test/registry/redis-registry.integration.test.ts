@@ -34,7 +34,9 @@ class Memberships {
   memberOf(userId: string, { page = "0" }: { readonly page?: string }) {
     const all = this.#of.get(userId) ?? [];
     const from = Number(page);
-    const items = all.slice(from, from + 2).map((conversationId) => ({ conversationId, head: 1, from: 1 }));
+    const items = all
+      .slice(from, from + 2)
+      .map((conversationId) => ({ conversationId, head: 1, fingerprint: 1, from: 1 }));
     return Promise.resolve({ items, ...(from + 2 < all.length && { next: String(from + 2) }) });
   }
 }

@@ -121,6 +121,7 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
     await server.start();
     for (const _ of upTo(5)) await insist(store);
     const lost = await store.conversations.position();
+    const { boot } = await store.conversations.changes({ limit: 5, cursor: lost });
     const { cursor: lostList } = await store.conversations.list("ana", { limit: 5 });
     // Runs that began within 2.5 s of each other may be taken for one.
     await pause(3_000);
@@ -136,8 +137,9 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
         refusal,
       );
     }
-    const { conversations } = await store.conversations.changes({ limit: 5, cursor: kept });
-    expect(conversations).toMatchObject([{ conversationId: "c", head: 10 }]);
+    const now = await store.conversations.changes({ limit: 5, cursor: kept });
+    expect(now.conversations).toMatchObject([{ conversationId: "c", head: 10 }]);
+    expect(now.boot).not.toBe(boot);
     await store.close();
   });
 

@@ -140,6 +140,7 @@ describe.skipIf(!hasPostgres)("PostgreSQL store, when PostgreSQL fails", () => {
       await server.start();
       for (const _ of upTo(5)) await insist(store);
       const lost = await store.conversations.position();
+      const { boot } = await store.conversations.changes({ limit: 5, cursor: lost });
       const { cursor: lostList } = await store.conversations.list("ana", { limit: 5 });
       await server.crash();
       server.goBack();
@@ -153,8 +154,9 @@ describe.skipIf(!hasPostgres)("PostgreSQL store, when PostgreSQL fails", () => {
           refusal,
         );
       }
-      const { conversations } = await store.conversations.changes({ limit: 5, cursor: kept });
-      expect(conversations).toMatchObject([{ conversationId: "c", head: 10 }]);
+      const now = await store.conversations.changes({ limit: 5, cursor: kept });
+      expect(now.conversations).toMatchObject([{ conversationId: "c", head: 10 }]);
+      expect(now.boot).not.toBe(boot);
       await store.close();
     },
   );

@@ -247,7 +247,7 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
   firstInLine: `SELECT ${text("p.user_id")} AS "userId" FROM chat_participation p
     WHERE p.conversation = ${CONVERSATION("$1")} AND p.left_at IS NULL AND NOT (${isIn("p.user_id", "$2")})
     ORDER BY CASE p.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, p.joined_at, p.user_id LIMIT 1`,
-  memberOf: `SELECT ${text("c.id")} AS "conversationId", c.head AS "head", p.visible_from AS "from" FROM ${OWN}
+  memberOf: `SELECT ${text("c.id")} AS "conversationId", c.head AS "head", c.fingerprint AS "fingerprint", p.visible_from AS "from" FROM ${OWN}
     WHERE p.user_id = $1 AND p.left_at IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3`,
   users: `SELECT ${USER_COLUMNS} FROM ${IDS("$1")} STRAIGHT_JOIN chat_user u ON u.id = UNHEX(wanted.id)
     WHERE u.version > 0`,
@@ -275,19 +275,19 @@ export const MYSQL_QUERIES: Readonly<Record<SqlQuery, MysqlText>> = {
     UNION ALL SELECT ${text("b.user_id")}, ${text("b.blocked")} FROM ${IDS("$2")}
       STRAIGHT_JOIN chat_block b ON b.user_id = UNHEX(wanted.id) AND b.blocked = $1`,
   position: `WITH ${FEED} SELECT ${FEED_COLUMNS} FROM feed`,
-  changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head,
+  changes: `WITH ${FEED} SELECT ${FEED_COLUMNS}, found.moved, ${text("found.id")} AS "id", found.head, found.fingerprint,
       found.membership_moved AS "membershipMoved", found.receipts_moved AS "receiptsMoved",
       found.redacted AS "redacted", found.pruned AS "pruned"
     FROM feed LEFT JOIN (
       SELECT * FROM (
-        SELECT c.changed AS moved, c.id, c.head, c.membership_change > $2 AS membership_moved,
+        SELECT c.changed AS moved, c.id, c.head, c.fingerprint, c.membership_change > $2 AS membership_moved,
           c.receipts_change > $2 AS receipts_moved, c.redaction_change > $2 AS redacted,
           c.prune_change > $2 AS pruned
         FROM chat_conversation c WHERE c.changed > $2 ORDER BY c.changed LIMIT $3
       ) conversations
       UNION ALL
       SELECT * FROM (
-        SELECT u.changed, u.id, NULL AS head, NULL AS membership_moved, NULL AS receipts_moved, NULL AS redacted,
+        SELECT u.changed, u.id, NULL AS head, NULL AS fingerprint, NULL AS membership_moved, NULL AS receipts_moved, NULL AS redacted,
           NULL AS pruned
         FROM chat_user u WHERE u.changed > $2 ORDER BY u.changed LIMIT $3
       ) profiles

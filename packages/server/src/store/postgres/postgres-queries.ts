@@ -219,7 +219,7 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = $1) AND left_at IS NULL
       AND user_id <> ALL($2::text[])
     ORDER BY CASE role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, joined_at, user_id LIMIT 1`,
-  memberOf: `SELECT c.id AS "conversationId", c.head, p.visible_from AS "from" FROM ${OWN}
+  memberOf: `SELECT c.id AS "conversationId", c.head, c.fingerprint, p.visible_from AS "from" FROM ${OWN}
     WHERE p.user_id = $1 AND p.left_at IS NULL AND c.id > $2 ORDER BY c.id LIMIT $3`,
   users: `SELECT id AS "userId", version, name, avatar_url AS "avatarUrl", data FROM chat_user
     WHERE id = ANY($1::text[]) AND version > 0`,
@@ -243,11 +243,11 @@ export const POSTGRES_QUERIES: Readonly<Record<SqlQuery, string>> = {
     UNION ALL SELECT user_id, blocked FROM chat_block WHERE user_id = ANY($2::text[]) AND blocked = $1`,
   position: `${FEED} SELECT * FROM feed`,
   changes: `${FEED} SELECT feed.*, all_changes.* FROM feed LEFT JOIN LATERAL (
-      (SELECT change AS moved, id, head, membership_change > $2 AS "membershipMoved",
+      (SELECT change AS moved, id, head, fingerprint, membership_change > $2 AS "membershipMoved",
           receipts_change > $2 AS "receiptsMoved", redaction_change > $2 AS "redacted", prune_change > $2 AS "pruned"
         FROM chat_conversation WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       UNION ALL
-      (SELECT change, id, NULL, NULL, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
+      (SELECT change, id, NULL, NULL, NULL, NULL, NULL, NULL FROM chat_user WHERE change > $2 AND change > 0 ORDER BY change LIMIT $3)
       ORDER BY moved LIMIT $3
     ) all_changes ON true ORDER BY moved`,
 

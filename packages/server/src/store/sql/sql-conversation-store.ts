@@ -43,6 +43,7 @@ interface RawChange {
   readonly moved: number | null;
   readonly id: string;
   readonly head: number | null;
+  readonly fingerprint: number | null;
   readonly membershipMoved: number | boolean | null;
   readonly receiptsMoved: number | boolean | null;
   readonly redacted: number | boolean | null;
@@ -286,21 +287,24 @@ export class SqlConversationStore implements ConversationStore {
     const taken = rows.slice(0, limit);
     const more = rows.length > limit;
     return {
-      conversations: taken.flatMap(({ id, head, membershipMoved, receiptsMoved, redacted, pruned }) =>
-        head === null
-          ? []
-          : [
-              {
-                conversationId: id,
-                head,
-                membershipMoved: Boolean(membershipMoved),
-                receiptsMoved: Boolean(receiptsMoved),
-                redacted: Boolean(redacted),
-                pruned: Boolean(pruned),
-              },
-            ],
+      conversations: taken.flatMap(
+        ({ id, head, fingerprint, membershipMoved, receiptsMoved, redacted, pruned }) =>
+          head === null
+            ? []
+            : [
+                {
+                  conversationId: id,
+                  head,
+                  fingerprint: fingerprint!,
+                  membershipMoved: Boolean(membershipMoved),
+                  receiptsMoved: Boolean(receiptsMoved),
+                  redacted: Boolean(redacted),
+                  pruned: Boolean(pruned),
+                },
+              ],
       ),
       users: taken.flatMap(({ id, head }) => (head === null ? [id] : [])),
+      boot: now.boot,
       cursor: cursorBehind(now, more, taken[taken.length - 1]?.moved ?? undefined),
       more,
     };

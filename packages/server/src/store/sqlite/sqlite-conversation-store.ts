@@ -110,7 +110,7 @@ export const CONVERSATION_QUERIES = {
     WHERE conversation = (SELECT key FROM chat_conversation WHERE id = ?) AND left_at IS NULL
       AND user NOT IN (SELECT value FROM json_each(?))
     ORDER BY CASE role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, joined_at, user LIMIT 1`,
-  memberOf: `SELECT c.id AS conversationId, c.head, p.visible_from AS "from" FROM ${OWN}
+  memberOf: `SELECT c.id AS conversationId, c.head, c.fingerprint, p.visible_from AS "from" FROM ${OWN}
     WHERE p.user = ? AND p.left_at IS NULL AND c.id > ? ORDER BY c.id LIMIT ?`,
   users: `SELECT id AS userId, version, name, avatar_url AS avatarUrl, data FROM chat_user
     WHERE version > 0 AND id IN (SELECT value FROM json_each(?))`,
@@ -142,7 +142,7 @@ export const CONVERSATION_QUERIES = {
       CROSS JOIN chat_participation own ON own.user = ? AND own.conversation = theirs.conversation
       WHERE theirs.user = wanted.value AND theirs.left_at IS NULL AND own.left_at IS NULL
     )`,
-  changedConversations: `SELECT id AS conversationId, head, change, membership_change > ? AS membershipMoved,
+  changedConversations: `SELECT id AS conversationId, head, fingerprint, change, membership_change > ? AS membershipMoved,
       receipts_change > ? AS receiptsMoved, redaction_change > ? AS redacted, prune_change > ? AS pruned
     FROM chat_conversation WHERE change > ? ORDER BY change LIMIT ?`,
   changedUsers: "SELECT id AS userId, change FROM chat_user WHERE change > ? ORDER BY change LIMIT ?",
@@ -432,6 +432,7 @@ export class SqliteConversationStore implements ConversationStore {
       const conversations = this.#all<{
         conversationId: string;
         head: number;
+        fingerprint: number;
         change: number;
         membershipMoved: number;
         receiptsMoved: number;
@@ -448,15 +449,17 @@ export class SqliteConversationStore implements ConversationStore {
       return {
         conversations: conversations
           .filter(({ change }) => change <= through)
-          .map(({ conversationId, head, membershipMoved, receiptsMoved, redacted, pruned }) => ({
+          .map(({ conversationId, head, fingerprint, membershipMoved, receiptsMoved, redacted, pruned }) => ({
             conversationId,
             head,
+            fingerprint,
             membershipMoved: membershipMoved === 1,
             receiptsMoved: receiptsMoved === 1,
             redacted: redacted === 1,
             pruned: pruned === 1,
           })),
         users: users.filter(({ change }) => change <= through).map(({ userId }) => userId),
+        boot: now.boot,
         cursor: encodeCursor({ ...now, change: through }),
         more,
       };

@@ -198,6 +198,18 @@ export function changeFeedCases(prove: Case): void {
     assert.deepEqual([whole.conversations.length, whole.users.length, whole.more], [2, 2, false]);
   });
 
+  prove("names the boot of the store, the same for as long as nothing is opened", async (world) => {
+    await world.group("c", ["ana"]);
+    const cursor = await world.store.conversations.position();
+    const { boot } = await world.store.conversations.changes({ limit: 5, cursor });
+    assert.notEqual(boot, "");
+    await world.say("c", "ana");
+    await world.store.conversations.setUser({ userId: "ana", name: "Ana" });
+    for (const limit of [1, 5]) {
+      assert.equal((await world.store.conversations.changes({ limit, cursor })).boot, boot);
+    }
+  });
+
   prove("refuses what is no cursor, and cursors of another store's history", async (world) => {
     await world.group("c", ["ana"]);
     const { cursor } = await world.list("ana");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "@chat/protocol";
+import type { MemberOf } from "../../store/conversation-store.js";
 import type { Case } from "./case.js";
 import { entryOf, GROUP_MEMBERS, numbers, statuses, uuid } from "../store-world.js";
 import type { StoredEntry } from "../../store/stored-entry.js";
@@ -156,7 +157,7 @@ export function membershipCases(prove: Case): void {
     await world.leave("c30", "bo");
     await world.say("c30", "ana");
     await world.join("c30", "bo");
-    const found: { conversationId: string; head: number; from: number }[] = [];
+    const found: MemberOf[] = [];
     let page: string | undefined;
     do {
       const answer = await world.store.conversations.memberOf("bo", {
@@ -166,11 +167,13 @@ export function membershipCases(prove: Case): void {
       found.push(...answer.items);
       page = answer.next;
     } while (page !== undefined);
+    const heads = await world.store.messages.heads(ids);
     const expected = ids
       .filter((conversationId) => conversationId !== "c20")
       .map((conversationId) => ({
         conversationId,
         head: conversationId === "c30" ? 4 : 1,
+        fingerprint: heads.get(conversationId)!.fingerprint,
         from: conversationId === "c30" ? 4 : 1,
       }));
     assert.deepEqual(found, expected);

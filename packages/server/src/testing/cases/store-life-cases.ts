@@ -53,10 +53,12 @@ export function storeLifeCases(prove: Case): void {
     await world.append([world.draft("c", "ana")], other);
     await called;
     const { conversations } = await world.store.conversations.changes({ limit: 5, cursor: position });
+    const { fingerprint } = (await world.store.messages.heads(["c"])).get("c")!;
     assert.deepEqual(conversations, [
       {
         conversationId: "c",
         head: 2,
+        fingerprint,
         membershipMoved: false,
         receiptsMoved: false,
         redacted: false,

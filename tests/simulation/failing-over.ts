@@ -1,0 +1,78 @@
+import { ChatError } from "@chat/protocol";
+import type { AppendOutcome, Draft, FollowingStore, StoreOptions } from "@chat/server";
+import { unavailable } from "./unreliable-line.js";
+
+/**
+ * A server's store whose engine is replaced by another while it runs, as by a failover: what is under way then has no answer, and what
+ * comes next goes to the new one, on which a boot begins first.
+ * @param engine the one of the moment
+ */
+export function failingOver<Engine>(
+  engine: () => Engine,
+  storeOn: (engine: Engine) => FollowingStore,
+): FollowingStore {
+  let options: StoreOptions;
+  let on = engine();
+  let store = storeOn(on);
+  let opened: Promise<unknown> = Promise.resolve();
+
+  async function use<T>(work: (store: FollowingStore) => Promise<T>): Promise<T> {
+    if (engine() !== on) {
+      void store.close();
+      on = engine();
+      store = storeOn(on);
+      opened = store.open(options);
+    }
+    const began = on;
+    await opened;
+    const answer = await work(store);
+    if (engine() !== began) throw unavailable();
+    return answer;
+  }
+
+  /** One of the store's parts. */
+  const through = <Part extends object>(of: (store: FollowingStore) => Part): Part =>
+    new Proxy(of(store), {
+      get:
+        (_, name) =>
+        (...values: unknown[]) =>
+          use((current) => {
+            const part = of(current);
+            const method = Reflect.get(part, name) as (...values: unknown[]) => Promise<unknown>;
+            return method.apply(part, values);
+          }),
+    });
+
+  const messages = through((current) => current.messages);
+
+  async function append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
+    try {
+      return await use((current) => current.messages.append(drafts));
+    } catch {
+      return drafts.map((_, at) => ({
+        status: "refused",
+        error: at === 0 ? unavailable() : new ChatError("out_of_order", "A message before this one failed."),
+      }));
+    }
+  }
+
+  return {
+    messages: {
+      append,
+      find: (key) => messages.find(key),
+      read: (query) => messages.read(query),
+      wipe: (query) => messages.wipe(query),
+      heads: (ids) => messages.heads(ids),
+    },
+    conversations: through((current) => current.conversations),
+    housekeeping: through((current) => current.housekeeping),
+    pushes: through((current) => current.pushes),
+    follower: store.follower,
+    open(given) {
+      options = given;
+      return store.open(given);
+    },
+    watch: (listener) => store.watch(listener),
+    close: () => store.close(),
+  };
+}
