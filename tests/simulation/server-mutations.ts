@@ -225,14 +225,14 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   server(
     "server: what was delivered is not compared after a boot",
     "delivery/change-follower.ts",
-    "await this.#options.deliverer.compare();",
+    "deliverer.beginComparing();",
     "",
     FAILOVERS,
   ),
   server(
     "server: what was delivered is not compared once more",
     "delivery/change-follower.ts",
-    "isOther ? now + COMPARED_AGAIN : Infinity",
+    "boot === this.#boot ? Infinity : now + COMPARED_AGAIN",
     "Infinity",
     FAILOVERS,
   ),

@@ -473,6 +473,43 @@ describe("Deliverer", () => {
     }
   });
 
+  it("believes the store where another server tells of what is lost", async () => {
+    const { deliverer, clock, append } = await withLog(3);
+    const lost = (await withLog(4)).log[3]!;
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    deliverer.receive(hint(lost));
+    await clock.settle();
+    await append();
+    await deliverer.reach("room", at(4));
+    expect([bo.ids, bo.resyncs]).toEqual([[4], 0]);
+  });
+
+  it("notices that what has removed the last member is lost", async () => {
+    const { deliverer, log } = await withLog(3);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    const members = { kind: "members-removed", data: { members: ["bo"] } };
+    const removal = { ...following(log[2]!, 1)[0]!, ...members };
+    deliverer.receive(hint(removal));
+    expect(deliverer.headOf("room")).toBe(4);
+    await compare(deliverer);
+    expect(bo.resyncs).toBe(1);
+  });
+
+  it("keeps a track that nobody needs only until the change feed has told of what it delivered", async () => {
+    const { deliverer, append } = await withLog(3);
+    const bo = new Collector();
+    await deliverer.attach(bo);
+    const [outcome] = await append();
+    if (outcome?.status === "stored") deliverer.receive(hint(outcome.entry));
+    deliverer.detach(bo);
+    expect(deliverer.size.tracks).toBe(1);
+    deliverer.told();
+    deliverer.told();
+    expect(deliverer.size.tracks).toBe(0);
+  });
+
   it("notices another entry at the head that it has delivered", async () => {
     const { deliverer, messages, log } = await withLog(3);
     const other = await withLog(3);
@@ -485,20 +522,25 @@ describe("Deliverer", () => {
     expect(bo.resyncs).toBe(1);
   });
 
+  async function compare(deliverer: Deliverer): Promise<void> {
+    deliverer.beginComparing();
+    while (deliverer.isComparing) await deliverer.compare();
+  }
+
   it("compares what it has delivered with what the store holds", async () => {
     const { deliverer, messages, append } = await withLog(3);
     const bo = new Collector();
     await deliverer.attach(bo);
-    await deliverer.compare();
+    await compare(deliverer);
     await append();
-    await deliverer.compare();
+    await compare(deliverer);
     expect([bo.ids, bo.resyncs]).toEqual([[4], 0]);
     deliverer.detach(bo);
     for (const length of [3, 4, 5]) {
       Object.assign(messages, (await withLog(length)).messages);
       const again = new Collector();
       await deliverer.attach(again);
-      await deliverer.compare();
+      await compare(deliverer);
       expect(again.ids).toEqual([]);
       expect(again.resyncs, `a store of ${length}`).toBeGreaterThan(0);
       deliverer.detach(again);

@@ -41,12 +41,16 @@ export class ChangeFollower {
     return this.#position;
   }
 
-  /** When the read of {@link position} began, by the monotonic clock: it is past everything that was committed before. */
+  /**
+   * When the read of {@link position} began, by the monotonic clock: it is past everything that was committed before. Long ago while what was
+   * delivered is still to be compared: no device is to take for vouched for what may be lost.
+   */
   get readAt(): number {
-    return this.#readAt;
+    const isCompared = this.#comparedAgainAt === Infinity && !this.#options.deliverer.isComparing;
+    return isCompared ? this.#readAt : -Infinity;
   }
 
-  /** Begins at the store's present position. @throws ChatError `store_unavailable` */
+  /** Begins at the store's present position. @throws ChatError `store_unavailable`; `cursor_invalid` if it loses history in this moment */
   async start(): Promise<void> {
     const { conversations } = this.#options.store;
     const cursor = await conversations.position();
@@ -123,18 +127,23 @@ export class ChangeFollower {
         for (const profile of await store.conversations.users(users)) deliverer.profiles.changed(profile);
       }
       this.#position = changes.cursor;
-      if (!changes.more) this.#readAt = readAt;
+      if (!changes.more) {
+        this.#readAt = readAt;
+        deliverer.told();
+      }
       more = changes.more;
     }
   }
 
   /** After a boot the store may lack what was delivered, and the feed tells nothing of conversations that nobody writes into. */
   async #compare(boot: string, now: number): Promise<void> {
-    const isOther = boot !== this.#boot;
-    if (!isOther && now < this.#comparedAgainAt) return;
-    await this.#options.deliverer.compare();
-    this.#boot = boot;
-    this.#comparedAgainAt = isOther ? now + COMPARED_AGAIN : Infinity;
+    const { deliverer } = this.#options;
+    if (boot !== this.#boot || now >= this.#comparedAgainAt) {
+      this.#comparedAgainAt = boot === this.#boot ? Infinity : now + COMPARED_AGAIN;
+      this.#boot = boot;
+      deliverer.beginComparing();
+    }
+    while (deliverer.isComparing && !this.#closed) await deliverer.compare();
   }
 
   /** The store has lost the history that the position belongs to. Every device must compare what it holds. */

@@ -33,10 +33,11 @@ interface LogPosition {
   readonly fingerprint: number | undefined;
 }
 
-/** Whether the same id is another entry, as far as is known. */
-function isOther(one: LogPosition, other: LogPosition): boolean {
-  const isKnown = one.fingerprint !== undefined && other.fingerprint !== undefined;
-  return isKnown && one.head === other.head && one.fingerprint !== other.fingerprint;
+/** Whether a log lacks something of what was delivered, or has another entry there, as far as is known. */
+function lacks(delivered: LogPosition, now: LogPosition): boolean {
+  const isKnown = delivered.fingerprint !== undefined && now.fingerprint !== undefined;
+  if (delivered.head === now.head) return isKnown && delivered.fingerprint !== now.fingerprint;
+  return now.head < delivered.head;
 }
 
 /** What the deliverer works with. */
@@ -93,6 +94,11 @@ export class Deliverer {
   /** Tells how far members have come. */
   readonly receipts: ReceiptSender;
   #published = new Map<string, StoredEntry[]>();
+  /** Tracks of which nobody is here any more, kept until the change feed has told of all that they delivered: since its last look, and before. */
+  #emptied = new Set<Track>();
+  #emptiedBefore = new Set<Track>();
+  /** What is still to be compared with the store. */
+  #uncompared: Track[] = [];
   #runs = 0;
   #closed = false;
 
@@ -295,7 +301,7 @@ export class Deliverer {
   async reach(conversationId: string, { head, fingerprint }: LogPosition): Promise<void> {
     const track = this.#tracks.get(conversationId);
     if (track === undefined) return;
-    if (head < track.head || isOther(track, { head, fingerprint })) {
+    if (lacks(track, { head, fingerprint })) {
       if (await this.#hasLost(track)) this.#lost(track);
       return;
     }
@@ -308,35 +314,54 @@ export class Deliverer {
     while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
   }
 
+  /** All that was delivered is to be compared with the store, which may have lost some of it: see {@link compare}. */
+  beginComparing(): void {
+    this.#uncompared = [...this.#tracks.values()];
+  }
+
+  /** True while something of that was not compared yet. */
+  get isComparing(): boolean {
+    return this.#uncompared.length > 0;
+  }
+
   /**
-   * Compares all that was delivered with what the store holds now, which may have lost some of it. If so, every device syncs anew.
-   * @throws ChatError `store_unavailable`
+   * Compares some of it. If the store has lost anything, every device syncs anew.
+   * @throws ChatError `store_unavailable`, and nothing is skipped
    */
   async compare(): Promise<void> {
-    const tracks = [...this.#tracks.values()];
-    for (let at = 0; at < tracks.length && !this.#closed; at += COMPARED_AT_ONCE) {
-      const some = tracks.slice(at, at + COMPARED_AT_ONCE);
-      const delivered = some.map(({ head, fingerprint }) => ({ head, fingerprint }));
-      const heads = await this.#options.messages.heads(some.map(({ conversationId }) => conversationId));
-      for (const [index, track] of some.entries()) {
-        if (!this.#isLive(track)) continue;
-        const { head = 0, fingerprint = 0 } = heads.get(track.conversationId) ?? {};
-        if (head < delivered[index]!.head || isOther(delivered[index]!, { head, fingerprint })) {
-          return this.#lost(track);
-        }
-        // What follows is compared when it is delivered.
-        await this.reach(track.conversationId, { head, fingerprint });
-      }
+    const some = this.#uncompared.slice(-COMPARED_AT_ONCE);
+    const live = some.filter((track) => this.#isLive(track));
+    const delivered = live.map(({ head, fingerprint }) => ({ head, fingerprint }));
+    const heads = await this.#headsOf(live.map(({ conversationId }) => conversationId));
+    for (const [index, track] of live.entries()) {
+      if (lacks(delivered[index]!, heads[index]!)) return this.#lost(track);
+      // What follows is compared when it is delivered.
+      await this.reach(track.conversationId, heads[index]!);
     }
+    this.#uncompared.splice(-some.length);
+  }
+
+  /** What of a conversation the store has; nothing of one that it does not know. */
+  async #headsOf(conversationIds: readonly string[]): Promise<readonly LogPosition[]> {
+    if (conversationIds.length === 0) return [];
+    const heads = await this.#options.messages.heads(conversationIds);
+    return conversationIds.map((id) => heads.get(id) ?? { head: 0, fingerprint: 0 });
   }
 
   /** Whether the store lacks something of what a track has delivered, or has something else there. */
   async #hasLost(track: Track): Promise<boolean> {
     // What is delivered while the store answers says nothing about that answer.
     const delivered = { head: track.head, fingerprint: track.fingerprint };
-    const heads = await this.#options.messages.heads([track.conversationId]);
-    const { head = 0, fingerprint = 0 } = heads.get(track.conversationId) ?? {};
-    return head < delivered.head || isOther(delivered, { head, fingerprint });
+    const [now] = await this.#headsOf([track.conversationId]);
+    return lacks(delivered, now!);
+  }
+
+  /** The change feed has told of all that was delivered before this was called last. */
+  told(): void {
+    const emptied = this.#emptiedBefore;
+    this.#emptiedBefore = this.#emptied;
+    this.#emptied = new Set();
+    for (const track of emptied) if (track.isEmpty && this.#isLive(track)) this.#drop(track);
   }
 
   /**
@@ -364,8 +389,8 @@ export class Deliverer {
       const some = userIds.slice(at, at + LIMITS.membersPerRequest);
       for (const [userId, row] of await conversations.rows(conversationId, some)) {
         if (row.member) {
-          const at = { head: row.head, fingerprint: row.headFingerprint };
-          await this.#follow(userId, conversationId, at, row.visibleFrom);
+          const known = { head: row.head, fingerprint: row.headFingerprint };
+          await this.#follow(userId, conversationId, known, row.visibleFrom);
           found.push(userId);
         }
         if (row.member || redacted) this.sendRow(userId, conversationId);
@@ -452,6 +477,7 @@ export class Deliverer {
     // Who connects again is attached anew, also while the end of an older session is still to be heard of.
     users.forEach((user) => this.#forget(user));
     for (const track of this.#tracks.values()) this.#drop(track);
+    this.#uncompared = [];
     for (const { recipients } of users) for (const recipient of recipients) recipient.resync();
   }
 
@@ -527,7 +553,10 @@ export class Deliverer {
   }
 
   #dropIfEmpty(track: Track): void {
-    if (track.isEmpty && this.#tracks.get(track.conversationId) === track) this.#drop(track);
+    if (!track.isEmpty || !this.#isLive(track)) return;
+    // The store may lose what has removed the last member: without a track nobody would notice.
+    if (track.rowHead < track.head) this.#emptied.add(track);
+    else this.#drop(track);
   }
 
   #drop(track: Track): void {
@@ -591,6 +620,7 @@ export class Deliverer {
         if (track.wanted === wanted) track.wanted = track.head;
         continue;
       }
+      if (!this.#isLive(track)) return;
       track.takeFromStore(entries);
     }
   }

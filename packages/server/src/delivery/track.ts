@@ -30,7 +30,7 @@ export interface TrackEnvironment {
   joined(userId: string, track: Track): LocalRecipients | undefined;
   /** A user who is here is no member any more. */
   left(userId: string, track: Track): void;
-  /** What comes next does not follow what was delivered: one of the two is of a history that the store has lost. */
+  /** What the store has next does not follow what was delivered. */
   diverged(track: Track): void;
 }
 
@@ -120,8 +120,11 @@ export class Track {
     return entry.messageId !== head || entry.fingerprint === fingerprint;
   }
 
-  /** Takes entries in any order, and delivers as far as they reach without a gap. */
-  take(entries: readonly StoredEntry[]): void {
+  /**
+   * Takes entries in any order, and delivers as far as they reach without a gap. What does not follow is read from the store, which alone can
+   * say that something was lost: what another server tells may be of before.
+   */
+  take(entries: readonly StoredEntry[], isFromStore = false): void {
     for (const entry of entries) {
       if (entry.messageId > this.wanted) this.wanted = entry.messageId;
       if (entry.messageId > this.head && this.#early.size < EARLY_ENTRIES)
@@ -141,7 +144,8 @@ export class Track {
       if (!this.fits(next)) {
         this.#early.clear();
         deliver();
-        this.environment.diverged(this);
+        if (isFromStore) this.environment.diverged(this);
+        else this.mustRead = true;
         return;
       }
       this.#early.delete(next.messageId);
@@ -173,7 +177,7 @@ export class Track {
       this.fingerprint = undefined;
     }
     this.#early.clear();
-    this.take(entries);
+    this.take(entries, true);
   }
 
   #applyMembership(entry: StoredEntry): void {
