@@ -118,6 +118,6 @@ describe.skipIf(program === undefined || !(await isUp("redis")))("two regions of
     for (let messageId = 2; messageId <= 11; messageId++) await stored(devices[0]!, TEXT);
     await Promise.all(devices.map((device) => hasAll(device, 11)));
     // They went to it, and not around it.
-    expect(borders.west.crossed.messages).toBe(10);
+    await expect.poll(() => borders.west.crossed.messages, { timeout: 10_000 }).toBe(10);
   });
 });
