@@ -7,7 +7,7 @@ const { clock } = systemRuntime();
 
 const BROUGHT = "brings an envelope to each of the servers that it is sent to, and to no other";
 const APART = "tells servers apart whose ids are alike, or mean something to a broker";
-const BYTES = "keeps every byte, up to the largest envelope";
+const BYTES = "keeps every byte, of many large envelopes in one turn, too";
 const THROWS = "never throws, whoever is not there and however much is sent";
 const CANCELLED = "brings nothing any more after it was cancelled";
 const CLOSED = "is quiet once closed";
@@ -26,6 +26,7 @@ export const PLANTED = {
   "takes ids for patterns": APART,
   "cuts ids at a slash": APART,
   "drops what a datagram does not hold": BYTES,
+  "sends a turn as one message, however large": BYTES,
   "takes bytes for text": BYTES,
   "hands over the whole buffer": BYTES,
   "receives into one buffer": "leaves the bytes alone that a handler was given",
@@ -205,7 +206,11 @@ export class PlantedFanout implements Fanout {
       this.#waiting = new Map();
       if (!this.#broker.isUp) this.#isBroken ||= this.#has("sends no more after a failure");
       if (!this.#broker.isUp || this.#isBroken || (this.#isClosed && !this.#has("sends once closed"))) return;
-      for (const [to, envelopes] of all) for (const each of envelopes) this.#carry(to, each);
+      for (const [to, envelopes] of all) {
+        const bytes = envelopes.reduce((sum, { length }) => sum + length, 0);
+        if (this.#has("sends a turn as one message, however large") && bytes > 1_048_576) continue;
+        for (const each of envelopes) this.#carry(to, each);
+      }
     });
   }
 
