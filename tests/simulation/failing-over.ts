@@ -18,7 +18,7 @@ export function failingOver<Engine>(
 
   async function use<T>(work: (store: FollowingStore) => Promise<T>): Promise<T> {
     if (engine() !== on) {
-      void store.close();
+      // The one before is not closed: what is under way in it would be refused for good, as no engine that is gone does.
       on = engine();
       store = storeOn(on);
       opened = store.open(options);
