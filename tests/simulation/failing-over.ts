@@ -12,20 +12,28 @@ export function failingOver<Engine>(
   storeOn: (engine: Engine) => FollowingStore,
 ): FollowingStore {
   let options: StoreOptions;
-  let on = engine();
-  let store = storeOn(on);
+  let on: Engine | undefined = engine();
+  let store = storeOn(engine());
   let opened: Promise<unknown> = Promise.resolve();
 
+  /** The one before is not closed: what is under way in it would be refused for good, as no engine that is gone does. */
+  function takeOver(): void {
+    on = engine();
+    store = storeOn(engine());
+    const opening = store.open(options);
+    opened = opening;
+    // The next call tries again.
+    opening.catch(() => {
+      if (opened === opening) on = undefined;
+    });
+  }
+
   async function use<T>(work: (store: FollowingStore) => Promise<T>): Promise<T> {
-    if (engine() !== on) {
-      // The one before is not closed: what is under way in it would be refused for good, as no engine that is gone does.
-      on = engine();
-      store = storeOn(on);
-      opened = store.open(options);
-    }
-    const began = on;
+    if (engine() !== on) takeOver();
+    const [began, current] = [on, store];
     await opened;
-    const answer = await work(store);
+    if (engine() !== began) throw unavailable();
+    const answer = await work(current);
     if (engine() !== began) throw unavailable();
     return answer;
   }
