@@ -1,5 +1,5 @@
-import { ChatError } from "@chat/protocol";
 import type { AppendOutcome, Draft, FollowingStore, StoreOptions } from "@chat/server";
+import { failedFrom } from "./faulty-store.js";
 import { unavailable } from "./unreliable-line.js";
 
 /**
@@ -57,10 +57,7 @@ export function failingOver<Engine>(
     try {
       return await use((current) => current.messages.append(drafts));
     } catch {
-      return drafts.map((_, at) => ({
-        status: "refused",
-        error: at === 0 ? unavailable() : new ChatError("out_of_order", "A message before this one failed."),
-      }));
+      return failedFrom(drafts, 0);
     }
   }
 

@@ -46,6 +46,14 @@ export interface FaultyStoreOptions {
   readonly watch: (listener: () => void) => () => void;
 }
 
+/** As the contract says: behind a draft that failed, those of the same device are refused too. */
+export function failedFrom(drafts: readonly Draft[], at: number): AppendOutcome[] {
+  return drafts.slice(at).map((_, index) => ({
+    status: "refused" as const,
+    error: index === 0 ? unavailable() : new ChatError("out_of_order", "A message before this one failed."),
+  }));
+}
+
 /** The real store behind an unreliable line. */
 export function faultyStore(options: FaultyStoreOptions): FollowingStore {
   const { inner, party, chance, trace, weather, call } = options;
@@ -64,14 +72,6 @@ export function faultyStore(options: FaultyStoreOptions): FollowingStore {
       }
     }
     return outcomes;
-  }
-
-  /** As the contract says: behind a draft that failed, those of the same device are refused too. */
-  function failedFrom(drafts: readonly Draft[], at: number): AppendOutcome[] {
-    return drafts.slice(at).map((_, index) => ({
-      status: "refused" as const,
-      error: index === 0 ? unavailable() : new ChatError("out_of_order", "A message before this one failed."),
-    }));
   }
 
   /** Now and then only the first few of a batch are stored. */

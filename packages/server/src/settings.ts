@@ -1,4 +1,5 @@
 import { ChatError, LIMITS } from "@chat/protocol";
+import type { ChatServerOptions } from "./chat-server-options.js";
 
 /** Every limit and interval of a server, by name. Times are ms, sizes bytes. */
 export interface ServerSettings {
@@ -153,9 +154,7 @@ export const DEFAULT_SETTINGS: ServerSettings = {
 };
 
 /** The defaults, but for what is given; what is undefined is not. @throws ChatError `invalid_argument` for settings out of range */
-export function settingsOf(
-  given: { readonly [K in keyof ServerSettings]?: ServerSettings[K] | undefined } = {},
-): ServerSettings {
+export function settingsOf(given: ChatServerOptions["settings"] = {}): ServerSettings {
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...Object.fromEntries(named) };
   assertSettings(settings);

@@ -352,6 +352,11 @@ describe("Deliverer", () => {
     });
   }
 
+  async function compare(deliverer: Deliverer): Promise<void> {
+    deliverer.beginComparing();
+    while (deliverer.isComparing) await deliverer.compare();
+  }
+
   it("reads no store for hints of one turn that are merely out of order", async () => {
     const { deliverer, reads, log } = await withLog(2);
     const bo = new Collector();
@@ -521,11 +526,6 @@ describe("Deliverer", () => {
     await deliverer.reach("room", { head: 3, fingerprint: other.log[2]!.fingerprint });
     expect(bo.resyncs).toBe(1);
   });
-
-  async function compare(deliverer: Deliverer): Promise<void> {
-    deliverer.beginComparing();
-    while (deliverer.isComparing) await deliverer.compare();
-  }
 
   it("compares what it has delivered with what the store holds", async () => {
     const { deliverer, messages, append } = await withLog(3);

@@ -1,12 +1,11 @@
-import { assertId, ChatError, ROLES } from "@chat/protocol";
-import type { ConversationPrivacyChange, PrivacyChoice } from "../operations/set-privacy.js";
+import { ChatError, ROLES } from "@chat/protocol";
+import { assertUserIds } from "../operations/assert-user-ids.js";
+import { type ConversationPrivacyChange, PRIVACY_CHOICES } from "../operations/set-privacy.js";
 import type { PrivacyChange } from "../store/conversation-store.js";
 import type { MessageContent, PageQuery } from "./chat-actor.js";
 
 // What a frame or a request over HTTP brings was checked by its schema. What an application's own code passes was not, where
 // no type checker has seen it; and what is stored of it has to be encoded for every device.
-
-const CHOICES: readonly PrivacyChoice[] = ["on", "off", "default"];
 
 function assertThat(holds: boolean, sentence: string): void {
   if (!holds) throw new ChatError("invalid_argument", sentence);
@@ -38,12 +37,6 @@ export function assertPage({ limit, page }: PageQuery & { readonly limit: number
 }
 
 /** @throws ChatError `invalid_argument` */
-export function assertUserIds(userIds: unknown, name: string): asserts userIds is readonly string[] {
-  assertThat(Array.isArray(userIds), `${name} must be an array of user ids.`);
-  for (const userId of userIds as readonly unknown[]) assertId(userId, `A user id in ${name}`);
-}
-
-/** @throws ChatError `invalid_argument` */
 export function assertRole(role: unknown): void {
   assertThat((ROLES as readonly unknown[]).includes(role), `role must be one of ${ROLES.join(", ")}.`);
 }
@@ -69,7 +62,7 @@ export function assertPrivacy({ typing, readReceipts, block, unblock }: PrivacyC
 export function assertConversationPrivacy({ typing, readReceipts }: ConversationPrivacyChange): void {
   for (const [name, choice] of Object.entries({ typing, readReceipts }))
     assertThat(
-      choice === undefined || CHOICES.includes(choice),
-      `${name} must be one of ${CHOICES.join(", ")}.`,
+      choice === undefined || PRIVACY_CHOICES.includes(choice),
+      `${name} must be one of ${PRIVACY_CHOICES.join(", ")}.`,
     );
 }

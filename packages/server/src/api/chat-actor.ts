@@ -21,11 +21,11 @@ import {
   assertPrivacy,
   assertRole,
   assertType,
-  assertUserIds,
   assertWhole,
   contentOf,
 } from "./arguments.js";
 import { toEntry } from "../delivery/to-entry.js";
+import { assertUserIds } from "../operations/assert-user-ids.js";
 import { addMembers, removeMembers } from "../operations/change-members.js";
 import { createConversation, type CreateConversationRequest } from "../operations/create-conversation.js";
 import { draftMessage } from "../operations/draft-message.js";
@@ -328,9 +328,10 @@ export function createActor(
     conversation: (conversationId) =>
       read(conversationId, () => getConversation(context, caller, conversationId)),
     async conversations({ limit = DEFAULT_LIMIT, page } = {}) {
-      assertPage({ limit, ...(page !== undefined && { page }) });
+      const query = { limit, ...(page !== undefined && { page }) };
+      assertPage(query);
       await ready();
-      return listConversations(context, caller, { limit, ...(page !== undefined && { page }) });
+      return listConversations(context, caller, query);
     },
     async privacy() {
       await ready();

@@ -6,6 +6,7 @@ import {
   type HistoryVisibility,
   type JsonObject,
 } from "@chat/protocol";
+import { assertUserIds } from "./assert-user-ids.js";
 
 /** A conversation that messages are imported into. One that is there already stays as it is. */
 export interface ImportedConversation {
@@ -57,11 +58,6 @@ function assertTime(value: unknown): void {
   if (!(Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LATEST_TIME)) {
     throw invalid("createdAt must be whole milliseconds since 1970.");
   }
-}
-
-function assertUserIds(value: unknown, name: string): void {
-  if (!Array.isArray(value)) throw invalid(`${name} must be a list of user ids.`);
-  for (const userId of value as readonly unknown[]) assertId(userId, `A user id in ${name}`);
 }
 
 function assertString(value: unknown, name: string): void {

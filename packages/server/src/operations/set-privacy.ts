@@ -15,6 +15,9 @@ import { storeReceipt } from "./receipts.js";
 /** What a conversation may say of one thing; `default`: as everywhere. */
 export type PrivacyChoice = "on" | "off" | "default";
 
+/** All of them. */
+export const PRIVACY_CHOICES: readonly PrivacyChoice[] = ["on", "off", "default"];
+
 /** What the caller tells the others of one conversation; what is absent stays. */
 export type ConversationPrivacyChange = {
   readonly [K in keyof Omit<ConversationPrivacy, "version">]?: PrivacyChoice;

@@ -1,14 +1,11 @@
 import { LIMITS } from "@chat/protocol";
 import { muteConversation } from "../../operations/mute-conversation.js";
-import { setConversationPrivacy } from "../../operations/set-privacy.js";
+import { PRIVACY_CHOICES, setConversationPrivacy } from "../../operations/set-privacy.js";
 import { countReceipts, listReceipts, sendReceipt } from "../../operations/receipts.js";
 import { answerOf } from "../answer-schemas.js";
 import { bool, integer, optional, word } from "../json-field.js";
 import { defineRoute } from "../route.js";
 import { conversationId, DEFAULT_LIMIT, limit, page } from "./fields.js";
-
-/** `default`: as everywhere. */
-const CHOICES = ["on", "off", "default"] as const;
 
 export const receiptRoutes = [
   defineRoute({
@@ -68,8 +65,8 @@ export const receiptRoutes = [
       "What the caller tells the others of one conversation, in place of what holds everywhere. What is absent stays. Shown to the caller alone; ends with the membership.",
     parameters: { conversationId },
     body: {
-      typing: optional(word(CHOICES, "Whether they are told that the caller is writing.")),
-      readReceipts: optional(word(CHOICES, "Whether they are told how far the caller has read.")),
+      typing: optional(word(PRIVACY_CHOICES, "Whether they are told that the caller is writing.")),
+      readReceipts: optional(word(PRIVACY_CHOICES, "Whether they are told how far the caller has read.")),
     },
     answer: answerOf("OwnReceipt"),
     errors: ["not_found", "forbidden"],
