@@ -119,7 +119,7 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
   ),
   server(
     "server: off by one in a track's gap",
-    "delivery/deliverer.ts",
+    "delivery/gap-reader.ts",
     "after: track.head,",
     "after: track.head + 1,",
   ),

@@ -4,42 +4,22 @@ import type { ConversationStore } from "../store/conversation-store.js";
 import type { MessageStore, ReadQuery } from "../store/message-store.js";
 import type { StoredEntry } from "../store/stored-entry.js";
 import type { Envelope } from "./envelope.js";
+import { GapReader } from "./gap-reader.js";
 import { LargeGroup, type LargeGroupSettings } from "./large-group.js";
 import type { Presence } from "./presence/presence.js";
 import { ProfileWatch } from "./profile-watch.js";
 import { type MovedReceipts, ReceiptSender } from "./receipt-sender.js";
 import type { Recipient } from "./recipient.js";
 import { type RowReceiver, RowSender } from "./row-sender.js";
+import { lacks, type LogPosition, StoreComparison } from "./store-comparison.js";
 import { Track } from "./track.js";
 import type { Typing } from "./typing.js";
 
-/** Entries per read when a track fills a gap. */
-const GAP_PAGE = LIMITS.rangeEntries;
-/** ms that entries of another server may come later than those behind them, before they are read from the store. */
-const GAP_PATIENCE = 100;
-/** ms before a read that failed is tried again. */
-const RETRY_DELAY = 500;
 /** ms for each member over which devices spread their asking for news, and the most of it. */
 const SPREAD_PER_MEMBER = 0.5;
 const LONGEST_SPREAD = 10_000;
 /** Conversations per page when a session's tracks are laid. */
 const MEMBER_OF_PAGE = 1_000;
-/** Conversations whose heads are read at once when all are compared. */
-const COMPARED_AT_ONCE = 500;
-
-/** How far something goes, and which entry is there; undefined where that is not known. */
-interface LogPosition {
-  readonly head: number;
-  readonly fingerprint: number | undefined;
-}
-
-/** Whether a log lacks something of what was delivered, or has another entry there, as far as is known. */
-function lacks(delivered: LogPosition, now: LogPosition): boolean {
-  const isKnown = delivered.fingerprint !== undefined && now.fingerprint !== undefined;
-  if (delivered.head === now.head) return isKnown && delivered.fingerprint !== now.fingerprint;
-  return now.head < delivered.head;
-}
-
 /** What the deliverer works with. */
 export interface DelivererOptions {
   readonly runtime: Runtime;
@@ -89,6 +69,8 @@ export class Deliverer {
   readonly #tracks = new Map<string, Track>();
   readonly #users = new Map<string, LocalUser>();
   readonly #rows: RowSender;
+  readonly #gaps: GapReader;
+  readonly #comparison: StoreComparison;
   /** Who wants to hear of whose profile. */
   readonly profiles: ProfileWatch;
   /** Tells how far members have come. */
@@ -97,8 +79,6 @@ export class Deliverer {
   /** Tracks of which nobody is here any more, kept until the change feed has told of all that they delivered: since its last look, and before. */
   #emptied = new Set<Track>();
   #emptiedBefore = new Set<Track>();
-  /** What is still to be compared with the store. */
-  #uncompared: Track[] = [];
   #runs = 0;
   #closed = false;
 
@@ -106,6 +86,15 @@ export class Deliverer {
     this.#options = options;
     const encode: ServerCodec["encode"] = (frame) => options.codec.encode(frame);
     this.#rows = new RowSender(options.runtime, options, encode);
+    const { runtime, messages } = options;
+    const isLive = (track: Track): boolean => this.#isLive(track);
+    this.#gaps = new GapReader({ runtime, messages, isLive, filled: (track) => this.#dropIfEmpty(track) });
+    this.#comparison = new StoreComparison({
+      messages,
+      isLive,
+      lost: (track) => this.#lost(track),
+      reach: (conversationId, position) => this.reach(conversationId, position),
+    });
     this.profiles = new ProfileWatch(encode);
     this.receipts = new ReceiptSender(encode, {
       members: (conversationId) => this.#tracks.get(conversationId)?.members,
@@ -224,7 +213,7 @@ export class Deliverer {
       // What was read is older than what was delivered: the membership may have ended in between.
       if (track === undefined || track.head <= known.head) break;
       // It may be the row that is behind: whoever asks for the head has it brought up.
-      if (await this.#hasLost(track)) this.#lost(track);
+      if (await this.#comparison.hasLost(track)) this.#lost(track);
       const now = await this.#options.conversations.row(userId, conversationId);
       if (now?.member !== true) return;
       [known, from] = [{ head: now.head, fingerprint: now.headFingerprint }, now.visibleFrom];
@@ -289,7 +278,7 @@ export class Deliverer {
     if (track === undefined) return;
     track.take(entries);
     if (head > track.wanted) track.wanted = head;
-    if (track.wanted > track.head) void this.#fill(track, entries.length === 0);
+    if (track.wanted > track.head) void this.#gaps.fill(track, entries.length === 0);
     else this.#dropIfEmpty(track);
   }
 
@@ -302,7 +291,7 @@ export class Deliverer {
     const track = this.#tracks.get(conversationId);
     if (track === undefined) return;
     if (lacks(track, { head, fingerprint })) {
-      if (await this.#hasLost(track)) this.#lost(track);
+      if (await this.#comparison.hasLost(track)) this.#lost(track);
       return;
     }
     // Where the log lies in another store, it may have been delivered before its row had seen it, and who connected in between was listed
@@ -310,50 +299,25 @@ export class Deliverer {
     if (head === track.head && track.rowHead < head) track.seenAt = ++this.#runs;
     track.rowHead = head;
     if (head > track.wanted) track.wanted = head;
-    // Again if need be: the read that is under way may have looked for the last time already.
-    while (track.wanted > track.head && this.#isLive(track)) await this.#catchUp(track);
+    return this.#gaps.catchUp(track);
   }
 
-  /** All that was delivered is to be compared with the store, which may have lost some of it: see {@link compare}. */
+  /** All that was delivered is to be compared with the store: see {@link compare}. */
   beginComparing(): void {
-    this.#uncompared = [...this.#tracks.values()];
+    this.#comparison.begin(this.#tracks.values());
   }
 
   /** True while something of that was not compared yet. */
   get isComparing(): boolean {
-    return this.#uncompared.length > 0;
+    return this.#comparison.isUnderWay;
   }
 
   /**
    * Compares some of it. If the store has lost anything, every device syncs anew.
    * @throws ChatError `store_unavailable`, and nothing is skipped
    */
-  async compare(): Promise<void> {
-    const some = this.#uncompared.slice(-COMPARED_AT_ONCE);
-    const live = some.filter((track) => this.#isLive(track));
-    const delivered = live.map(({ head, fingerprint }) => ({ head, fingerprint }));
-    const heads = await this.#headsOf(live.map(({ conversationId }) => conversationId));
-    for (const [index, track] of live.entries()) {
-      if (lacks(delivered[index]!, heads[index]!)) return this.#lost(track);
-      // What follows is compared when it is delivered.
-      await this.reach(track.conversationId, heads[index]!);
-    }
-    this.#uncompared.splice(-some.length);
-  }
-
-  /** What of a conversation the store has; nothing of one that it does not know. */
-  async #headsOf(conversationIds: readonly string[]): Promise<readonly LogPosition[]> {
-    if (conversationIds.length === 0) return [];
-    const heads = await this.#options.messages.heads(conversationIds);
-    return conversationIds.map((id) => heads.get(id) ?? { head: 0, fingerprint: 0 });
-  }
-
-  /** Whether the store lacks something of what a track has delivered, or has something else there. */
-  async #hasLost(track: Track): Promise<boolean> {
-    // What is delivered while the store answers says nothing about that answer.
-    const delivered = { head: track.head, fingerprint: track.fingerprint };
-    const [now] = await this.#headsOf([track.conversationId]);
-    return lacks(delivered, now!);
+  compare(): Promise<void> {
+    return this.#comparison.compare();
   }
 
   /** The change feed has told of all that was delivered before this was called last. */
@@ -477,7 +441,7 @@ export class Deliverer {
     // Who connects again is attached anew, also while the end of an older session is still to be heard of.
     users.forEach((user) => this.#forget(user));
     for (const track of this.#tracks.values()) this.#drop(track);
-    this.#uncompared = [];
+    this.#comparison.begin([]);
     for (const { recipients } of users) for (const recipient of recipients) recipient.resync();
   }
 
@@ -565,63 +529,7 @@ export class Deliverer {
     this.receipts.forget(track.conversationId);
   }
 
-  /**
-   * Fills a gap in the background: what is missing is most often on its way from another server, and a read of it would be one too many.
-   * @param isTold something was told without its entries: they won't come
-   */
-  async #fill(track: Track, isTold: boolean): Promise<void> {
-    if (isTold) track.mustRead = true;
-    if (track.filling) return;
-    track.filling = true;
-    const { clock, log } = this.#options.runtime;
-    await new Promise<void>((resolve) => clock.nextTurn(resolve));
-    while (track.wanted > track.head && this.#isLive(track)) {
-      const { head } = track;
-      if (!track.mustRead) await new Promise<void>((resolve) => clock.schedule(GAP_PATIENCE, resolve));
-      // That one has come; if another is missing by now, it has its own time.
-      if (!track.mustRead && track.head > head) continue;
-      track.mustRead = false;
-      try {
-        await this.#catchUp(track);
-      } catch (error) {
-        log("warn", "gap_read_failed", { conversationId: track.conversationId, error: String(error) });
-        await new Promise<void>((resolve) => clock.schedule(RETRY_DELAY, resolve));
-      }
-    }
-    track.filling = track.mustRead = false;
-    this.#dropIfEmpty(track);
-  }
-
   #isLive(track: Track): boolean {
     return !this.#closed && this.#tracks.get(track.conversationId) === track;
-  }
-
-  /** Reads from the store until the track has reached what is wanted; one read of a track is under way at a time. */
-  #catchUp(track: Track): Promise<void> {
-    track.catchingUp ??= this.#read(track).finally(() => {
-      track.catchingUp = undefined;
-    });
-    return track.catchingUp;
-  }
-
-  async #read(track: Track): Promise<void> {
-    while (track.wanted > track.head && this.#isLive(track)) {
-      const { wanted } = track;
-      const entries = await this.#options.messages.read({
-        conversationId: track.conversationId,
-        after: track.head,
-        before: Number.MAX_SAFE_INTEGER,
-        order: "ascending",
-        limit: GAP_PAGE,
-        maxBytes: LIMITS.rangeBytes,
-      });
-      if (entries.length === 0) {
-        // A hint of something that the store has not: the store is right, unless more was heard of since it was asked.
-        if (track.wanted === wanted) track.wanted = track.head;
-        continue;
-      }
-      if (!this.#isLive(track)) return;
-      track.takeFromStore(entries);
-    }
   }
 }
