@@ -1,25 +1,42 @@
-// pnpm bench [scenario …] [--rounds N] [--seconds N] [--smoke] [--subject NAME …] [--out FOLDER]: ours beside a peer and the limit, interleaved.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../tests/read-command-line.js";
 import { drawBars } from "./report/draw-bars.js";
 import { FIGURES, type Figures } from "./report/figures.js";
 import { formatTable, type Result } from "./report/format-table.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { SCENARIOS } from "./scenarios/scenarios.js";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "5" },
-    smoke: { type: "boolean", default: false },
-    subject: { type: "string", multiple: true },
-    out: { type: "string" },
-  },
-});
+const NAMES = SCENARIOS.map(({ name }) => name);
+const SUBJECTS = [...new Set(SCENARIOS.flatMap(({ subjects }) => subjects))];
+
+const USAGE = `Measures ours beside a peer and the limit, by turns. See docs/performance.md.
+
+  pnpm bench [scenario …] [options]
+
+  --rounds N       how often each subject has its turn; 3 by default
+  --seconds N      how long each is measured; 5 by default
+  --subject NAME   only this one; can be said more than once
+  --smoke          all of it for a moment: shows that it runs and that nothing is lost
+  --out FOLDER     writes the runs (JSON), a table and a plot of each scenario there, from the root of the project
+
+Scenarios: ${NAMES.join(", ")}.
+Subjects:  ${SUBJECTS.join("; ")}.
+`;
+
+const OPTIONS = {
+  rounds: { type: "string", default: "3" },
+  seconds: { type: "string", default: "5" },
+  smoke: { type: "boolean", default: false },
+  subject: { type: "string", multiple: true },
+  out: { type: "string" },
+} as const;
+const { values, words, refuse } = readCommandLine(USAGE, OPTIONS, NAMES);
 const rounds = values.smoke ? 1 : Number(values.rounds);
 const duration = values.smoke ? 300 : Number(values.seconds) * 1_000;
+if (!Number.isSafeInteger(rounds) || rounds < 1 || !(duration > 0)) {
+  refuse("--rounds takes a whole number from 1 on, --seconds one above 0.");
+}
 const wanted = values.subject;
 
 const hasEngines = process.env["CHAT_REQUIRE_ENGINES"] === "1";
@@ -37,12 +54,9 @@ const scenarios = SCENARIOS.map((scenario) => ({
     .filter((name) => wanted?.includes(name) ?? true)
     .filter((name) => isThere(scenario, name)),
 }))
-  .filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  .filter(({ name }) => words.length === 0 || words.includes(name))
   .filter(({ subjects }) => subjects.length > 0);
-if (scenarios.length === 0) {
-  process.stderr.write(`Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}\n`);
-  process.exit(2);
-}
+if (scenarios.length === 0) refuse("None of these scenarios has such a subject.");
 
 function tell(line: string): void {
   process.stderr.write(`${line}\n`);

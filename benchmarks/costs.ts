@@ -1,7 +1,6 @@
-// pnpm costs [registry]: what a message costs the engines, in queries and bytes, by size of the group, number of servers and registry. Needs PostgreSQL and Redis,
-// see packages/server/test/engines. Costs do not depend on how busy the machine is.
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { type ChatServer, createChatServer, type Registry } from "@chat/server";
 import { postgres, type PostgresPool, postgresRegistry } from "@chat/server/postgres";
@@ -10,9 +9,12 @@ import { Pool } from "pg";
 import { createClient } from "redis";
 import { ENGINE_URLS } from "../packages/server/test/engines/engine-urls.js";
 import { RawDevice } from "../packages/server/test/raw-device.js";
+import { readCommandLine } from "../tests/read-command-line.js";
 import { countedPool } from "./subjects/counted-pool.js";
 
-const MESSAGES = 50;
+const MESSAGES = 25;
+/** ms between two: a lone message finds nothing of the one before still known. */
+const PAUSE = 120;
 /** Of a group's members so many are connected at most, spread over the servers. */
 const CONNECTED = 30;
 const TEXT = "x".repeat(100);
@@ -164,6 +166,7 @@ async function measure(name: keyof typeof REGISTRIES, members: number, servers: 
         ),
       );
       for (const device of devices) device.received.length = 0;
+      await setTimeout(PAUSE);
     };
     for (let warm = 0; warm < 5; warm++) await send(TEXT);
     const meters = [world.store, world.registry, world.fanout];
@@ -186,13 +189,19 @@ async function measure(name: keyof typeof REGISTRIES, members: number, servers: 
   }
 }
 
-process.stdout.write(
-  "| registry | members | servers | store: statements | bytes | registry: queries | bytes | fan-out: publishes | bytes |\n" +
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-);
-const [, , wanted = ""] = process.argv;
 const names = Object.keys(REGISTRIES) as (keyof typeof REGISTRIES)[];
-for (const name of names.filter((known) => known.includes(wanted))) {
+const USAGE = `Counts what a message costs the engines, in queries and bytes, by size of the group, number of servers and registry.
+Needs PostgreSQL and Redis (CHAT_TEST_POSTGRES, CHAT_TEST_REDIS). Costs do not depend on how busy the machine is.
+
+  pnpm costs [registry …]
+
+Registries: ${names.map((name) => `"${name}"`).join(", ")}.
+`;
+const { words } = readCommandLine(USAGE, {}, names);
+const head =
+  "| registry | members | servers | store: statements | bytes | registry: queries | bytes | fan-out: publishes | bytes |";
+process.stdout.write(`${head}\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n`);
+for (const name of words.length === 0 ? names : names.filter((known) => words.includes(known))) {
   for (const servers of [1, 3]) {
     for (const members of [2, 100, 10_000]) {
       process.stdout.write(`| ${(await measure(name, members, servers)).join(" | ")} |\n`);

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { bundleSources, root } from "../bundle/bundle-sources.js";
+import { readCommandLine } from "../read-command-line.js";
 import type { Backend } from "./backends/backend.js";
 import { dynamodbSnsSqs, mysqlRabbitmq, postgresNats, postgresRedis } from "./backends/backends.js";
 import { sqliteBackend, sqliteOnSmallDisk } from "./backends/sqlite.js";
@@ -101,20 +101,17 @@ pnpm chaos storm [--clients 5000] [--burst 10000] [--stall 60]
 Clients that all lose their server at the same moment; a burst into one conversation of 100 devices, beside consumers
 that read nothing for so many seconds.`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    messages: { type: "string", default: "100000" },
-    seed: { type: "string", default: "1" },
-    rounds: { type: "string", default: Object.keys(ROUNDS).join(",") },
-    keep: { type: "boolean", default: false },
-    patient: { type: "boolean", default: false },
-    clients: { type: "string", default: "5000" },
-    burst: { type: "string", default: "10000" },
-    stall: { type: "string", default: "60" },
-    help: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  messages: { type: "string", default: "100000" },
+  seed: { type: "string", default: "1" },
+  rounds: { type: "string", default: Object.keys(ROUNDS).join(",") },
+  keep: { type: "boolean", default: false },
+  patient: { type: "boolean", default: false },
+  clients: { type: "string", default: "5000" },
+  burst: { type: "string", default: "10000" },
+  stall: { type: "string", default: "60" },
+} as const;
+const { values, words, refuse } = readCommandLine(USAGE, OPTIONS, ["storm"]);
 const [messages, seed] = [Number(values.messages), Number(values.seed)];
 const names = values.rounds.split(",");
 const [clients, burstMessages, stall] = [values.clients, values.burst, values.stall].map(Number) as [
@@ -122,14 +119,13 @@ const [clients, burstMessages, stall] = [values.clients, values.burst, values.st
   number,
   number,
 ];
+const unknownRound = names.find((name) => !(name in ROUNDS));
+if (unknownRound !== undefined) refuse(`There is no round named "${unknownRound}".`);
 if (
-  values.help ||
-  !(messages >= 1) ||
-  !Number.isSafeInteger(seed) ||
-  names.some((name) => !(name in ROUNDS))
+  ![messages, clients, burstMessages, stall].every((number) => number >= 1) ||
+  !Number.isSafeInteger(seed)
 ) {
-  console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
+  refuse("--seed takes a whole number, the others take one from 1 on.");
 }
 
 /** Puts a small file system there; false where that is not allowed. */
@@ -253,4 +249,4 @@ async function storm(): Promise<number> {
   return failures.length === 0 ? 0 : 1;
 }
 
-process.exitCode = positionals[0] === "storm" ? await storm() : await play();
+process.exitCode = words[0] === "storm" ? await storm() : await play();

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../read-command-line.js";
 import { fuzz } from "./fuzz.js";
 
 const USAGE = `Lets hostile peers loose on a real server and a real client, while two bystanders talk.
@@ -9,19 +9,13 @@ const USAGE = `Lets hostile peers loose on a real server and a real client, whil
   --seed N      what the peers make up; taken from the clock by default
 `;
 
-const { values } = parseArgs({
-  // `pnpm fuzz -- --seed 3` hands the dashes on.
-  args: process.argv.slice(2).filter((argument) => argument !== "--"),
-  options: {
-    help: { type: "boolean", short: "h", default: false },
-    seconds: { type: "string", default: "60" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-  },
+const { values, refuse } = readCommandLine(USAGE, {
+  seconds: { type: "string", default: "60" },
+  seed: { type: "string", default: String(Date.now() % 1_000_000) },
 });
 const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-if (values.help || !(seconds > 0) || !Number.isSafeInteger(seed)) {
-  console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
+if (!(seconds > 0) || !Number.isSafeInteger(seed)) {
+  refuse("--seconds takes a number above 0, --seed a whole one.");
 }
 
 console.log(`Seed ${seed}, ${seconds} s.`);

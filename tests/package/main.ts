@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../read-command-line.js";
 import { type App, APPS } from "./apps.js";
 import { serveRegistry } from "./local-registry.js";
 import { nodeVersion } from "./node-version.js";
@@ -21,24 +21,18 @@ const USAGE = `Installs the packed packages into empty apps, with every package 
   --no-write           leaves docs/support.md alone; otherwise what was run takes the place of its row there, or is added
 `;
 
-const { values } = parseArgs({
-  args: process.argv.slice(2).filter((argument) => argument !== "--"),
-  options: {
-    help: { type: "boolean", short: "h", default: false },
-    nodes: { type: "string", default: "20,22,24" },
-    managers: { type: "string", default: Object.keys(PACKAGE_MANAGERS).join(",") },
-    apps: { type: "string", default: "" },
-    write: { type: "boolean", default: true },
-  },
-  allowNegative: true,
+const { values, refuse } = readCommandLine(USAGE, {
+  nodes: { type: "string", default: "20,22,24" },
+  managers: { type: "string", default: Object.keys(PACKAGE_MANAGERS).join(",") },
+  apps: { type: "string", default: "" },
+  write: { type: "boolean", default: true },
 });
 const wanted = values.apps.split(",").map((name) => name.toLowerCase());
 const apps = APPS.filter(({ name }) => wanted.some((start) => name.toLowerCase().startsWith(start)));
 const managers = values.managers.split(",") as PackageManager[];
-if (values.help || apps.length === 0 || managers.some((name) => !(name in PACKAGE_MANAGERS))) {
-  console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
-}
+const unknownManager = managers.find((name) => !(name in PACKAGE_MANAGERS));
+if (unknownManager !== undefined) refuse(`There is no package manager named "${unknownManager}" here.`);
+if (apps.length === 0) refuse(`There is no app whose name begins with "${values.apps}".`);
 
 /** Nothing but one of our packages: what it brings along. */
 const alone = (name: "client" | "server"): App => ({

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../read-command-line.js";
 import { bundle } from "./bundle.js";
 import { type CampaignResult, runCampaign, shrink } from "./campaign.js";
 import type { Group } from "./actions.js";
@@ -18,7 +18,6 @@ const OPTIONS = {
   only: { type: "string" },
   missing: { type: "boolean", default: false },
   counts: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
 } as const;
 
 const USAGE = `Usage: pnpm simulate [--seeds 100] [--seed 1] [--steps 150]   plays so many seeds, from that one on
@@ -28,20 +27,7 @@ const USAGE = `Usage: pnpm simulate [--seeds 100] [--seed 1] [--steps 150]   pla
        --mutations [--only <name>]   searches the seeds that find the planted bugs
                    [--missing]       those alone of which too few seeds are known`;
 
-function parse() {
-  try {
-    return parseArgs({ options: OPTIONS }).values;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exit(2);
-  }
-}
-
-const values = parse();
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
+const { values, refuse } = readCommandLine(USAGE, OPTIONS);
 const [seed, seeds, steps] = [values.seed, values.seeds, values.steps].map(Number) as [
   number,
   number,
@@ -52,10 +38,7 @@ const only = values.with?.split(",") as Group[] | undefined;
 const focus: Focus | undefined = only && { only };
 const unknown = [...without, ...(only ?? [])].find((name) => !GROUPS.includes(name));
 if (![seed, seeds, steps].every(Number.isSafeInteger) || unknown !== undefined) {
-  console.error(
-    `--seeds, --seed and --steps are integers; --without and --with take names from the list.\n\n${USAGE}`,
-  );
-  process.exit(2);
+  refuse("--seeds, --seed and --steps are integers; --without and --with take names from the list.");
 }
 
 function hours(virtualMs: number): string {
