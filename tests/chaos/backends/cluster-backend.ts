@@ -60,6 +60,9 @@ export function clusterBackend(name: string, database: Database, broker: Broker)
           if (!hasBackup) throw new Error("There is no backup.");
           // Servers may be running: what they write meanwhile would be neither before nor after.
           for (const way of waysToRows) way.part();
+          // A transaction that was parted from its server keeps its locks for as long as the engine believes in the connection.
+          await rows.crash();
+          await rows.start();
           const before = await headsOf(rows.ports, conversationIds);
           await rows.crash();
           rows.goBack!();
