@@ -1,4 +1,4 @@
-import type { AppendOutcome, Draft, FollowingStore, StoreOptions } from "@chat/server";
+import type { AppendOutcome, Draft, FollowingStore, LogFollower, StoreOptions } from "@chat/server";
 import { failedFrom } from "./faulty-store.js";
 import { unavailable } from "./unreliable-line.js";
 
@@ -15,11 +15,14 @@ export function failingOver<Engine>(
   let on: Engine | undefined = engine();
   let store = storeOn(engine());
   let opened: Promise<unknown> = Promise.resolve();
+  /** Where the messages lie, if not in the engine. */
+  let log: Parameters<LogFollower["readFrom"]>[0] | undefined;
 
   /** The one before is not closed: what is under way in it would be refused for good, as no engine that is gone does. */
   function takeOver(): void {
     on = engine();
     store = storeOn(engine());
+    if (log !== undefined) store.follower.readFrom(log);
     const opening = store.open(options);
     opened = opening;
     // The next call tries again.
@@ -52,6 +55,7 @@ export function failingOver<Engine>(
     });
 
   const messages = through((current) => current.messages);
+  const follower = through((current) => current.follower);
 
   async function append(drafts: readonly Draft[]): Promise<readonly AppendOutcome[]> {
     try {
@@ -72,7 +76,12 @@ export function failingOver<Engine>(
     conversations: through((current) => current.conversations),
     housekeeping: through((current) => current.housekeeping),
     pushes: through((current) => current.pushes),
-    follower: store.follower,
+    follower: Object.assign(Object.create(follower) as LogFollower, {
+      readFrom(given: typeof log) {
+        log = given;
+        store.follower.readFrom(given!);
+      },
+    }),
     open(given) {
       options = given;
       return store.open(given);

@@ -92,6 +92,11 @@ export const FAILOVERS: Focus = {
   more: { failover: 4, "go offline": 3 },
 };
 
+/** The same to rows whose messages lie elsewhere, while messages are deleted and users erased. */
+export const HOUSEKEPT_FAILOVERS: Focus = {
+  only: ["failover", "members", "network", "log elsewhere", "retention", "erasure"],
+};
+
 /** Messages of large groups are pushed and told as news by turns. */
 export const LARGE_GROUPS: Focus = {
   only: ["large group", "members", "network"],

@@ -36,7 +36,7 @@ export interface Written {
 }
 
 /** What a backup holds. */
-export type OracleSnapshot = ReadonlyMap<string, { readonly length: number; readonly firstId: number }>;
+export type OracleSnapshot = ReadonlyMap<string, Pick<Log, "entries" | "firstId">>;
 
 /** Knows what the store holds and what was promised to whom, and looks at every entry and every frame. */
 export class Oracle {
@@ -206,7 +206,7 @@ export class Oracle {
   /** What the store held there. */
   snapshot(): OracleSnapshot {
     return new Map(
-      [...this.logs].map(([id, { entries, firstId }]) => [id, { length: entries.length, firstId }]),
+      [...this.logs].map(([id, { entries, firstId }]) => [id, { entries: [...entries], firstId }]),
     );
   }
 
@@ -214,7 +214,7 @@ export class Oracle {
   restore(snapshot: OracleSnapshot): readonly StoredEntry[] {
     const gone: StoredEntry[] = [];
     const kept = [...this.logs].flatMap(([id, { originals }]) => {
-      const { length = 0 } = snapshot.get(id) ?? {};
+      const length = snapshot.get(id)?.entries.length ?? 0;
       gone.push(...originals.slice(length));
       return originals.slice(0, length);
     });
@@ -230,10 +230,12 @@ export class Oracle {
       this.#keys.add(`${entry.conversationId} ${entry.senderId} ${entry.deviceId} ${entry.clientMessageId}`);
       if (entry.text !== undefined) this.#stored.set(entry.text, entry);
     }
-    // What was deleted since is there again.
-    for (const [id, { firstId }] of snapshot) {
+    // What was deleted since is there again, and what was wiped.
+    for (const [id, { entries, firstId }] of snapshot) {
       const log = this.logs.get(id);
-      if (log !== undefined) log.firstId = firstId;
+      if (log === undefined) continue;
+      log.firstId = firstId;
+      log.entries.splice(0, entries.length, ...entries);
     }
     return gone;
   }
@@ -243,6 +245,21 @@ export class Oracle {
     const gone = this.restore(snapshot);
     for (const { conversationId } of gone) this.#rewound.add(conversationId);
     return gone;
+  }
+
+  /** The rows are of before, and receipts with them; the log that lies elsewhere has lost nothing. */
+  rowsFailedOver(): void {
+    this.#receipts.clear();
+  }
+
+  /** A conversation is there no more, with all that was in it. */
+  forget(conversationId: string): void {
+    for (const { text } of this.#log(conversationId).entries) {
+      if (text === undefined) continue;
+      this.lost.add(text);
+      this.#stored.delete(text);
+    }
+    this.logs.delete(conversationId);
   }
 
   /** By now every server has noticed what was lost. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundle } from "./bundle.js";
 import { runCampaign } from "./campaign.js";
+import { HOUSEKEPT_FAILOVERS } from "./focus.js";
 import { readKills, replayKill } from "./mutation-search.js";
 import { MUTATIONS } from "./mutations.js";
 import { SeedRunner } from "./seed-runner.js";
@@ -41,6 +42,21 @@ describe("the promise", () => {
       failures.map(({ seed, failure }) => `seed ${seed}: ${failure?.invariant}: ${failure?.detail}`),
     ).toEqual([]);
     expect(acknowledged).toBeGreaterThan(1_000);
+  });
+
+  it("holds where a standby of the rows takes over beside a log elsewhere, retention and erasure", async () => {
+    const { failures, hits } = await runCampaign({
+      bundle: await bundle("test"),
+      seed: 1,
+      seeds: 4,
+      steps: STEPS,
+      without: [],
+      focus: HOUSEKEPT_FAILOVERS,
+      progress: () => {},
+    });
+    expect(failures.map(({ seed, failure }) => `seed ${seed}: ${failure?.detail}`)).toEqual([]);
+    expect(hits.get("fault failover of rows beside a log")).toBeGreaterThan(10);
+    expect(hits.get("an erasure is done")).toBeGreaterThan(0);
   });
 });
 

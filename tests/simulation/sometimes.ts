@@ -34,6 +34,7 @@ const PATHS = [
   "fault storage slow",
   "fault backup restored",
   "fault failover with loss",
+  "fault failover of rows beside a log",
   "fault epoch reset",
   "fault rows put back behind their log",
   "connection refused",

@@ -112,6 +112,9 @@ export class World {
   isRollingBack = false;
   /** Users whose words are being erased. */
   readonly erasing = new Set<string>();
+  /** Users whose words were erased, in the order in which that was done. */
+  readonly #erased: string[] = [];
+  #failovers = 0;
   /** Conversations that are to keep everything from now on. */
   readonly keeping = new Set<string>();
   /** Conversations whose rows were put back behind their logs: the next message brings them up. */
@@ -154,8 +157,6 @@ export class World {
       if ((drawn || focus.only?.includes(group)) && !without.has(group)) this.groups.add(group);
     }
     const housekeeps = this.#isHousekept;
-    // A standby that takes over may bring back what was deleted, or rows that lie behind their logs: see backups.
-    if (housekeeps || this.groups.has("log elsewhere")) this.groups.delete("failover");
     this.#database = this.#opened(":memory:");
     if (this.groups.has("log elsewhere")) this.log = new DynamoDbTables();
     const log = this.log && { tables: this.log, weather: this.logWeather };
@@ -341,19 +342,36 @@ export class World {
     const former = this.#database;
     const standby = former.serialize();
     const held = this.oracle.snapshot();
+    const erased = this.#erased.length;
     this.later(after, () => {
       void this.#noteWhatIsOwed().then(() => {
         // It was restored meanwhile, or another one has taken over.
         if (this.#database !== former) return;
-        const gone = this.oracle.failOver(held);
-        this.trace.hit(gone.length > 0 ? "fault failover with loss" : "fault failover");
-        this.trace.note("disk", `is another one, which lacks ${gone.length} entries`);
-        this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
+        if (this.log === undefined) this.#lose(held);
+        else this.#putRowsBack();
         this.#former.push(former);
         this.#database = this.#opened(standby);
         this.#backup = undefined;
+        this.#failovers++;
+        for (const userId of this.#erased.splice(erased)) this.erase(userId);
       });
     });
+  }
+
+  #lose(held: OracleSnapshot): void {
+    const gone = this.oracle.failOver(held);
+    this.trace.hit(gone.length > 0 ? "fault failover with loss" : "fault failover");
+    this.trace.note("disk", `is another one, which lacks ${gone.length} entries`);
+    this.owed = this.owed.filter(({ text }) => this.oracle.entryOf(text) === undefined);
+  }
+
+  /** The log lies elsewhere, and has lost nothing. */
+  #putRowsBack(): void {
+    this.trace.hit("fault failover of rows beside a log");
+    this.trace.note("disk", "is another one, whose rows are behind their log");
+    this.oracle.rowsFailedOver();
+    this.#rowsWerePutBack = true;
+    this.owed = [];
   }
 
   /** The operator says that this is another history: devices forget the old one. */
@@ -381,21 +399,37 @@ export class World {
     const chat = this.#anyServer();
     if (chat === undefined) return again();
     this.trace.note("world", `has the words of ${userId} erased`);
+    const failovers = this.#failovers;
     chat.eraseUser(userId).then(() => {
+      // A part of it may be lost.
+      if (failovers !== this.#failovers) return again();
       this.trace.hit("an erasure is done");
       this.trace.note("world", `the words of ${userId} are erased`);
       this.erasing.delete(userId);
+      this.#erased.push(userId);
     }, again);
   }
 
   /** From here on everything is kept, and what was begun is gone on with, also where the server that was asked is gone. */
   endHousekeeping(): void {
+    if (this.#failovers > 0) this.#deleteLogsWithoutRow();
     for (const id of this.oracle.logs.keys()) {
       if (this.groups.has("retention")) this.#insist(this.keeping, id, (chat) => chat.setRetention(id, {}));
       if (!this.#rowsWerePutBack) continue;
       this.#insist(this.behind, id, (chat) => chat.system.send(id, `operator#${++this.#said}`));
     }
     for (const userId of this.erasing) this.erase(userId);
+  }
+
+  /** Of a conversation that was made shortly before a failover the log may be left alone, and is nobody's then. */
+  #deleteLogsWithoutRow(): void {
+    const { log, oracle } = this;
+    if (log === undefined) return;
+    const rows = new Set(
+      this.#database.prepare("SELECT id FROM chat_conversation").pluck().all() as string[],
+    );
+    log.restore(log.snapshot(), (id) => rows.has(id));
+    for (const id of oracle.logs.keys()) if (!rows.has(id)) oracle.forget(id);
   }
 
   /** Has the operator do something for a conversation until it is done. @param open those for which it is not */
