@@ -108,7 +108,7 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     "store/combined/combined-messages.ts",
     "    await this.#rows.follower.mark(this.#owner, ids, this.#grace);\n",
     "",
-    ROWS_BEHIND,
+    { only: ["log elsewhere", "fanout"], more: { "rows stay behind": 8, "fan-out outage": 6 }, devices: 1 },
   ),
   server(
     "server: what a row has not seen yet is taken for lost",
