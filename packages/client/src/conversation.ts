@@ -90,7 +90,7 @@ export function createConversation<C extends CustomData>(
   async function send(
     content: MessageContent<C>,
     { signal }: SendOptions = {},
-    failed?: readonly [OutboxItem],
+    failed?: OutboxItem,
   ): Promise<SentMessage<C>> {
     typing.set(conversationId, false);
     const { clientMessageId, stored } = await outbox.add(conversationId, content, signal, failed);
@@ -134,7 +134,7 @@ export function createConversation<C extends CustomData>(
 
     async retry(key, options) {
       const failed = outbox.failed(key);
-      return send(failed, options, [failed]);
+      return send(failed, options, failed);
     },
     discard: outbox.remove,
 

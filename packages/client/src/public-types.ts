@@ -294,7 +294,7 @@ export interface Conversation<C extends CustomData = CustomData> {
   send(content: string | MessageContent<C>, options?: SendOptions): Promise<SentMessage<C>>;
 
   /**
-   * Sends a failed message once more, as a new one behind those that wait. @param key its `key` in the timeline
+   * Sends a failed message once more, under the same key, behind those that wait. @param key its `key` in the timeline
    * @throws ChatError `not_found` (no failed message), and as `send`
    */
   retry(key: string, options?: SendOptions): Promise<SentMessage<C>>;

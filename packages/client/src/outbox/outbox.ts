@@ -19,15 +19,10 @@ export interface Outbox {
   /**
    * Resolves once the message is kept durably.
    * @param signal takes it out again before that
-   * @param failed what it takes the place of
+   * @param failed what it takes the place of, under its key: however many tabs try it again at once, it is one message
    * @throws ChatError
    */
-  add(
-    conversationId: string,
-    content: Content,
-    signal?: AbortSignal,
-    failed?: readonly OutboxItem[],
-  ): Promise<Sent>;
+  add(conversationId: string, content: Content, signal?: AbortSignal, failed?: OutboxItem): Promise<Sent>;
   /** A failed message. @throws ChatError `not_found` */
   failed(clientMessageId: string): OutboxItem;
   /** Removes a failed message. @throws ChatError `not_found` */
@@ -90,8 +85,8 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
     const slot = slots.get(item.clientMessageId) ?? enqueue(item, "waiting");
     slot.item = item;
     const lane = touched(item.conversationId);
-    // Another tab may have counted on at the same time.
-    if (item.sequence <= sequence) lane.slots.sort((a, b) => a.item.sequence - b.item.sequence);
+    // Another tab may have counted on at the same time, or have put a failed one behind the others.
+    lane.slots.sort((a, b) => a.item.sequence - b.item.sequence);
     sequence = Math.max(sequence, item.sequence);
     if (item.failure) slot.reject(new ChatError(item.failure.code, item.failure.message));
     pump(lane);
@@ -126,7 +121,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
   }
 
   return {
-    async add(conversationId, content, signal, failed = []) {
+    async add(conversationId, content, signal, failed) {
       if (signal?.aborted) throw aborted(signal);
       if (closed) throw new ChatError("closed", "This client was closed.");
       checkContent(content, environment.textCharacters());
@@ -136,7 +131,7 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
       const { data } = content;
       const createdAt = runtime.clock.now();
       const item: OutboxItem = {
-        clientMessageId: newUuid(runtime.random, createdAt),
+        clientMessageId: failed?.clientMessageId ?? newUuid(runtime.random, createdAt),
         conversationId,
         sequence: ++sequence,
         createdAt,
@@ -144,13 +139,12 @@ export function createOutbox(environment: OutboxEnvironment, senderId: string): 
         // The caller may go on changing its own object.
         ...(data !== undefined && { data: structuredClone(data) }),
       };
+      drop(item.clientMessageId);
       const slot = enqueue(item, "saving");
-      // At once, so that nobody else takes its place.
-      const removeOutbox = failed.map((old) => old.clientMessageId);
-      mirror({ removeOutbox });
-      await commit({ putOutbox: [item], removeOutbox }, "strict");
+      await commit({ putOutbox: [item] }, "strict");
       if (signal?.aborted && slot.state === "saving") {
-        const back = { putOutbox: failed, removeOutbox: [item.clientMessageId] };
+        const back = failed ? { putOutbox: [failed] } : { removeOutbox: [item.clientMessageId] };
+        drop(item.clientMessageId);
         mirror(back);
         await commit(back, "strict");
         throw aborted(signal);

@@ -253,7 +253,8 @@ describe("a refusal", () => {
     await conversation.discard(first.clientMessageId);
     await expect(conversation.discard(first.clientMessageId)).rejects.toMatchObject({ code: "not_found" });
     const again = await conversation.retry(second.clientMessageId);
-    expect(again.clientMessageId).not.toBe(second.clientMessageId);
+    // Tried again in two tabs at once it is one message, for the server knows it by its key.
+    expect(again.clientMessageId).toBe(second.clientMessageId);
     await clock.advance(1_000);
     expect(texts(client, room)).toEqual(["m2"]);
     expect(await again.stored).toMatchObject({ text: "m2", kind: "x-note", data: { a: 1 }, replyTo: 1 });

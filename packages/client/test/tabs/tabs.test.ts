@@ -225,6 +225,45 @@ describe("two tabs", () => {
     expect(texts(follower.client, "room")).toEqual([...shown, "one more"]);
   });
 
+  test("that try one failed message again at the same moment send it once", async () => {
+    const [leader, follower] = await openTwo();
+    const refuse = (): void => {
+      server.faults.incoming = (frame) =>
+        frame.type === "send-message" ? new ChatError("forbidden", "not you") : undefined;
+    };
+    refuse();
+    const { clientMessageId } = await send(leader, "m1");
+    const behind = await send(follower, "m2");
+    await pass(300);
+    const retry = ({ client }: Opened, key: string): Promise<SentMessage> =>
+      client.conversations.get("room")!.retry(key);
+    // Refused again: there is one still, in both.
+    const refused = [retry(follower, clientMessageId), retry(leader, clientMessageId)];
+    await pass(500);
+    for (const { stored } of await Promise.all(refused)) {
+      await expect(stored).rejects.toMatchObject({ code: "forbidden" });
+    }
+    for (const { client } of [leader, follower]) expect(texts(client, "room")).toEqual(["m2!", "m1!"]);
+    server.faults.incoming = undefined;
+    const both = [retry(leader, behind.clientMessageId), retry(follower, behind.clientMessageId)];
+    await pass(500);
+    for (const { stored } of await Promise.all(both)) expect(await stored).toMatchObject({ text: "m2" });
+    const [{ key }] = follower.client.conversations
+      .get("room")!
+      .timeline.messages.filter(({ error }) => error) as [{ readonly key: string }];
+    const again = retry(follower, key);
+    await pass(20);
+    const late = retry(leader, key).catch((error: unknown) => error);
+    await pass(500);
+    expect(await (await again).stored).toMatchObject({ text: "m1" });
+    await late;
+    expect(stored()).toEqual(["m2", "m1"]);
+    for (const { client } of [leader, follower]) {
+      expect(texts(client, "room")).toEqual(["m2", "m1"]);
+      expect(client.status.pending).toBe(0);
+    }
+  });
+
   test("keep failed messages, which either may discard", async () => {
     const [leader, follower] = await openTwo();
     server.faults.incoming = (frame) =>
