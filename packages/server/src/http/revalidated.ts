@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { json } from "./failure.js";
+import { headerList } from "./header-list.js";
 
 /**
  * An answer that the caller's own cache may keep, if it asks each time whether it still holds: history does not change by
@@ -15,7 +16,7 @@ export function revalidated(request: Request, value: unknown): Response {
     vary: "authorization, chat-device-id",
     "x-content-type-options": "nosniff",
   };
-  const known = (request.headers.get("if-none-match") ?? "").split(/\s*,\s*/);
+  const known = headerList(request.headers.get("if-none-match"));
   if (known.some((given) => given === "*" || given.replace(/^W\//, "") === tag)) {
     return new Response(null, { status: 304, headers });
   }

@@ -4,6 +4,7 @@ import { type Clock, isChatError, LIMITS, SUBPROTOCOL } from "@chat/protocol";
 import { WebSocket, WebSocketServer } from "ws";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 import type { Place } from "../admission/door.js";
+import { headerList } from "../http/header-list.js";
 import type { Peer, Socket } from "../session/socket.js";
 import { FrameMemo } from "./frame-memo.js";
 
@@ -155,7 +156,7 @@ export function attachWebSocket(server: Server, path: string, environment: Mount
       refuse(socket, "403 Forbidden", sentence);
       return;
     }
-    const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(/\s*,\s*/);
+    const offered = headerList(request.headers["sec-websocket-protocol"]);
     if (!offered.includes(SUBPROTOCOL)) {
       const spoken = `This server speaks the WebSocket subprotocol ${SUBPROTOCOL}, which was not offered`;
       refuse(socket, "400 Bad Request", `${spoken}: use a client or a server of the other's version.`);
