@@ -1,6 +1,7 @@
 import type { Logger, Runtime } from "@chat/protocol";
 import type { AllowedOrigins } from "./admission/allowed-origins.js";
 import type { Metrics } from "./admission/metrics.js";
+import { assertKnown } from "./assert-known.js";
 import type { Discovery } from "./discovery/discovery.js";
 import type { Fanout } from "./fanout/fanout.js";
 import type { HookOptions } from "./operations/hooks.js";
@@ -63,4 +64,34 @@ export interface ChatServerOptions extends HookOptions {
   readonly basePath?: string;
   /** Where figures go, see docs/security.md. */
   readonly metrics?: Metrics;
+}
+
+/** The names of all options: who adds one and forgets it here hears of it from the compiler. */
+const NAMES: Readonly<Record<keyof ChatServerOptions, true>> = {
+  store: true,
+  authenticate: true,
+  fanout: true,
+  registry: true,
+  push: true,
+  outbox: true,
+  serverId: true,
+  region: true,
+  discovery: true,
+  url: true,
+  settings: true,
+  log: true,
+  runtime: true,
+  allowedOrigins: true,
+  clientAddress: true,
+  basePath: true,
+  metrics: true,
+  authorize: true,
+  beforeSend: true,
+  afterSend: true,
+  mayObserve: true,
+};
+
+/** Refuses what is no option: a misspelt `authorize` would allow everything. @throws ChatError `invalid_argument` */
+export function assertOptions(options: ChatServerOptions): void {
+  assertKnown("option", options, Object.keys(NAMES));
 }

@@ -19,7 +19,7 @@ import { OperationRates } from "./admission/operation-rates.js";
 import { reportTally, Tally } from "./admission/tally.js";
 import { createActor } from "./api/chat-actor.js";
 import type { ChatServer } from "./chat-server.js";
-import type { ChatServerOptions } from "./chat-server-options.js";
+import { assertOptions, type ChatServerOptions } from "./chat-server-options.js";
 import { ChangeFollower } from "./delivery/change-follower.js";
 import { Deliverer } from "./delivery/deliverer.js";
 import { decodeEnvelope, encodeEnvelope } from "./delivery/envelope.js";
@@ -75,10 +75,12 @@ const ERASURE_PAUSE = 60_000;
 /**
  * Creates a chat server and begins to open its store. The promise that it keeps: a message that was acknowledged is
  * never lost, never doubled and never out of order on any device of any member.
- * @throws ChatError `invalid_argument` for settings out of range
+ * @throws ChatError `invalid_argument` for settings out of range, and for options and settings that there are not
  */
 export function createChatServer(options: ChatServerOptions): ChatServer {
+  assertOptions(options);
   const settings = settingsOf(options.settings);
+  const pushProviders = pushProvidersOf(options.push);
   const { clock, random, log } = options.runtime ?? nodeRuntime(options.log);
   const runtime: Runtime = { clock, random, log: guardedLog(log) };
   const { store, fanout, clientAddress } = options;
@@ -157,7 +159,6 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     connections: () => host.size,
   });
   const listeners = new Set<() => void>();
-  const pushProviders = pushProvidersOf(options.push);
   const pusher =
     options.push &&
     new PushDispatcher({

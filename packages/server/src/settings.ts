@@ -1,4 +1,5 @@
 import { ChatError, LIMITS } from "@chat/protocol";
+import { assertKnown } from "./assert-known.js";
 import type { ChatServerOptions } from "./chat-server-options.js";
 
 /** Every limit and interval of a server, by name. Times are ms, sizes bytes. */
@@ -153,8 +154,9 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   drainDeadline: 10_000,
 };
 
-/** The defaults, but for what is given; what is undefined is not. @throws ChatError `invalid_argument` for settings out of range */
+/** The defaults, but for what is given; what is undefined is not. @throws ChatError `invalid_argument` for settings out of range, or that there are not */
 export function settingsOf(given: ChatServerOptions["settings"] = {}): ServerSettings {
+  assertKnown("setting", given, Object.keys(DEFAULT_SETTINGS));
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...Object.fromEntries(named) };
   assertSettings(settings);

@@ -1,4 +1,5 @@
 import { ChatError, type JsonObject, utf8Length } from "@chat/protocol";
+import { assertKnown } from "../../assert-known.js";
 import type { Push, PushOutcome, PushProvider } from "../push-provider.js";
 import { isPublicAddress } from "./is-public-address.js";
 import { AddressRefused, createPushPost } from "./post-push.js";
@@ -71,8 +72,10 @@ interface Target extends JsonObject {
  * Web Push (RFC 8030, 8291, 8292) as a provider, on the application's own `web-push`, which signs and encrypts; the requests are
  * made here, to push services only: https, no redirects, no inward addresses, answers cut off, in time.
  * @param module the package `web-push`
+ * @throws ChatError `invalid_argument` for options that there are not
  */
 export function webPush(module: WebPushModule, options: WebPushOptions): PushProvider {
+  assertKnown("option of webPush", options, ["vapid", "hosts", "allowAddress", "ca"]);
   const { vapid, hosts = PUSH_SERVICES, allowAddress = isPublicAddress, ca } = options;
   const post = createPushPost(allowAddress, ca);
   const isHost = (host: string): boolean =>
