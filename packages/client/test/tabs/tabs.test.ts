@@ -248,9 +248,8 @@ describe("two tabs", () => {
     const both = [retry(leader, behind.clientMessageId), retry(follower, behind.clientMessageId)];
     await pass(500);
     for (const { stored } of await Promise.all(both)) expect(await stored).toMatchObject({ text: "m2" });
-    const [{ key }] = follower.client.conversations
-      .get("room")!
-      .timeline.messages.filter(({ error }) => error) as [{ readonly key: string }];
+    const failed = follower.client.conversations.get("room")!.timeline.messages.find(({ error }) => error);
+    const { key } = failed!;
     const again = retry(follower, key);
     await pass(20);
     const late = retry(leader, key).catch((error: unknown) => error);

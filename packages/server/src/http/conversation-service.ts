@@ -5,6 +5,7 @@ import type { FairReads } from "../admission/fair-reads.js";
 import type { OperationRates } from "../admission/operation-rates.js";
 import type { Tally } from "../admission/tally.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
+import { BodyRoom } from "./body-room.js";
 import { crossOrigin } from "./cross-origin.js";
 import { failureResponse, json } from "./failure.js";
 import { openApiDocument } from "./openapi.js";
@@ -16,6 +17,9 @@ import { ROUTES } from "./routes/index.js";
 
 /** The device of requests that name none; an application's backend, say. */
 const NO_DEVICE = "00000000-0000-4000-8000-000000000000";
+
+/** Bytes of bodies of one user that may be on their way: eight of the largest. */
+const BODY_BYTES = 8 * LIMITS.wireMessageBytes;
 
 /** What the service works with. */
 export interface ConversationServiceOptions {
@@ -46,6 +50,7 @@ type Resource = Readonly<Record<string, (request: Request, url: URL, address?: s
 export function createConversationService(options: ConversationServiceOptions): ConversationService {
   const { context, rates, tally } = options;
   const document = openApiDocument(ROUTES);
+  const room = new BodyRoom(BODY_BYTES);
 
   async function callerOf(request: Request, address: string | undefined): Promise<Caller> {
     const token = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
@@ -74,7 +79,7 @@ export function createConversationService(options: ConversationServiceOptions): 
     const query = parseFields(route.query ?? {}, (name) =>
       route.query?.[name]?.schema["type"] === "array" ? searchParams.getAll(name) : searchParams.get(name),
     );
-    const json = route.body === undefined ? {} : await readJson(request);
+    const json = route.body === undefined ? {} : await readJson(request, room, caller.userId);
     const body = parseFields(route.body ?? {}, (name) =>
       Object.hasOwn(json, name) ? json[name] : undefined,
     );
@@ -120,7 +125,9 @@ export function createConversationService(options: ConversationServiceOptions): 
 
   async function answer(request: Request, url: URL, resource: Resource, address?: string): Promise<Response> {
     const isHead = request.method === "HEAD";
-    const act = resource[isHead ? "GET" : request.method];
+    const method = isHead ? "GET" : request.method;
+    // Any word may be a method, also one that every object has.
+    const act = Object.hasOwn(resource, method) ? resource[method] : undefined;
     if (act === undefined) {
       const allow = Object.keys(resource).flatMap((method) =>
         method === "GET" ? ["GET", "HEAD"] : [method],

@@ -1,31 +1,59 @@
 import { ChatError, isChatError, LIMITS } from "@chat/protocol";
+import type { BodyRoom } from "./body-room.js";
 
 /**
  * Reads a body, and no further than the limit.
- * @throws ChatError `frame_too_large`
+ * @param room where its bytes lie until it has come whole
+ * @param key whose room it is
+ * @param signal ends it early: what has come by then is returned
+ * @throws ChatError `frame_too_large`, `overloaded` where there is no more room
  */
-export async function readBytes(request: Request): Promise<Uint8Array> {
+export async function readBytes(
+  request: Request,
+  room: BodyRoom,
+  key: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  const end = (): void => void reader.cancel().catch(() => {});
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.wireMessageBytes) {
-      throw new ChatError("frame_too_large", `A body may have ${LIMITS.wireMessageBytes} bytes.`);
+  signal?.addEventListener("abort", end);
+  try {
+    for (;;) {
+      const { value } = await reader.read();
+      if (value === undefined) break;
+      bytes += value.length;
+      room.take(key, value.length);
+      if (bytes > LIMITS.wireMessageBytes) {
+        throw new ChatError("frame_too_large", `A body may have ${LIMITS.wireMessageBytes} bytes.`);
+      }
+      chunks.push(value);
     }
-    chunks.push(chunk);
+  } catch (error) {
+    end();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", end);
+    room.give(key, bytes);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 /**
- * Reads a body that must be a JSON object.
- * @throws ChatError `invalid_argument`, `frame_too_large`
+ * Reads a body that must be a JSON object. The parameters are those of {@link readBytes}.
+ * @throws ChatError `invalid_argument`, `frame_too_large`, `overloaded`
  */
-export async function readJson(request: Request): Promise<Readonly<Record<string, unknown>>> {
+export async function readJson(
+  request: Request,
+  room: BodyRoom,
+  key: string,
+): Promise<Readonly<Record<string, unknown>>> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(request)));
+    const bytes = await readBytes(request, room, key);
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     if (isChatError(cause)) throw cause;
     throw new ChatError("invalid_argument", "The body must be JSON, in UTF-8.", { cause });

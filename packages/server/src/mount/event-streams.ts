@@ -1,6 +1,7 @@
-import { ChatError, type Clock, isChatError, newUuid, type Random } from "@chat/protocol";
+import { ChatError, type Clock, isChatError, LIMITS, newUuid, type Random } from "@chat/protocol";
 import type { OriginCheck } from "../admission/allowed-origins.js";
 import type { Place } from "../admission/door.js";
+import { BodyRoom } from "../http/body-room.js";
 import { crossOrigin } from "../http/cross-origin.js";
 import { failureResponse } from "../http/failure.js";
 import { readBytes } from "../http/read-body.js";
@@ -8,6 +9,8 @@ import type { Peer, Socket } from "../session/socket.js";
 import type { SocketEvents } from "./attach-web-socket.js";
 
 const PATH = "/stream";
+/** Bytes of POSTs of one stream that may be on their way: a device sends one after the other, and a browser one of them twice, perhaps. */
+const BODY_BYTES = 2 * LIMITS.wireMessageBytes;
 /** ms that a device has to take what waits, once the stream is closed. */
 const CLOSE_TIMEOUT = 5_000;
 
@@ -34,6 +37,7 @@ export type EventStreams = (request: Request, address?: string) => Promise<Respo
  */
 export function createEventStreams(environment: EventStreamEnvironment): EventStreams {
   const streams = new Map<string, EventStream>();
+  const room = new BodyRoom(BODY_BYTES);
 
   function open(request: Request, address: string | undefined): Response {
     const place = environment.enter(address);
@@ -67,8 +71,9 @@ export function createEventStreams(environment: EventStreamEnvironment): EventSt
     const over = (): ChatError => new ChatError("not_found", "This stream is over; open another one.");
     const stream = streams.get(id);
     if (stream === undefined) throw over();
-    const bytes = await readBytes(request);
-    if (!streams.has(id)) throw over();
+    // Whoever has no session any more must not have the server wait for the rest.
+    const bytes = await readBytes(request, room, id, stream.over);
+    if (stream.over.aborted) throw over();
     stream.receive(Number(number), bytes);
     return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
   }
@@ -110,7 +115,7 @@ class EventStream implements Socket {
   #events: SocketEvents | undefined;
   #next = 0;
   #closed = false;
-  #over = false;
+  readonly #over = new AbortController();
 
   /** @param ended called once, when the reader has taken the last of it or has gone */
   constructor(
@@ -128,7 +133,7 @@ class EventStream implements Socket {
           if (this.#waiting.length === 0 && !this.#closed) {
             await new Promise<void>((resolve) => (this.#wake = resolve));
           }
-          if (this.#over) return;
+          if (this.over.aborted) return;
           for (const chunk of this.#waiting) controller.enqueue(chunk);
           this.#waiting = [];
           this.#bytes = 0;
@@ -147,6 +152,11 @@ class EventStream implements Socket {
 
   get bufferedBytes(): number {
     return this.#bytes;
+  }
+
+  /** Fires when nobody is at the stream any more. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   begin(events: SocketEvents): void {
@@ -172,7 +182,7 @@ class EventStream implements Socket {
     this.#closed = true;
     this.#wake();
     this.clock.schedule(CLOSE_TIMEOUT, () => {
-      if (this.#over) return;
+      if (this.over.aborted) return;
       this.#fail();
       this.#end();
     });
@@ -188,8 +198,9 @@ class EventStream implements Socket {
   }
 
   #end(): void {
-    if (this.#over) return;
-    this.#over = this.#closed = true;
+    if (this.over.aborted) return;
+    this.#closed = true;
+    this.#over.abort();
     this.#waiting = [];
     this.#wake();
     this.#events?.socketClosed();

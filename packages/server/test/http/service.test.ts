@@ -187,6 +187,10 @@ describe("the service", () => {
     expect(answer.status).toBe(405);
     expect(answer.headers.get("allow")).toBe("GET, HEAD, POST");
     expect((await call(server, "GET", "/elsewhere")).status).toBe(404);
+    // Node knows its methods; who mounts the service into another runtime may be asked for any word.
+    for (const method of ["constructor", "toString", "__proto__"]) {
+      expect((await call(server, method, "/health")).status).toBe(405);
+    }
   });
 
   it("answers HEAD as GET, without the body", async () => {
