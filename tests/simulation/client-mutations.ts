@@ -132,9 +132,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   client(
     "the outbox is not written durably",
     "outbox/outbox.ts",
-    `await commit({ putOutbox: [item], removeOutbox }, "strict");
+    `await commit({ putOutbox: [item] }, "strict");
       if (signal`,
-    `void commit({ putOutbox: [item], removeOutbox }, "relaxed" as "strict");
+    `void commit({ putOutbox: [item] }, "relaxed" as "strict");
       if (signal`,
     CRASHES,
   ),
