@@ -22,7 +22,7 @@ const BUDGETS = {
   /** All of these. */
   everything: 32_450,
   /** What `@chat/client/presence` adds. */
-  presence: 1_650,
+  presence: 1_700,
   /** What `@chat/client/react` adds. */
   react: 1_300,
   /** What of `@chat/client/push` a page loads, and what its service worker does. */

@@ -1,3 +1,5 @@
+import { tabChannel } from "./tab-channel.js";
+
 /** Tells whether somebody is at the device. */
 export interface ActivitySignals {
   /**
@@ -20,7 +22,7 @@ export function pageActivity(user: string): ActivitySignals {
     subscribe(used) {
       const page = globalThis as Partial<Window & typeof globalThis>;
       if (page.document === undefined || page.addEventListener === undefined) return () => {};
-      const channel = page.BroadcastChannel && new page.BroadcastChannel(`chat activity of ${user}`);
+      const channel = tabChannel("activity", user);
       let toldAt = -Infinity;
       const onInput = (event: Event): void => {
         used();

@@ -10,6 +10,7 @@ import {
 import { CLIENT_PARTS, type ClientParts } from "../client-parts.js";
 import type { ChatClient, RequestOptions, Unsubscribe } from "../public-types.js";
 import { type ActivitySignals, pageActivity } from "./activity-signals.js";
+import { tabChannel } from "./tab-channel.js";
 
 /** Whether a user is there. */
 export interface UserStatus {
@@ -76,6 +77,14 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
   let online = false;
   let due = false;
   let direct: readonly string[] = [];
+  let asking = Promise.resolve();
+  // All tabs are one connection: whom one of them lets go of another may want still.
+  const tabs = tabChannel("presence", client.userId);
+  if (tabs)
+    tabs.onmessage = ({ data }: { readonly data: readonly string[] }) => {
+      for (const id of data) asked.delete(id);
+      look();
+    };
 
   let usedAt = clock.monotonic();
   let toldIdle = false;
@@ -106,7 +115,9 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
         known.delete(id);
       }
       look();
-      return askFor(userIds, forget);
+      // In order: what is forgotten must not be so behind what wants it again.
+      asking = asking.then(() => askFor(userIds, forget));
+      return undefined;
     });
   }
 
@@ -115,8 +126,11 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
       const { presences } = await ask({ type: "watch-presence", userIds, forget }, { mode: "session" });
       presences.forEach(take);
     } catch (error) {
+      // Too many, say: once others are let go of they are asked for again.
+      for (const id of userIds) asked.delete(id);
       failed(error);
     }
+    if (online) tabs?.postMessage(forget);
   }
 
   /** With the next connection everything is said again. */
@@ -201,6 +215,7 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
     if (connection !== "closed") return;
     for (const end of [unsubscribeStatus, unsubscribeList, unwatchOwn, unwatchDirect, cancelIdle]) end();
     unsubscribeActivity?.();
+    tabs?.close();
     delete parts.pushed;
   }
 

@@ -1,3 +1,4 @@
+import { ChatError } from "@chat/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Presence, presenceOf } from "../../src/presence/index.js";
 import { createWorld, type World } from "../world.js";
@@ -69,6 +70,50 @@ describe("presence", () => {
     ends[1]!();
     await clock.advance(100);
     expect(asked().at(-1)).toEqual([[], ["user 1"]]);
+  });
+
+  test("asks one after the other, so that nobody is forgotten who is wanted again", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const ana = present("ana");
+    await clock.advance(1_000);
+    server.faults.outgoing = (frame) => [frame.type === "presences" ? 500 : 0];
+    const end = ana.presence.watch(["bo"]);
+    await clock.advance(100);
+    end();
+    await clock.advance(100);
+    ana.presence.watch(["bo"]);
+    await clock.advance(100);
+    expect(asked().at(-1)).toEqual([["bo"], []]);
+    await clock.advance(400);
+    expect(asked().at(-1)).toEqual([[], ["bo"]]);
+    await clock.advance(1_500);
+    expect(asked().slice(-2)).toEqual([
+      [[], ["bo"]],
+      [["bo"], []],
+    ]);
+    expect(statusOf(ana.presence, "bo")).toBe("offline");
+  });
+
+  test("asks once more for whom it was refused, when others are let go of", async () => {
+    world = createWorld();
+    const { clock, server } = world;
+    const ana = present("ana");
+    const errors: string[] = [];
+    ana.client.on("error", ({ code }) => errors.push(code));
+    await clock.advance(1_000);
+    const end = ana.presence.watch(["cy"]);
+    await clock.advance(100);
+    server.faults.incoming = (frame) =>
+      frame.type === "watch-presence" ? new ChatError("limit_exceeded", "too many") : undefined;
+    ana.presence.watch(["bo"]);
+    await clock.advance(100);
+    expect(errors).toEqual(["limit_exceeded"]);
+    server.faults.incoming = undefined;
+    end();
+    await clock.advance(100);
+    expect(asked().at(-1)).toEqual([["bo"], ["cy"]]);
+    expect(statusOf(ana.presence, "bo")).toBe("offline");
   });
 
   test("is still known where who shows it gives way to another in the same turn", async () => {

@@ -6,6 +6,7 @@ import { memoryCache } from "../../src/cache/memory-cache.js";
 import * as CLIENT_LIMITS from "../../src/client-limits.js";
 import "../../src/timeline/open-window.js";
 import { createChatClient } from "../../src/index.js";
+import { type Presence, presenceOf } from "../../src/presence/index.js";
 import type { ChatClient, ChatClientOptions, SentMessage } from "../../src/public-types.js";
 import { fakeServer, type FakeServer } from "../../src/testing/fake-server.js";
 import { type VirtualClock, virtualClock, virtualRuntime } from "../../src/testing/virtual-clock.js";
@@ -223,6 +224,37 @@ describe("two tabs", () => {
     await pass(1_000);
     expect(follower.client.status.connection).toBe("online");
     expect(texts(follower.client, "room")).toEqual([...shown, "one more"]);
+  });
+
+  test("look at the same user, until neither does", async () => {
+    const [leader, follower] = await openTwo();
+    const [one, other] = [leader, follower].map(({ tab, client }) =>
+      tab.run(() => {
+        vi.stubGlobal("document", {});
+        return presenceOf(client, { contacts: false });
+      }),
+    ) as [Presence, Presence];
+    const statuses = (): unknown[] => [one, other].map((presence) => presence.get("bo")?.status);
+    const ends = [one.watch(["bo"]), other.watch(["bo"])];
+    await pass(300);
+    expect(statuses()).toEqual(["offline", "offline"]);
+    // Both tabs are one connection: what one forgets is forgotten for the other, too.
+    for (const [end, again] of [
+      [ends[1]!, other],
+      [ends[0]!, one],
+    ] as const) {
+      end();
+      await pass(300);
+      const bo = open({ userId: "bo" });
+      await pass(300);
+      expect(statuses()).toContain("online");
+      await bo.client.close();
+      await pass(300);
+      expect(statuses()).toContain("offline");
+      again.watch(["bo"]);
+      await pass(300);
+      expect(statuses()).toEqual(["offline", "offline"]);
+    }
   });
 
   test("that try one failed message again at the same moment send it once", async () => {
