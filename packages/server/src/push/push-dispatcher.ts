@@ -243,16 +243,11 @@ export class PushDispatcher {
   /** Tells those of a conversation whom it concerns. Resolves to what is tried again. */
   async #notifyOf(conversationId: string, { first, last, mentioning = [] }: News): Promise<Promise<void>[]> {
     const { store } = this.#options;
-    const read = async (from: number, to: number, limit: number): Promise<StoredEntry[]> => {
-      const bounds = { conversationId, after: from - 1, before: to + 1 };
-      const rest = { order: "descending", limit, maxBytes: Number.MAX_SAFE_INTEGER } as const;
-      const found = await store.messages.read({ ...bounds, ...rest });
-      return found.filter(({ kind, redacted }) => isSendableKind(kind) && redacted !== true);
-    };
-    const newest = await read(first, last, CANDIDATES);
+    const newest = await this.#messages(conversationId, first, last, CANDIDATES);
     // A mention is told of also where much has come behind it.
     const earlier = mentioning.filter((messageId) => messageId < (newest[0]?.messageId ?? Infinity));
-    const entries = [...(await Promise.all(earlier.map((id) => read(id, id, 1)))).flat(), ...newest];
+    const before = await Promise.all(earlier.map((id) => this.#messages(conversationId, id, id, 1)));
+    const entries = [...before.flat(), ...newest];
     const entry = entries[entries.length - 1];
     if (entry === undefined) return [];
     const { memberCount = 0 } = (await store.conversations.participation(undefined, conversationId)) ?? {};
@@ -274,6 +269,19 @@ export class PushDispatcher {
       if (!this.#closed) await Promise.all(await tell());
     };
     return [tellLater()];
+  }
+
+  /** The newest messages of a range that are there still. */
+  async #messages(
+    conversationId: string,
+    from: number,
+    to: number,
+    limit: number,
+  ): Promise<readonly StoredEntry[]> {
+    const bounds = { conversationId, after: from - 1, before: to + 1 };
+    const rest = { order: "descending", limit, maxBytes: Number.MAX_SAFE_INTEGER } as const;
+    const found = await this.#options.store.messages.read({ ...bounds, ...rest });
+    return found.filter(({ kind, redacted }) => isSendableKind(kind) && redacted !== true);
   }
 
   /** Over at once when this closes. */
@@ -336,7 +344,12 @@ export class PushDispatcher {
         const isWanted = async (): Promise<boolean> => {
           const query = { messageId: newest.messageId, userId, limit: AUDIENCE };
           const { items } = await store.pushes.audience(conversationId, query);
-          return items.some((item) => item.address === address);
+          if (!items.some((item) => item.address === address)) return false;
+          // Taken away, or its sender blocked, while the push service was away.
+          const { messageId, senderId } = told;
+          const { blockedBy } = await store.conversations.blocks(senderId, [userId]);
+          if (blockedBy.length > 0) return false;
+          return (await this.#messages(conversationId, messageId, messageId, 1)).length > 0;
         };
         return this.#sender.send(subscription, push, isWanted);
       }),

@@ -295,6 +295,20 @@ it("takes over from a server that was killed, and loses nothing that it had not 
   expect(provider.told.slice(2).sort()).toEqual(["bo's phone: three (3)", "cy's phone: three (3)"]);
 });
 
+it("does not try again what was redacted meanwhile, nor what somebody wrote who was blocked", async () => {
+  const { provider, server, pass } = await world();
+  provider.answer = () => ({ status: "failed", retryable: true, reason: "503" });
+  const { messageId } = await server.as("ana").send("room", "slipped");
+  await pass(7 * SECOND);
+  expect(provider.told.sort()).toEqual(["bo's phone: slipped (1)", "cy's phone: slipped (1)"]);
+  await server.as("bo").setPrivacy({ block: ["ana"] });
+  await pass(5 * SECOND);
+  expect(provider.told.slice(2)).toEqual(["cy's phone: slipped (1)"]);
+  await server.as("ana").redact("room", messageId);
+  await pass(40 * SECOND);
+  expect(provider.sent).toHaveLength(3);
+});
+
 it("loses nothing that it was about to try again when it closes, in the middle of a look at the feed", async () => {
   let read: (() => void) | undefined;
   let isHeld = false;
