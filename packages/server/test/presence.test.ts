@@ -281,6 +281,22 @@ describe("who may see whom", () => {
   });
 });
 
+describe("who wants to be seen by nobody", () => {
+  it("hears so from the first answer on, while nobody else does", async () => {
+    const { clock, open } = world();
+    const server = await open();
+    await server.as("ana").createDirect({ members: ["bo"] });
+    await server.as("ana").setInvisible(true);
+    const bo = await RawDevice.open(server, "bo");
+    const ana = await RawDevice.open(server, "ana");
+    // No time has passed: the server has not read it for itself yet.
+    expect(await watch(ana, "ana")).toEqual([{ userId: "ana", status: "online", invisible: true }]);
+    expect(await watch(bo, "ana")).toEqual([{ userId: "ana", status: "offline" }]);
+    await pass(clock, 1_000);
+    for (const device of [ana, bo]) expect(changesOf(device)).toEqual([]);
+  });
+});
+
 describe("what one may ask for", () => {
   it("ends at 2,000 users, over all connections", async () => {
     const server = await openServer({ mayObserve: ({ others }) => others });

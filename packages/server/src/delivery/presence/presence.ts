@@ -185,14 +185,19 @@ export class Presence {
    * @throws ChatError `store_unavailable`
    */
   async read(observer: string | undefined, userIds: readonly string[]): Promise<readonly UserPresence[]> {
-    const absent = userIds.filter((userId) => this.#seenBy(observer, userId).status === "offline");
-    const kept = absent.length === 0 ? undefined : await this.#options.conversations.presences(absent);
+    // Whether a user wants to be seen is read some time after they have come; until then it is the user alone who may hear of it.
+    const isDoubtful = (userId: string): boolean => userId === observer && this.#local.isUnknown(userId);
+    const isAbsent = (userId: string): boolean => this.#seenBy(observer, userId).status === "offline";
+    const asked = userIds.filter((userId) => isDoubtful(userId) || isAbsent(userId));
+    const kept = asked.length === 0 ? undefined : await this.#options.conversations.presences(asked);
     return userIds.map((userId) => {
       const seen = this.#seenBy(observer, userId);
-      if (seen.status !== "offline") return seen;
       const { lastActiveAt = 0, invisible } = kept?.get(userId) ?? { invisible: false };
-      const last = Math.max(seen.lastActiveAt ?? 0, lastActiveAt, this.#due.get(userId) ?? 0);
       const isShown = invisible && (observer === undefined || observer === userId);
+      if (seen.status !== "offline") {
+        return { ...seen, ...(isShown && isDoubtful(userId) && { invisible }) };
+      }
+      const last = Math.max(seen.lastActiveAt ?? 0, lastActiveAt, this.#due.get(userId) ?? 0);
       return {
         userId,
         status: "offline",
