@@ -16,6 +16,7 @@ import { guardedLog } from "./admission/guarded-log.js";
 import { loggableDefect, loggableError } from "./admission/loggable-error.js";
 import { countedReads, guardedMetrics, measuredMessages } from "./admission/metrics.js";
 import { OperationRates } from "./admission/operation-rates.js";
+import { StoreFailures } from "./admission/store-failures.js";
 import { reportTally, Tally } from "./admission/tally.js";
 import { createActor } from "./api/chat-actor.js";
 import type { ChatServer } from "./chat-server.js";
@@ -90,6 +91,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
   const rates = new OperationRates(clock, settings);
   const reads = new FairReads(clock);
   const tally = new Tally();
+  const failures = new StoreFailures(runtime);
   const registry = options.registry ?? inProcessRegistry(runtime.clock);
   const codec = createServerCodec();
   const identity: ServerIdentity = {
@@ -226,6 +228,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
       rates,
       reads,
       tally,
+      failures,
     },
     door,
   );
@@ -320,6 +323,7 @@ export function createChatServer(options: ChatServerOptions): ChatServer {
     rates,
     reads,
     tally,
+    failures,
     ready,
     async authenticate(token, request, address) {
       const peer = { headers: Object.fromEntries(request.headers), address };

@@ -15,6 +15,11 @@ function number(value: Field): Field | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
+/** A sentence, whatever it quotes, begins no line of its own and is none too long. */
+function oneLine(sentence: string): string {
+  return sentence.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").slice(0, 500);
+}
+
 /** An error printed as `Name: sentence` keeps its name: sentences of drivers quote what people wrote. */
 function errorName(value: Field): Field | undefined {
   return typeof value === "string" ? /^[\w$.-]{1,64}(?=$|:)/.exec(value)?.[0] : undefined;
@@ -35,8 +40,8 @@ const FIELDS: Readonly<Record<string, (value: Field) => Field | undefined>> = {
   queue: matches(WORD),
   cause: matches(WORD),
   stack: matches(FRAMES),
-  /** The sentence of a ChatError: our own, about an engine or why the server could not start. Never a driver's. */
-  reason: (value) => (typeof value === "string" ? value : undefined),
+  /** The sentence of a ChatError: our own, about an engine or why the server could not start, with what an engine says of itself. */
+  reason: (value) => (typeof value === "string" ? oneLine(value) : undefined),
   head: number,
   row: number,
   after: number,

@@ -3,6 +3,7 @@ import type { OriginCheck } from "../admission/allowed-origins.js";
 import { loggableDefect } from "../admission/loggable-error.js";
 import type { FairReads } from "../admission/fair-reads.js";
 import type { OperationRates } from "../admission/operation-rates.js";
+import type { StoreFailures } from "../admission/store-failures.js";
 import type { Tally } from "../admission/tally.js";
 import type { Caller, OperationContext } from "../operations/operation-context.js";
 import { BodyRoom } from "./body-room.js";
@@ -28,6 +29,7 @@ export interface ConversationServiceOptions {
   readonly rates: OperationRates;
   readonly reads: FairReads;
   readonly tally: Tally;
+  readonly failures: StoreFailures;
   /** Resolves when the server is ready. */
   ready(): Promise<unknown>;
   /** The user of a bearer token. @throws ChatError `unauthenticated` */
@@ -118,7 +120,9 @@ export function createConversationService(options: ConversationServiceOptions): 
     if (defect !== undefined) {
       context.runtime.log("error", "http_request_failed", { ...loggableDefect(defect) });
     }
-    const told = isChatError(error) ? error : new ChatError("internal", "The server failed; try again.");
+    const told = isChatError(error)
+      ? options.failures.told(error)
+      : new ChatError("internal", "The server failed; try again.");
     tally.refused(told.code);
     return failureResponse(told);
   }

@@ -20,6 +20,7 @@ import { loggableDefect, loggableError } from "../admission/loggable-error.js";
 import type { FairReads } from "../admission/fair-reads.js";
 import type { Allowance, OperationRates } from "../admission/operation-rates.js";
 import { sendWithinRate } from "../admission/send-within-rate.js";
+import type { StoreFailures } from "../admission/store-failures.js";
 import type { Tally } from "../admission/tally.js";
 import type { ChangeFollower } from "../delivery/change-follower.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -52,6 +53,7 @@ export interface SessionEnvironment {
   readonly rates: OperationRates;
   readonly reads: FairReads;
   readonly tally: Tally;
+  readonly failures: StoreFailures;
   readonly flood: FloodRates;
   readonly queues: SendQueueEnvironment;
   /** Resolves when the server is ready; rejects with the ChatError that keeps it from being so. */
@@ -464,7 +466,7 @@ export class Session implements Recipient {
   #toChatError(error: unknown): ChatError {
     if (isChatError(error)) {
       if (error.code === "internal" && error.cause !== undefined) this.#logDefect(error.cause);
-      return error;
+      return this.#environment.failures.told(error);
     }
     this.#logDefect(error);
     return new ChatError("internal", "The server failed; try again.");

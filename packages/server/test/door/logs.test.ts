@@ -1,4 +1,4 @@
-import type { ClientFrame, LogLevel } from "@chat/protocol";
+import { ChatError, type ClientFrame, type LogLevel } from "@chat/protocol";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { guardedLog } from "../../src/admission/guarded-log.js";
@@ -23,13 +23,17 @@ class DriverError extends Error {
 }
 
 /** The store, but that every call of these methods fails, quoting all that it was given. */
-function failing<T extends object>(target: T, when: () => boolean): T {
+function failing<T extends object>(
+  target: T,
+  when: () => boolean,
+  errorOf = (sentence: string): Error => new DriverError(sentence),
+): T {
   return new Proxy(target, {
     get(object, name) {
       const value: unknown = Reflect.get(object, name);
       if (typeof value !== "function") return value;
       return (...given: unknown[]): unknown => {
-        if (when()) throw new DriverError(`${String(name)} failed for ${SECRET} ${JSON.stringify(given)}`);
+        if (when()) throw errorOf(`${String(name)} failed for ${SECRET} ${JSON.stringify(given)}`);
         return Reflect.apply(value, object, given);
       };
     },
@@ -44,7 +48,10 @@ interface Watched {
   fail(fails: boolean): void;
 }
 
-async function watch(options: Partial<ChatServerOptions> = {}): Promise<Watched> {
+async function watch(
+  options: Partial<ChatServerOptions> = {},
+  storeOf = (store: ChatStore): ChatStore => store,
+): Promise<Watched> {
   const lines: string[] = [];
   const events = new Set<string>();
   const clock = new VirtualClock();
@@ -61,7 +68,7 @@ async function watch(options: Partial<ChatServerOptions> = {}): Promise<Watched>
     watch: (listener) => store.watch(listener),
   };
   const server = createChatServer({
-    store: faulty,
+    store: storeOf(faulty),
     authenticate({ token }) {
       if (token.startsWith("bad")) throw new DriverError(`no such token: ${token}`);
       return { userId: token.split("/")[0]! };
@@ -79,7 +86,7 @@ async function watch(options: Partial<ChatServerOptions> = {}): Promise<Watched>
     await server.close();
     database.close();
   });
-  await server.ready();
+  await server.ready().catch(() => {});
   return { lines, events, server, clock, fail: (wanted) => (fails = wanted) };
 }
 
@@ -201,6 +208,64 @@ describe("the log", () => {
     expect(log).toContain("DriverError");
     expect(log).toContain("SQLITE_CONSTRAINT");
     expect(log).toContain("logs.test.ts");
+  });
+});
+
+describe("what a store says of its failures", () => {
+  const SENTENCE =
+    "PostgreSQL refuses the login of role chat_prod at 10.0.0.7;\n\u001b[31mforged line\u2028of a log";
+  const refusing = (store: ChatStore, when: () => boolean): ChatStore => ({
+    ...store,
+    open: (options) => store.open(options),
+    close: () => store.close(),
+    watch: (listener) => store.watch(listener),
+    conversations: failing(store.conversations, when, () => new ChatError("store_unavailable", SENTENCE)),
+    messages: failing(store.messages, when, () => new ChatError("store_unavailable", SENTENCE)),
+  });
+  const told = {
+    code: "store_unavailable",
+    message: "The store does not answer; try again.",
+    retryable: true,
+  };
+
+  it("is in the log, in one line a second, and told to no device", async () => {
+    let fails = false;
+    const { server, clock, lines } = await watch({}, (store) => refusing(store, () => fails));
+    const ana = new RawDevice(server, "ana");
+    await ana.hello();
+    await ana.ask(requests()[0]!);
+    fails = true;
+    clock.advance(2_000);
+    lines.length = 0;
+    for (const request of requests().slice(1)) {
+      const answer = await ana.ask(request);
+      expect(JSON.stringify(answer)).not.toContain("chat_prod");
+      if ((answer as { code?: string }).code === told.code) expect(answer).toMatchObject(told);
+    }
+    const bo = new RawDevice(server, "bo");
+    expect(JSON.stringify(await bo.hello())).not.toContain("chat_prod");
+    const answer = await server.fetch(http("GET", "/conversations/room/messages"));
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ error: told });
+    const logged = lines.filter((line) => line.includes('"store_unavailable"'));
+    expect(logged.map((line) => (JSON.parse(line) as { reason: string }).reason)).toEqual([
+      "PostgreSQL refuses the login of role chat_prod at 10.0.0.7; [31mforged line of a log",
+    ]);
+    clock.advance(1_000);
+    await server.fetch(http("GET", "/conversations/room/messages"));
+    expect(lines.filter((line) => line.includes('"store_unavailable"'))).toHaveLength(2);
+  });
+
+  it("is told to nobody who knocks at a server that could not start", async () => {
+    const { server } = await watch({}, (store) => ({
+      ...refusing(store, () => false),
+      open: () => Promise.reject(new ChatError("store_unavailable", SENTENCE)),
+    }));
+    const ana = new RawDevice(server, "ana");
+    expect(JSON.stringify(await ana.hello())).not.toContain("chat_prod");
+    const answer = await server.fetch(new Request("http://chat.example/health"));
+    expect(await answer.json()).toEqual({ error: told });
+    await expect(server.ready()).rejects.toMatchObject({ message: SENTENCE });
   });
 });
 

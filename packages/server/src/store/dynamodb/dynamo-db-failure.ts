@@ -51,22 +51,28 @@ export function isAway(thrown: unknown): boolean {
   return isChatError(thrown) && thrown.cause !== undefined && !isAwsAnswer(thrown.cause);
 }
 
-/** What the operator is told. */
+/** Of a socket that failed, `ECONNREFUSED` say. */
+function codeOf(thrown: unknown): string | undefined {
+  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** What the operator is told. What AWS says, with accounts and names in it, is in the cause. */
 export function failureOf(thrown: unknown): ChatError {
-  const { message = "" } = thrown instanceof Error ? thrown : {};
-  switch (nameOf(thrown)) {
+  const name = nameOf(thrown);
+  switch (name) {
     case "ResourceNotFoundException":
       return unavailable("A table is missing in DynamoDB; make it with createDynamoDbTables.", thrown);
     case "AccessDeniedException":
     case "UnrecognizedClientException":
     case "ExpiredTokenException":
     case "CredentialsProviderError":
-      return unavailable(`DynamoDB refuses these credentials: ${message}`, thrown);
+      return unavailable(`DynamoDB refuses these credentials or what they ask for (${name}).`, thrown);
     default:
       return unavailable(
         isTransient(thrown)
           ? "DynamoDB is asked for more than the tables' capacity gives, or others are in the way; it was tried again for 10 s."
-          : `DynamoDB failed: ${message || nameOf(thrown)}`,
+          : `DynamoDB failed (${codeOf(thrown) ?? name}).`,
         thrown,
       );
   }
