@@ -44,7 +44,7 @@ export interface ServerSettings {
   readonly sendQueueBytes: number;
   /** Requests of one socket that may be under way. */
   readonly requestsUnderWay: number;
-  /** Messages of one device that may wait in one lane. */
+  /** Messages of one device that may wait in one lane; four times as many in all of them together. */
   readonly laneMessages: number;
   /** Between two looks at the change feed, which repair what fan-out lost. */
   readonly reconcileInterval: number;

@@ -40,7 +40,8 @@ export class Lane {
     return !this.#running && !this.#blocked;
   }
 
-  push(message: SendMessageFrame): void {
+  /** @param isFull nothing more may wait in all lanes together */
+  push(message: SendMessageFrame, isFull = false): void {
     if (message.first === true) this.#blocked = false;
     if (this.#blocked) {
       this.#refuse(
@@ -48,7 +49,7 @@ export class Lane {
         "out_of_order",
         "A message before this one failed; send all of them again, in order.",
       );
-    } else if (this.#waiting.length >= this.limit) {
+    } else if (isFull || this.#waiting.length >= this.limit) {
       this.#blocked = true;
       this.#refuse(
         message,

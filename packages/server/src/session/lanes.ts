@@ -3,6 +3,8 @@ import { MembershipCache } from "../operations/send-messages.js";
 import type { AppendOutcome } from "../store/message-store.js";
 import { Lane } from "./lane.js";
 
+/** Lanes' worth of messages that may wait in all of them together: however many conversations a device names, a store that is slow takes no more memory. */
+const FULL_LANES = 4;
 /** Lanes that are kept for what they may have to remember. */
 const KEPT = MembershipCache.CONVERSATIONS;
 
@@ -12,6 +14,8 @@ export class Lanes {
   readonly #memberships = new MembershipCache();
   /** So many lanes are there when it is looked again which of them are needed. */
   #fullAt = KEPT;
+  /** Messages that have no answer yet. */
+  #unanswered = 0;
   /** A lane was forgotten in which something had failed. */
   #hasForgotten = false;
 
@@ -32,7 +36,8 @@ export class Lanes {
   }
 
   push(message: SendMessageFrame): void {
-    this.#laneOf(message.conversationId).push(message);
+    const isFull = this.#unanswered++ >= FULL_LANES * this.limit;
+    this.#laneOf(message.conversationId).push(message, isFull);
   }
 
   #laneOf(conversationId: string): Lane {
@@ -42,7 +47,10 @@ export class Lanes {
       lane = new Lane(
         this.limit,
         (messages) => this.send(conversationId, messages, this.#memberships),
-        this.answer,
+        (message, outcome) => {
+          this.#unanswered--;
+          this.answer(message, outcome);
+        },
         // Perhaps it is one that was forgotten: a device that has heard of the failure says `first`, as one that begins does.
         this.#hasForgotten,
       );

@@ -132,6 +132,8 @@ describe("Web Push, hostile endpoints", () => {
       "https://wns2-par02p.notify.windows.com/w/?token=abc",
     ]) {
       expect(accept(good)).toMatchObject({ address: good, target: { endpoint: good } });
+      // The same place, which has one owner.
+      expect(accept(`${good}#2`)).toMatchObject({ address: good });
     }
     for (const bad of [
       ...[undefined, 7, "", "abc", "http://fcm.googleapis.com/x", "https://u:p@fcm.googleapis.com/x"],

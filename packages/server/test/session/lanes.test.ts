@@ -4,11 +4,14 @@ import { Lanes } from "../../src/session/lanes.js";
 import type { AppendOutcome } from "../../src/store/message-store.js";
 
 /** Lanes into conversations of which all but `room` refuse their messages. */
-function openLanes() {
+function openLanes(stored: Promise<unknown> = Promise.resolve()) {
   const answers: { conversationId: string; code: string }[] = [];
   const lanes = new Lanes(
     10,
-    async (conversationId, messages) => messages.map(() => outcomeIn(conversationId)),
+    async (conversationId, messages) => {
+      await stored;
+      return messages.map(() => outcomeIn(conversationId));
+    },
     ({ conversationId }, outcome) =>
       answers.push({ conversationId, code: outcome.status === "refused" ? outcome.error.code : "stored" }),
   );
@@ -63,4 +66,20 @@ it("stores nothing behind a refusal that it has forgotten, until the device begi
     { conversationId: "room", code: "out_of_order" },
     { conversationId: "room", code: "stored" },
   ]);
+});
+
+it("takes no more than the room of four lanes while a store does not answer, into however many conversations", async () => {
+  let answer = (): void => {};
+  const { answers, push } = openLanes(new Promise<void>((resolve) => (answer = resolve)));
+  for (let count = 0; count < 100; count++) push(`nowhere ${count}`, true);
+  expect(answers.map(({ code }) => code)).toEqual(Array.from({ length: 60 }, () => "overloaded"));
+  // What is behind a refused one must not overtake it.
+  push("nowhere 99");
+  expect(answers.at(-1)).toEqual({ conversationId: "nowhere 99", code: "out_of_order" });
+  answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(answers.filter(({ code }) => code === "not_found")).toHaveLength(40);
+  push("room", true);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(answers.at(-1)).toEqual({ conversationId: "room", code: "stored" });
 });

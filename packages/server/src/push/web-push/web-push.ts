@@ -145,6 +145,8 @@ function endpointOf(value: unknown): URL {
   if (url?.protocol !== "https:" || url.username !== "" || url.password !== "") {
     throw refusal(`endpoint must be an https URL of at most ${ENDPOINT_BYTES} bytes.`);
   }
+  // Nothing of it is sent, and one place must not have many names.
+  url.hash = "";
   return url;
 }
 
