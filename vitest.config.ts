@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // Tests run against the sources, through the same list of paths that the type checker follows.
 const { compilerOptions } = JSON.parse(
@@ -16,9 +17,44 @@ const integration = ["{packages,tests}/**/*.integration.test.ts", "tests/integra
 /** Of these what bounds a ratio or a rate: nothing else may run beside it. */
 const measured = ["tests/flood/*.integration.test.ts", "tests/integration/large-groups.test.ts"];
 
+/**
+ * What takes longest, longest first. Begun late, it would run on alone, and vitest begins with the largest files where it
+ * has no record of an earlier run, as on CI.
+ */
+const longest = [
+  "store/dynamodb-contract",
+  "tests/package/package",
+  "store/mysql-contract",
+  "fanout/rabbitmq-fanout",
+  "store/postgres-contract",
+  "fanout/redis-fanout",
+  "store/combined-crash",
+  "fanout/sns-sqs-fanout",
+  "store/postgres-faults",
+  "store/mysql-faults",
+  "fanout/kafka-fanout",
+  "store/dynamodb-faults",
+  "tests/integration/cluster-example",
+  "tests/integration/browser-build",
+  "tests/replay/replay",
+  "store/combined-processes",
+  "tests/fuzz/fuzz",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((name) => moduleId.includes(`${name}.`));
+      return at < 0 ? longest.length : at;
+    };
+    return (await super.sort(files)).sort((left, right) => rank(left) - rank(right));
+  }
+}
+
 export default defineConfig({
   resolve: { alias },
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -46,6 +82,8 @@ export default defineConfig({
           exclude: measured,
           // As with the unit tests; most of it waits for engines.
           maxWorkers: Math.max(2, availableParallelism() - 1),
+          // What runs side by side in a file waits, too.
+          maxConcurrency: 6,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
