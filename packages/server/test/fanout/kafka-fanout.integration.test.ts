@@ -54,7 +54,8 @@ describe.skipIf(!hasKafka)("Kafka fan-out", () => {
 });
 
 describe.skipIf(!hasKafka)("Kafka fan-out, when Kafka fails", () => {
-  fanoutFaultSuite({ describe, it }, "kafkajs 2", async () => {
+  // Each case has a broker of its own, and waits for its groups as above.
+  fanoutFaultSuite({ describe, it: it.concurrent }, "kafkajs 2", async () => {
     const engine = new MockKafka();
     await engine.start();
     return {

@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { createClient } from "redis";
 import { createClient as createClient5 } from "redis-5";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, type TestContext, vi } from "vitest";
 import { EngineProcess, programOf, run } from "../engines/engine-process.js";
 import { ENGINE_URLS, isUp } from "../engines/engine-urls.js";
 import { openWay } from "../engines/open-way.js";
@@ -90,10 +90,14 @@ describe.skipIf(!(await isUp("redis")))("Redis with redis 6", () => {
 /** Commands that end, whatever Redis does, ms: their own deadline, and what a busy machine takes. */
 const ENDS = 8_000;
 
+// They wait for deadlines, all of them at the same time.
 for (const [driver, connect] of Object.entries(DRIVERS)) {
-  describe.skipIf(program === undefined)(`Commands to a Redis that fails, with ${driver}`, () => {
+  describe.skipIf(program === undefined).concurrent(`Commands to a Redis that fails, with ${driver}`, () => {
     /** A Redis of the test's own, and a connection to it. */
-    async function open(portOf = (engine: EngineProcess): Promise<number> | number => engine.port) {
+    async function open(
+      { onTestFinished }: TestContext,
+      portOf = (engine: EngineProcess): Promise<number> | number => engine.port,
+    ) {
       const engine = await EngineProcess.create(({ port, folder }) =>
         run(program!, ["--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder]),
       );
@@ -120,8 +124,8 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
         await new Promise((resolve) => setTimeout(resolve, 20));
     }
 
-    it("end while it stands still, are refused from then on, and answered when it goes on", async () => {
-      const { engine, connection } = await open();
+    it("end while it stands still, are refused from then on, and answered when it goes on", async (test) => {
+      const { engine, connection } = await open(test);
       engine.freeze();
       // More than the system takes from the driver, so that some are never written.
       const large = Buffer.alloc(1_000_000);
@@ -134,11 +138,11 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
       await untilAnswered(connection);
     }, 60_000);
 
-    it("end when the way is cut and nobody tells", async () => {
+    it("end when the way is cut and nobody tells", async (test) => {
       let cut = (): void => {};
-      const { connection } = await open(async ({ port }) => {
+      const { connection } = await open(test, async ({ port }) => {
         const way = await openWay(`redis://127.0.0.1:${port}`);
-        onTestFinished(() => way.close());
+        test.onTestFinished(() => way.close());
         cut = () => way.cut();
         return way.port;
       });
@@ -146,8 +150,8 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
       expect((await ending(connection.command(["PING"]))).outcome).toBe("refused");
     }, 60_000);
 
-    it("end while it is away, whenever it went, and are answered when it is back", async () => {
-      const { engine, connection } = await open();
+    it("end while it is away, whenever it went, and are answered when it is back", async (test) => {
+      const { engine, connection } = await open(test);
       const sent = Array.from({ length: 100 }, () =>
         ending(connection.command(["PUBLISH", "a", Buffer.alloc(100_000)])),
       );
@@ -159,7 +163,37 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
       await untilAnswered(connection);
     }, 60_000);
   });
+}
 
+// A read is given up after six seconds: the drivers wait for that at the same time, too.
+describe.skipIf(!(await isUp("redis"))).concurrent("buffered Redis fan-out, when the way is cut", () => {
+  it.each(Object.entries(DRIVERS))("reads on over another connection, with %s", async (_driver, connect) => {
+    const prefix = `test-${newUuid(runtime.random)}`;
+    const near = await connect(ENGINE_URLS.redis);
+    const sender = redisFanout(near.connection, { prefix, buffered: true });
+    const way = await openWay(ENGINE_URLS.redis);
+    const client = await connect(`redis://127.0.0.1:${way.port}`);
+    const fanout = redisFanout(client.connection, { prefix, buffered: true });
+    const arrived: number[] = [];
+    let wake = (): void => {};
+    await fanout.subscribe("a", (envelope) => {
+      arrived.push(envelope[0]!);
+      wake();
+    });
+    way.cut();
+    sender.publish(["a"], Uint8Array.of(7));
+    await new Promise<void>((resolve) => (wake = resolve));
+    expect(arrived).toEqual([7]);
+    await fanout.close();
+    await sender.close();
+    client.close();
+    way.close();
+    await near.connection.command(["DEL", `${prefix}:stream:a`]);
+    near.close();
+  });
+});
+
+for (const [driver, connect] of Object.entries(DRIVERS)) {
   for (const [kind, buffered] of [
     ["Redis fan-out", false],
     ["buffered Redis fan-out", true],
@@ -197,29 +231,6 @@ for (const [driver, connect] of Object.entries(DRIVERS)) {
           waiting: async (serverId) => Number(await command(["XLEN", `${own.prefix}:stream:${serverId}`])),
           dispose: () => own.dispose(),
         };
-      });
-
-      it("reads on over another connection when the way is cut and nobody tells", async () => {
-        const own = create();
-        const sender = redisFanout(await own.connect(), { prefix: own.prefix, buffered });
-        const way = await openWay(ENGINE_URLS.redis);
-        const client = await connect(`redis://127.0.0.1:${way.port}`);
-        const fanout = redisFanout(client.connection, { prefix: own.prefix, buffered });
-        const arrived: number[] = [];
-        let wake = (): void => {};
-        await fanout.subscribe("a", (envelope) => {
-          arrived.push(envelope[0]!);
-          wake();
-        });
-        way.cut();
-        sender.publish(["a"], Uint8Array.of(7));
-        await new Promise<void>((resolve) => (wake = resolve));
-        expect(arrived).toEqual([7]);
-        await fanout.close();
-        await sender.close();
-        client.close();
-        way.close();
-        await own.dispose();
       });
 
       it("leaves a stream that expires", async () => {
