@@ -15,7 +15,8 @@ const SHORT = [
   "TypeScript 5.4 (node16, CommonJS)",
 ];
 
-describe("installed from the packed tarballs with npm", { timeout: 300_000 }, () => {
+// Each waits most of all for the registry, so they wait at the same time.
+describe.concurrent("installed from the packed tarballs with npm", { timeout: 300_000 }, () => {
   let folder: string;
   let registry: LocalRegistry;
   const run = (app: App) => runApp(app, { folder, manager: "npm", node: thisNode(), registry });
