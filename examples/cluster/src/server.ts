@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   mkdirSync(data, { recursive: true });
   // All servers share the secret: any of them takes the token that another one gave out.
   const login = createLogin(join(data, "login-secret"));
-  const engines = await openEngines();
+  const { close: closeEngines, ...engines } = await openEngines();
   const { registry, carried } = rememberCarried(engines.registry);
 
   // Before the chat, as it announces where it is.
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     await chat.close(); // tells the proxy that nobody is to come, and the devices when to go
     server.close();
     server.closeAllConnections();
-    await engines.close();
+    await closeEngines();
     process.exit(0);
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void end());
