@@ -47,7 +47,7 @@ export async function subscribeToPush(client: PushClient, options: PushOptions =
   if (!canPush()) throw new ChatError("unsupported", "This browser shows no pushes.");
   if ((await Notification.requestPermission()) !== "granted")
     throw new ChatError("forbidden", "Notifications are not allowed for this page.");
-  return renew(client, options, true);
+  return renew(client, await (options.registration ?? navigator.serviceWorker.ready), true);
 }
 
 /**
@@ -59,23 +59,29 @@ export async function renewPush(
   options: PushOptions = {},
 ): Promise<PushState | undefined> {
   if (!canPush() || Notification.permission !== "granted") return undefined;
-  if (!(await (await registrationOf(options)).pushManager.getSubscription())) return undefined;
-  return renew(client, options, false);
+  const registration = await presentRegistration(options);
+  if (!(await registration?.pushManager.getSubscription())) return undefined;
+  return renew(client, registration!, false);
 }
 
 /** Takes the subscription back, here and at the server: before a log-out too, or the next user sees what is meant for this one. */
 export async function unsubscribeFromPush(client: PushClient, options: PushOptions = {}): Promise<void> {
   // First here: what goes to nobody any more, the server finds out by itself.
-  if (canPush()) await (await (await registrationOf(options)).pushManager.getSubscription())?.unsubscribe();
+  const registration = canPush() ? await presentRegistration(options) : undefined;
+  await (await registration?.pushManager.getSubscription())?.unsubscribe();
   await client.push(null);
 }
 
-async function registrationOf({ registration }: PushOptions): Promise<PushRegistration> {
-  return registration ?? navigator.serviceWorker.ready;
+/** The one that a subscription could be with. `ready` would be waited for without end where no service worker was ever registered. */
+async function presentRegistration({ registration }: PushOptions): Promise<PushRegistration | undefined> {
+  return registration ?? navigator.serviceWorker.getRegistration();
 }
 
-async function renew(client: PushClient, options: PushOptions, mayBegin: boolean): Promise<PushState> {
-  const { pushManager } = await registrationOf(options);
+async function renew(
+  client: PushClient,
+  { pushManager }: PushRegistration,
+  mayBegin: boolean,
+): Promise<PushState> {
   const state = await client.push();
   const key = state.providers.find(({ name }) => name === PROVIDER)?.publicKey;
   if (key === undefined) throw new ChatError("unsupported", "The server sends no Web Push.");

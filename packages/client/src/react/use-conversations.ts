@@ -21,7 +21,7 @@ export function useConversations<C extends CustomData = CustomData>(): Conversat
 }
 
 /**
- * One conversation. Renders again whenever its summary changed.
+ * One conversation. Renders again whenever its summary changed, or who is writing in it.
  * @returns undefined while this device does not know it; `client.conversations.fetch` asks the server
  */
 export function useConversation<C extends CustomData = CustomData>(
@@ -32,5 +32,6 @@ export function useConversation<C extends CustomData = CustomData>(
     conversationId === undefined ? undefined : list?.get(conversationId);
   const conversation = useSnapshot(list, known, undefined);
   useSnapshot(conversation, ({ summary }) => summary, undefined);
+  useSnapshot(conversation, ({ typing }) => typing, undefined);
   return conversation;
 }

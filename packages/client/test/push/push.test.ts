@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 /** What a browser has for Web Push; its push service gives out endpoints. */
-function browser({ permission = "granted" } = {}) {
+function browser({ permission = "granted", worker = true } = {}) {
   let subscription: { key: string; endpoint: string } | undefined;
   let subscribed = 0;
   const asked: string[] = [];
@@ -49,7 +49,12 @@ function browser({ permission = "granted" } = {}) {
       return permission;
     },
   };
-  vi.stubGlobal("navigator", { serviceWorker: { ready: Promise.resolve(registration) } });
+  vi.stubGlobal("navigator", {
+    serviceWorker: {
+      ready: worker ? Promise.resolve(registration) : new Promise(() => {}),
+      getRegistration: async () => (worker ? registration : undefined),
+    },
+  });
   vi.stubGlobal("PushManager", class {});
   vi.stubGlobal("Notification", notification);
   return { asked, registration, subscribedWith: () => subscription };
@@ -101,6 +106,17 @@ test("takes the subscription back at both ends", async () => {
   expect(subscribedWith()).toBeUndefined();
   expect(told()).toEqual(["https://push.example/1", undefined]);
   expect(await run(ana.push())).not.toHaveProperty("provider");
+});
+
+test("waits for no service worker where there is none: a log-out goes on", async () => {
+  browser({ worker: false });
+  const ana = world.device("ana");
+  const done: string[] = [];
+  void renewPush(ana).then((state) => done.push(`renewed ${state?.provider}`));
+  await run(Promise.resolve());
+  void unsubscribeFromPush(ana).then(() => done.push("unsubscribed"));
+  await run(Promise.resolve());
+  expect(done).toEqual(["renewed undefined", "unsubscribed"]);
 });
 
 test("says why it can't", async () => {

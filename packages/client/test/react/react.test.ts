@@ -246,7 +246,7 @@ describe("conversations", () => {
     expect(shown()).toEqual(["complete"]);
   });
 
-  test("of which one is shown render with its summary alone", async () => {
+  test("of which one is shown render with what is its own alone", async () => {
     server.createGroup(["ana", "bo"], "other", "Another");
     let renders = 0;
     const use = (): unknown => {
@@ -265,6 +265,20 @@ describe("conversations", () => {
     server.post("room", "bo", "here");
     await pass(100);
     expect(shown()).toEqual(["The room", "here"]);
+  });
+
+  test("say who is writing in the one that is shown", async () => {
+    const bo = createChatClient(optionsFor("bo"));
+    await render(inChat(optionsFor("ana"), () => useConversation("room")?.typing ?? null));
+    await pass(1_000);
+    expect(shown()).toEqual([]);
+    bo.conversations.get("room")!.setTyping(true);
+    await pass(100);
+    expect(shown()).toEqual(["bo"]);
+    bo.conversations.get("room")!.setTyping(false);
+    await pass(100);
+    expect(shown()).toEqual([]);
+    await bo.close();
   });
 
   test("know their users", async () => {
