@@ -107,7 +107,7 @@ export interface AdvancedReceipt {
   readonly shownRead: number;
   /** False if everything was so before: then nothing was written. */
   readonly moved: boolean;
-  /** True if the other members are told. */
+  /** True if the other members are told, which `concernsOthers` says, and that there are no more than `receiptMembers`; also where nothing moved. */
   readonly shared: boolean;
 }
 
@@ -216,7 +216,9 @@ export interface ConversationStore {
   /**
    * The row of one conversation as one user sees it; undefined if the user never was a member. Without a user as an owner
    * sees it who was there from the first entry on, and has read everything: the
-   * application's own view, whose `receipts` are those of all members.
+   * application's own view, whose `receipts` are those of all members. What is only reserved has no row yet, nor a participation.
+   * A former member's row stays as it was when they left, name, data and activity too; only `firstId` and what redactions do to it move on.
+   * `activity` rises with each entry that counts as unread, and with nothing else; `latest` is the newest such entry within the user's intervals.
    * Its `version` rises with every commit that changes what it says, and is never the same for two states of it.
    */
   row(userId: string | undefined, conversationId: string): Promise<ConversationRow | undefined>;
@@ -228,7 +230,7 @@ export interface ConversationStore {
    * Moves members' watermarks on, all in one commit. Monotonic and idempotent: what lies below is where it is; `delivered` follows
    * `read`. Resolves in the order of the advances; undefined for a user who is no member now.
    *
-   * A membership begins with all three at its first entry, so that nothing before it is unread. Every message raises those of
+   * A membership begins with all three at its first entry, so that nothing before it is unread, and with nothing marked, muted or set, whatever was before. Every message raises those of
    * its sender to itself, in the commit that stores it, and takes the sender's mark off: one's own messages are never unread.
    * In a conversation of up to `receiptMembers` members an advance changes the rows of all members, in a larger one the member's own,
    * as does one that only mutes, or that changes nothing but what is hidden from others: that concerns nobody else, and is not shared.
@@ -250,10 +252,13 @@ export interface ConversationStore {
   /** How many members have come as far as a message. */
   countReceipts(conversationId: string, messageId: number): Promise<ReceiptCounts>;
 
-  /** The user's conversations, newest activity first, former memberships left out. */
+  /**
+   * The user's conversations, newest activity first, former memberships left out. A page ends early behind `LIMITS.pageBytes`, with one row at least.
+   * @throws ChatError `cursor_invalid` for a page that is none
+   */
   list(userId: string, query: { readonly limit: number; readonly page?: string }): Promise<ConversationPage>;
 
-  /** The user's conversations that changed since a cursor, also those that the user has left since. */
+  /** The user's conversations that changed since a cursor, also those that the user has left since. A page ends early as in {@link list}. */
   listChanges(
     userId: string,
     query: { readonly limit: number; readonly cursor: string },
@@ -286,7 +291,7 @@ export interface ConversationStore {
   /** Profiles of those users that have one. */
   users(userIds: readonly string[]): Promise<readonly UserProfile[]>;
 
-  /** Replaces a profile and raises its version; one that says the same keeps its version. */
+  /** Replaces a profile and raises its version; one that says the same, in whatever order of its keys, keeps its version. */
   setUser(profile: Omit<UserProfile, "version">): Promise<UserProfile>;
 
   /** What those of these users tell others who have ever set it. */
@@ -310,7 +315,7 @@ export interface ConversationStore {
   /** What is kept of these users; those of whom nothing is are left out. */
   presences(userIds: readonly string[]): Promise<ReadonlyMap<string, KeptPresence>>;
 
-  /** Those of these users who are members of a conversation that the user is a member of, now. */
+  /** Those of these users who are members of a conversation that the user is a member of, now; each once. */
   acquaintances(userId: string, userIds: readonly string[]): Promise<readonly string[]>;
 
   /** The position of the store-wide feed now. */

@@ -134,7 +134,7 @@ export interface MessageStore {
    * Idempotency: by {@link IdempotencyKey}, looked up before anything else, inside the batch too.
    * Refusals: `not_found` (no such conversation), `membership_moved` (also for a message into a direct conversation of two of whom one
    * has blocked the other, unless it is the system's: whoever allowed it did not know yet), `limit_exceeded` (members, intervals),
-   * `invalid_argument` (a membership change that does not fit the members, a redaction of what is no message),
+   * `invalid_argument` (a membership change that does not fit the members, a redaction of what does not count as unread; of what is not there: `not_found`),
    * `limit_exceeded` too for an erasure that leaves more than 500 bodies to wipe, `data_invalid`, `overloaded` (too much waits),
    * `store_unavailable` (retryable: busy, full, broken, outcome unknown), `closed`.
    * Concurrent calls may share one commit. Never rejects.

@@ -16,8 +16,8 @@ import { type StoreEngine, StoreWorld } from "./store-world.js";
 import { CASE_TIMEOUT, type SuiteApi } from "./suite-api.js";
 
 /**
- * Proves, against the real engine, that a store keeps every sentence of the contracts `ChatStore`,
- * `MessageStore` and `ConversationStore`.
+ * Proves, against the real engine, that a store keeps the contracts `ChatStore`,
+ * `MessageStore`, `ConversationStore`, `Housekeeping` and `PushStore`, and of a `follower`, where there is one. An `outbox` it leaves to you.
  * ```ts
  * import { describe, it } from "vitest";
  * storeSuite({ describe, it }, "my store", () => createEmptyEngine());
