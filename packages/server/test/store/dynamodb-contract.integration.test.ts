@@ -41,7 +41,8 @@ describe.skipIf(!hasDynamodb)("DynamoDB store", () => {
     };
   }
 
-  storeSuite({ describe, it }, "DynamoDB + SQLite", () => {
+  // As those of the stores beside it, the cases wait for the disk.
+  storeSuite({ describe, it: it.concurrent }, "DynamoDB + SQLite", () => {
     const file = new SqliteFile();
     return combined(
       () => sqlite(file.handle()),
@@ -50,7 +51,7 @@ describe.skipIf(!hasDynamodb)("DynamoDB store", () => {
   });
 
   describe.skipIf(!hasPostgres)("with PostgreSQL", () => {
-    storeSuite({ describe, it }, "DynamoDB + PostgreSQL", async () => {
+    storeSuite({ describe, it: it.concurrent }, "DynamoDB + PostgreSQL", async () => {
       const schema = await PostgresSchema.create();
       return combined(
         () => postgres(schema.pool()),
@@ -60,7 +61,7 @@ describe.skipIf(!hasDynamodb)("DynamoDB store", () => {
   });
 
   describe.skipIf(!hasMysql)("with MySQL", () => {
-    storeSuite({ describe, it }, "DynamoDB + MySQL", async () => {
+    storeSuite({ describe, it: it.concurrent }, "DynamoDB + MySQL", async () => {
       const database = await MysqlDatabase.create();
       return combined(
         () => mysql(database.pool()),

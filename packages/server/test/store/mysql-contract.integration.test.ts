@@ -5,7 +5,8 @@ import { isUp } from "../engines/engine-urls.js";
 import { MysqlDatabase } from "./mysql-database.js";
 
 describe.skipIf(!(await isUp("mysql")))("MySQL store", () => {
-  storeSuite({ describe, it }, "MySQL", async () => {
+  // Each case has tables of its own, and waits for the disk.
+  storeSuite({ describe, it: it.concurrent }, "MySQL", async () => {
     const database = await MysqlDatabase.create();
     return { store: () => mysql(database.pool()), dispose: () => database.dispose() };
   });
