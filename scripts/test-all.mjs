@@ -1,4 +1,4 @@
-// Every check and every test, each a named step; two at a time where a step leaves a core free, the others alone.
+// Every check and every test, each a named step; two at a time, but alone what measures or kills.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -14,7 +14,7 @@ const nothingSkipped = process.env.CHAT_REQUIRE_ENGINES === "1";
 const reports = mkdtempSync(join(tmpdir(), "chat-test-"));
 
 const steps = [
-  // Most of it waits for engines, so that all the others of this kind are done beside it.
+  // Most of it waits for engines, so that all that follows is done beside it, up to what has to be alone.
   tests("integration"),
   check("format check", "npm run --silent format:check"),
   check("lint", "npm run --silent lint"),
@@ -28,9 +28,10 @@ const steps = [
   tests("e2e"),
   { ...check("bench smoke", "npm run --silent bench -- --smoke"), needs: "benchmarks" },
   { ...check("replay excerpt", "npm run --silent replay -- --excerpt"), needs: "tests/replay" },
-  alone(tests("unit")),
+  // Both have a clock of their own, which a busy machine does not move.
+  tests("unit"),
+  tests("simulation"),
   alone(tests("measured")),
-  alone(tests("simulation")),
   alone({
     ...check("chaos", "npm run --silent chaos -- --messages 40000 --rounds one --patient"),
     needs: "tests/chaos",
@@ -48,7 +49,7 @@ function check(name, command) {
   };
 }
 
-/** A step that keeps both cores busy, or measures. */
+/** A step that measures, or kills processes that keep both cores busy. */
 function alone(step) {
   return { ...step, alone: true };
 }
