@@ -76,8 +76,8 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     "first ??= answer.cursor;",
     "first = answer.cursor;",
     {
-      only: ["fanout", "network", "storage", "store"],
-      more: { "device is wiped": 20, "fan-out outage": 6, "store is slow": 8, cut: 3 },
+      only: ["failover", "fanout", "network", "store"],
+      more: { failover: 8, "fan-out outage": 8, "store is slow": 8, cut: 10 },
     },
   ),
   client(
