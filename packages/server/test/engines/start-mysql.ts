@@ -5,16 +5,24 @@ import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { freePort, programOf } from "./engine-process.js";
 
-const program = programOf("mariadbd");
+/** MySQL's own or MariaDB's: the first in the path that is called so, or MariaDB where that has the one name alone. */
+const program = programOf("mysqld", "mariadbd");
 const installer = programOf("mariadb-install-db");
 
-/** True if a MariaDB of one's own can be started. */
-export const hasMysql = program !== undefined && installer !== undefined;
+/** True if what is started is MariaDB. */
+export const isMariaDb =
+  program !== undefined && /mariadb/i.test(execFileSync(program, ["--version"], { encoding: "utf8" }));
 
-/** MariaDB refuses to run as root. */
+/** True if a MySQL or MariaDB of one's own can be started. */
+export const hasMysql = program !== undefined && (!isMariaDb || installer !== undefined);
+
+/** Neither runs as root. */
 const isRoot = process.getuid?.() === 0;
 
-/** A MariaDB of a test's own, which may be crashed, put back to an earlier state and started again. */
+/** What only one of the two knows. */
+const OWN_SETTINGS = isMariaDb ? [] : ["--mysqlx=OFF", "--secure-file-priv=NULL"];
+
+/** A MySQL or MariaDB of a test's own, which may be crashed, put back to an earlier state and started again. */
 export class MysqlServer {
   readonly url: string;
   readonly #port: number;
@@ -31,14 +39,16 @@ export class MysqlServer {
   /** @param settings as `name=value` */
   static async create(settings: readonly string[] = []): Promise<MysqlServer> {
     const server = new MysqlServer(await freePort(), settings);
-    const args = ["--no-defaults", `--datadir=${server.#data}`, "--auth-root-authentication-method=normal"];
+    const args = ["--no-defaults", `--datadir=${server.#data}`];
     if (isRoot) {
       const idOf = (option: string): number =>
         Number(execFileSync("id", [option, "mysql"], { encoding: "utf8" }));
       chownSync(server.#folder, idOf("-u"), idOf("-g"));
       args.push("--user=mysql");
     }
-    execFileSync(installer!, args, { stdio: "ignore" });
+    const options = { stdio: "ignore", env: server.#env } as const;
+    if (isMariaDb) execFileSync(installer!, [...args, "--auth-root-authentication-method=normal"], options);
+    else execFileSync(program!, [...args, ...OWN_SETTINGS, "--initialize-insecure"], options);
     await server.start();
     return server;
   }
@@ -47,17 +57,24 @@ export class MysqlServer {
     return join(this.#folder, "data");
   }
 
+  /** One that starts clears its folder for temporary tables: in a shared one it takes those of others that run. */
+  get #env(): NodeJS.ProcessEnv {
+    return { ...process.env, TMPDIR: this.#folder };
+  }
+
   async start(): Promise<void> {
     const args = [
       ...["--no-defaults", `--datadir=${this.#data}`, `--port=${this.#port}`, "--bind-address=127.0.0.1"],
       ...[`--socket=${join(this.#folder, "socket")}`, `--pid-file=${join(this.#folder, "pid")}`],
-      ...["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", ...(isRoot ? ["--user=mysql"] : [])],
+      ...["--innodb-buffer-pool-size=32M", ...(isRoot ? ["--user=mysql"] : []), ...OWN_SETTINGS],
+      ...(isMariaDb ? ["--innodb-log-file-size=16M"] : ["--innodb-redo-log-capacity=16M"]),
       ...this.#settings.map((setting) => `--${setting}`),
     ];
-    const child = spawn(program!, args, { stdio: "ignore" });
+    const child = spawn(program!, args, { stdio: "ignore", env: this.#env });
     this.#child = child;
     while (!(await this.#answers())) {
-      if (child.exitCode !== null) throw new Error(`MariaDB did not start: it ended with ${child.exitCode}.`);
+      if (child.exitCode !== null)
+        throw new Error(`${program} did not start: it ended with ${child.exitCode}.`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -96,8 +113,9 @@ export class MysqlServer {
   async #answers(): Promise<boolean> {
     if (!existsSync(join(this.#folder, "socket"))) return false;
     try {
-      const connection = await createConnection(this.url);
-      await connection.query("SELECT 1");
+      const connection = await createConnection({ host: "127.0.0.1", port: this.#port, user: "root" });
+      // MySQL's own comes without it.
+      await connection.query("CREATE DATABASE IF NOT EXISTS test");
       await connection.end();
       return true;
     } catch {

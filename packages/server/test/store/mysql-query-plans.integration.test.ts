@@ -35,7 +35,7 @@ const FILL = [
   "INSERT INTO chat_presence SELECT i, i, 0 FROM numbers",
   ...upTo(5).map((n) => `INSERT INTO chat_message SELECT i, ${n}, 10, '0' FROM numbers`),
   ...upTo(5).map(
-    (n) => `INSERT INTO chat_key SELECT i, ${n}, i, '5', MD5(CONCAT(i, '.', ${n})) FROM numbers`,
+    (n) => `INSERT INTO chat_key SELECT i, ${n}, i, '5', SHA2(CONCAT(i, '.', ${n}), 256) FROM numbers`,
   ),
   "INSERT INTO chat_log SELECT i, i, 1, 5 FROM numbers",
   "INSERT INTO chat_mark SELECT i, '5', 1, i FROM numbers",
@@ -120,12 +120,14 @@ describe.skipIf(!(await isUp("mysql")))("MySQL store, query plans", () => {
         return `${table ?? ""}?`;
       },
     );
-    const [plan] = await connection.execute<RowDataPacket[]>(`EXPLAIN ${sql}`, values);
+    const [plan] = await connection.execute<RowDataPacket[]>(`EXPLAIN FORMAT = TRADITIONAL ${sql}`, values);
     const steps = plan as unknown as Step[];
     // A plan that ends with a row that is not there says nothing of what comes behind it.
     const outer = steps.filter(({ select_type: kind }) => kind === "PRIMARY" || kind === "SIMPLE");
     if (!MAY_FIND_NOTHING.includes(name)) {
-      expect(outer.map(({ Extra }) => Extra).join()).not.toMatch(/impossible|no matching/i);
+      // Nobody has a receipt, which MySQL sees before it looks for one.
+      const nothing = name === "ownRow" ? /impossible (?!on)|no matching/i : /impossible|no matching/i;
+      expect(outer.map(({ Extra }) => Extra).join()).not.toMatch(nothing);
     }
     const scanned = steps.filter(
       ({ table, select_type: kind, type, Extra }) =>
