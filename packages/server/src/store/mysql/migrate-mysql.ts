@@ -7,7 +7,7 @@ import type { MysqlConnection, MysqlPool } from "./mysql-pool.js";
 /** How long two that migrate at once wait for each other, s. */
 const LOCK_SECONDS = 12;
 /** Named locks are the server's, not the database's. */
-const LOCK = "CONCAT('chat_migrate ', LEFT(MD5(DATABASE()), 16))";
+const LOCK = "CONCAT('chat_migrate ', LEFT(SHA2(DATABASE(), 256), 16))";
 
 const HAS_SCHEMA =
   "SELECT COUNT(*) AS found FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'chat_store'";

@@ -109,9 +109,11 @@ function assertDurable(settings: Settings): void {
       `sync_binlog is ${settings.sync_binlog}: a crash could leave replicas and the server with different messages. Set it to 1, ${tail}`,
     );
   }
-  if (settings.innodb_doublewrite === "OFF") {
+  // MySQL's DETECT_ONLY finds a torn page and has nothing to mend it with.
+  const doublewrite = settings.innodb_doublewrite;
+  if (doublewrite === "OFF" || doublewrite === "DETECT_ONLY") {
     throw unavailable(
-      `innodb_doublewrite is OFF: a crash of the machine could tear pages. Set it to ON, ${tail}`,
+      `innodb_doublewrite is ${doublewrite}: a crash of the machine could tear pages. Set it to ON, ${tail}`,
     );
   }
 }
