@@ -130,7 +130,8 @@ function createPresence(client: ChatClient, parts: ClientParts, options: Presenc
       for (const id of userIds) asked.delete(id);
       failed(error);
     }
-    if (online) tabs?.postMessage(forget);
+    // Nothing else has the others look again: two that were refused would make each other ask for ever.
+    if (online && forget.length > 0) tabs?.postMessage(forget);
   }
 
   /** With the next connection everything is said again. */

@@ -257,6 +257,25 @@ describe("two tabs", () => {
     }
   });
 
+  test("whose looks are refused do not have each other look again", async () => {
+    const [leader, follower] = await openTwo();
+    server.faults.incoming = (frame) =>
+      frame.type === "watch-presence" ? new ChatError("limit_exceeded", "too many") : undefined;
+    for (const { tab, client } of [leader, follower]) {
+      tab.run(() => {
+        vi.stubGlobal("document", {});
+        presenceOf(client, { contacts: false }).watch(["bo"]);
+      });
+    }
+    await pass(1_000);
+    const asked = (): number =>
+      server.received.flatMap(({ frames }) => frames).filter(({ type }) => type === "watch-presence").length;
+    const before = asked();
+    expect(before).toBeGreaterThan(0);
+    await pass(2_000);
+    expect(asked()).toBe(before);
+  });
+
   test("that try one failed message again at the same moment send it once", async () => {
     const [leader, follower] = await openTwo();
     const refuse = (): void => {
