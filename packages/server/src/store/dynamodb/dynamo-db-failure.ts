@@ -1,5 +1,6 @@
 import { type ChatError, isChatError } from "@chat/protocol";
 import { isAwsAnswer } from "../../aws/is-aws-answer.js";
+import { driverCode } from "../driver-code.js";
 import { unavailable } from "../sql/unavailable.js";
 
 /** Why one write of a transaction was the reason that none was done. */
@@ -51,12 +52,6 @@ export function isAway(thrown: unknown): boolean {
   return isChatError(thrown) && thrown.cause !== undefined && !isAwsAnswer(thrown.cause);
 }
 
-/** Of a socket that failed, `ECONNREFUSED` say. */
-function codeOf(thrown: unknown): string | undefined {
-  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
-  return typeof code === "string" ? code : undefined;
-}
-
 /** What the operator is told. What AWS says, with accounts and names in it, is in the cause. */
 export function failureOf(thrown: unknown): ChatError {
   const name = nameOf(thrown);
@@ -72,7 +67,7 @@ export function failureOf(thrown: unknown): ChatError {
       return unavailable(
         isTransient(thrown)
           ? "DynamoDB is asked for more than the tables' capacity gives, or others are in the way; it was tried again for 10 s."
-          : `DynamoDB failed (${codeOf(thrown) ?? name}).`,
+          : `DynamoDB failed (${driverCode(thrown) ?? name}).`,
         thrown,
       );
   }

@@ -1,4 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
+import { driverCode } from "../driver-code.js";
 import { AnswerOverdue, type EngineFailure, socketFailures } from "../sql/engine-failure.js";
 import { unavailable } from "../sql/unavailable.js";
 
@@ -45,7 +46,7 @@ const UNKEEPABLE = new Set(["22021", "22P05"]);
 export function failureOf(thrown: unknown): EngineFailure {
   if (isChatError(thrown)) return { kind: "statement", error: thrown };
   if (thrown instanceof AnswerOverdue) return { kind: "engine", error: unavailable(thrown.message) };
-  const code = codeOf(thrown);
+  const code = driverCode(thrown);
   if (code !== undefined && UNKEEPABLE.has(code)) {
     const sentence = "A text holds what PostgreSQL can't store (a NUL character).";
     return { kind: "statement", error: new ChatError("data_invalid", sentence, { cause: thrown }) };
@@ -65,9 +66,4 @@ export function failureOf(thrown: unknown): EngineFailure {
   }
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return failureOf(thrown.errors[0]);
   return { kind: "statement", error: new ChatError("internal", "Storing this failed.", { cause: thrown }) };
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
-  return typeof thrown.code === "string" ? thrown.code : undefined;
 }

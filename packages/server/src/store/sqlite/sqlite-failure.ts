@@ -1,4 +1,5 @@
 import { ChatError, isChatError } from "@chat/protocol";
+import { driverCode } from "../driver-code.js";
 import { unavailable } from "../sql/unavailable.js";
 
 /**
@@ -41,8 +42,8 @@ export function busyError(waited: number, cause?: unknown): ChatError {
 export function failureOf(thrown: unknown): SqliteFailure {
   if (thrown instanceof HandleOccupied) return { kind: "busy", error: busyError(0) };
   if (isChatError(thrown)) return { kind: "statement", error: thrown };
-  const code = codeOf(thrown);
-  if (code === undefined) {
+  const code = driverCode(thrown);
+  if (code === undefined || !code.startsWith("SQLITE_")) {
     const message = thrown instanceof Error ? thrown.message : "";
     // better-sqlite3 reports the state of its own handle as TypeErrors.
     if (/busy executing a query/.test(message)) return { kind: "busy", error: busyError(0, thrown) };
@@ -60,9 +61,4 @@ export function failureOf(thrown: unknown): SqliteFailure {
   const sentence = ENGINE[primary];
   if (sentence !== undefined) return { kind: "engine", error: unavailable(sentence, thrown) };
   return { kind: "statement", error: unavailable(`SQLite refused a statement (${code}).`, thrown) };
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
-  return typeof thrown.code === "string" && thrown.code.startsWith("SQLITE_") ? thrown.code : undefined;
 }
