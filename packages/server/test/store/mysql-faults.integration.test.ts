@@ -329,9 +329,9 @@ describe.skipIf(!hasMysql)("MySQL store, when MySQL fails", () => {
 
 async function deadlocks(pool: Pool): Promise<number> {
   const [rows] = await pool.query<RowDataPacket[]>(
-    "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
+    "SELECT count AS deadlocks FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
   );
-  return Number(rows[0]!["count"] ?? rows[0]!["COUNT"]);
+  return Number(rows[0]!["deadlocks"]);
 }
 
 /** Where mysql2 keeps the socket of a connection. */
