@@ -193,6 +193,7 @@ export function createRequests(
   };
 }
 
-function disconnected(): ChatError {
+/** What was asked for may have been done or not: the connection is gone. */
+export function disconnected(): ChatError {
   return new ChatError("disconnected", "The connection is gone; it is being made anew.");
 }

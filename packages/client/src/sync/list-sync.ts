@@ -1,7 +1,7 @@
 import { type ConversationRow, LIMITS, type PongFrame, type Runtime } from "@chat/protocol";
 import type { CacheMeta } from "../cache/cache.js";
 import * as CLIENT_LIMITS from "../client-limits.js";
-import type { Ask } from "../connection/requests.js";
+import { type Ask, disconnected } from "../connection/requests.js";
 import { backoff } from "../runtime/backoff.js";
 import { toChatError } from "../runtime/to-chat-error.js";
 import type { CacheWriter } from "./cache-writer.js";
@@ -36,7 +36,7 @@ export interface ListSync {
   /** Takes a pushed span; asks for the row first if this device does not know the conversation. */
   entries(conversationId: string, span: Span): void;
   pong(frame: PongFrame): Promise<void>;
-  /** Asks for a row. Resolves to false if the connection went away before. */
+  /** Asks for a row. Resolves to false if the connection went away before, or it could not be had, which was reported. */
   refresh(conversationId: string): Promise<boolean>;
   /** True once everything that is followed is held as of this connection. */
   readonly synced: boolean;
@@ -85,13 +85,13 @@ export function createListSync(environment: ListSyncEnvironment): ListSync {
   async function fillAll(mine: number): Promise<void> {
     const behind = [...replicas.all()].filter((replica) => isFollowed(replica) && !isCaughtUp(replica));
     const done = await Promise.all(behind.map((replica) => filler.fill(replica)));
-    if (done.includes(false) || mine !== runs) throw new Error("interrupted");
+    if (done.includes(false) || mine !== runs) throw disconnected();
   }
 
-  /** @throws if the connection goes away */
+  /** @throws `disconnected`, of which nobody is told, if the connection goes away, or a row could not be had, of which was told then */
   async function refreshAll(some: readonly Replica[]): Promise<void> {
     const done = await Promise.all(some.map(({ id }) => refresh(id)));
-    if (done.includes(false)) throw new Error("interrupted");
+    if (done.includes(false)) throw disconnected();
   }
 
   async function listAll(mine: number): Promise<void> {

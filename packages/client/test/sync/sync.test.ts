@@ -24,6 +24,27 @@ async function rangesOf(cache: Cache, room: string) {
   return conversations.find(({ row }) => row.conversationId === room)?.ranges;
 }
 
+test("a row that can't be had is told of once, by its own reason, and the sync goes on", async () => {
+  world = createWorld();
+  const { clock, server } = world;
+  const room = server.createGroup(["ana", "bo"]);
+  const client = world.device("ana");
+  const errors: string[] = [];
+  client.on("error", ({ code }) => errors.push(code));
+  await clock.advance(1_000);
+  // No cursor vouches for it yet: after the cut its row is asked for.
+  server.post(room, "bo", "hello");
+  await clock.advance(100);
+  let refusals = 2;
+  server.faults.incoming = ({ type }) =>
+    type === "get-conversation" && refusals-- > 0 ? new ChatError("forbidden", "not now") : undefined;
+  server.cut();
+  await clock.advance(30_000);
+  expect(refusals).toBe(-1);
+  expect(errors).toEqual(["forbidden", "forbidden"]);
+  expect(client.status.synced).toBe(true);
+});
+
 describe("the first sync", () => {
   test("lists everything, newest first, and fetches the newest page of the newest conversations only", async () => {
     world = createWorld();
