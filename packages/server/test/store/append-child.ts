@@ -1,15 +1,15 @@
 // A process of its own that appends into a SQLite file, and says on its standard output what was acknowledged:
 //   tsx append-child.ts <file> <senderId> <appends, 0 for ever> <conversations…>
-import { writeSync } from "node:fs";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import Database from "better-sqlite3";
 import { sqlite } from "../../src/store/sqlite/index.js";
+import { printAtOnce } from "./print-at-once.js";
 
 const [file, senderId, appends, ...conversations] = process.argv.slice(2);
 const runtime = systemRuntime();
 const store = sqlite(new Database(file));
 await store.open({ runtime, groupMembers: 100 });
-writeSync(1, "open\n");
+printAtOnce("open");
 
 let left = Number(appends) || Infinity;
 async function appendAlways(deviceId: string): Promise<void> {
@@ -27,9 +27,8 @@ async function appendAlways(deviceId: string): Promise<void> {
     const [outcome] = await store.messages.append([
       { ...draft, createdAt: runtime.clock.now(), countsAsUnread: true, membershipVersion: 1 },
     ]);
-    // Synchronous, so that what is printed was acknowledged and what is acknowledged is printed.
-    if (outcome!.status === "refused") writeSync(1, `refused ${outcome!.error.code}\n`);
-    else writeSync(1, `${conversationId} ${outcome!.entry.messageId} ${clientMessageId}\n`);
+    if (outcome!.status === "refused") printAtOnce(`refused ${outcome!.error.code}`);
+    else printAtOnce(`${conversationId} ${outcome!.entry.messageId} ${clientMessageId}`);
   }
 }
 await Promise.all(Array.from({ length: 10 }, () => appendAlways(newUuid(runtime.random))));

@@ -1,12 +1,12 @@
 // A process of its own that appends into DynamoDB and a SQLite file, and says on its standard output what was acknowledged:
 //   tsx combined-child.ts <port> <prefix> <file> <which transaction it dies behind, 0 for none> <conversations…>
-import { writeSync } from "node:fs";
 import { newUuid, systemRuntime } from "@chat/protocol";
 import { combineStores } from "@chat/server";
 import { dynamodb, type DynamoDbClient } from "@chat/server/dynamodb";
 import { sqlite } from "@chat/server/sqlite";
 import Database from "better-sqlite3";
 import { dynamodbClient } from "../engines/start-dynamodb.js";
+import { printAtOnce } from "./print-at-once.js";
 
 const [port, prefix, file, deadly, ...conversations] = process.argv.slice(2);
 const runtime = systemRuntime();
@@ -36,7 +36,7 @@ const store = combineStores({
   repairInterval: 100,
 });
 await store.open({ runtime, groupMembers: 100 });
-writeSync(1, "open\n");
+printAtOnce("open");
 
 async function appendAlways(deviceId: string): Promise<void> {
   for (;;) {
@@ -48,9 +48,8 @@ async function appendAlways(deviceId: string): Promise<void> {
         ...{ createdAt: runtime.clock.now(), countsAsUnread: true, membershipVersion: 1 },
       },
     ]);
-    // Synchronous, so that what is printed was acknowledged and what is acknowledged is printed.
-    if (outcome!.status === "refused") writeSync(1, `refused ${outcome!.error.message}\n`);
-    else writeSync(1, `${conversationId} ${outcome!.entry.messageId} ${clientMessageId}\n`);
+    if (outcome!.status === "refused") printAtOnce(`refused ${outcome!.error.message}`);
+    else printAtOnce(`${conversationId} ${outcome!.entry.messageId} ${clientMessageId}`);
   }
 }
 await Promise.all(Array.from({ length: 10 }, () => appendAlways(newUuid(runtime.random))));
