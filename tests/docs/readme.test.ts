@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,14 +24,6 @@ function replaceIn(code: string, replacements: readonly (readonly [string, strin
   }, code);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe("the README's snippets", () => {
   // Inside the workspace, where the packages' names resolve.
   const folder = mkdtempSync(join(root, "tests/docs/.readme-"));
@@ -37,24 +31,22 @@ describe("the README's snippets", () => {
   let close: () => Promise<void>;
 
   beforeAll(async () => {
-    port = await freePort();
     const server = replaceIn(snippet("server"), [
       ['"chat.db"', JSON.stringify(join(folder, "chat.db"))],
-      [
-        "chat.attach(app.listen(3000)",
-        `export const http = app.listen(${port}, "127.0.0.1");\nchat.attach(http`,
-      ],
+      ["chat.attach(app.listen(3000)", 'export const http = app.listen(0, "127.0.0.1");\nchat.attach(http'],
       ["const chat =", "const verify = (token: string) => Promise.resolve(token);\nexport const chat ="],
     ]);
     writeFileSync(join(folder, "server.ts"), server);
     const loaded = (await import(pathToFileURL(join(folder, "server.ts")).href)) as {
       chat: { close(): Promise<void>; ready(): Promise<void> };
-      http: { close(done: () => void): void };
+      http: Server;
     };
     await loaded.chat.ready();
+    if (!loaded.http.listening) await once(loaded.http, "listening");
+    ({ port } = loaded.http.address() as AddressInfo);
     close = async () => {
       await loaded.chat.close();
-      await new Promise<void>((resolve) => loaded.http.close(resolve));
+      await new Promise<void>((resolve) => loaded.http.close(() => resolve()));
     };
   });
 
